@@ -1,0 +1,1 @@
+"""Fine-grained cell types inside coarse annotations (FALCON, ICML 2024)."""
