@@ -1,0 +1,111 @@
+"""State of a run on disk, so that a killed one goes on where it was and ends with the same labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SECONDS_BETWEEN_WRITES = 20.0
+
+
+class Checkpoint:
+    """A folder with `run.json` (what run it is), `start.npz` (the start) and `training.pt` (the last epoch).
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    fingerprint
+        Identifies data and settings; see :func:`fingerprint`.
+    seconds_between_writes
+        A finished epoch is written when this long has passed since the last one was.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a run of other data or settings.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str, seconds_between_writes: float = _SECONDS_BETWEEN_WRITES) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._interval = seconds_between_writes
+        self._last_write = time.monotonic()
+        description = folder / "run.json"
+        if description.exists():
+            found = json.loads(description.read_text())["fingerprint"]
+            if found != fingerprint:
+                msg = (
+                    f"checkpoint={str(folder)!r} holds a run on other data, with other settings or another seed. "
+                    "Give another folder, or delete this one to start afresh."
+                )
+                raise ValueError(msg)
+        else:
+            _write(description, lambda path: path.write_text(json.dumps({"fingerprint": fingerprint})))
+
+    def load_start(self) -> dict[str, np.ndarray[Any, Any]] | None:
+        """Arrays of the start, if it was finished."""
+        path = self._folder / "start.npz"
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def save_start(self, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+        """Keep the arrays of the start."""
+
+        def write(path: Path) -> None:
+            with path.open("wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+
+        _write(self._folder / "start.npz", write)
+
+    def load_training(self, device: torch.device) -> dict[str, Any] | None:
+        """State of the last epoch that was written."""
+        path = self._folder / "training.pt"
+        if not path.exists():
+            return None
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        return state
+
+    def is_due(self) -> bool:
+        """Whether the next finished epoch should be written."""
+        return time.monotonic() - self._last_write >= self._interval
+
+    def save_training(self, state: dict[str, Any]) -> None:
+        """Keep the state of a finished epoch."""
+        _write(self._folder / "training.pt", lambda path: torch.save(state, path))
+        self._last_write = time.monotonic()
+
+
+def fingerprint(*parts: Any) -> str:
+    """Digest of arrays, sparse matrices and plain values."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if sp.issparse(part):
+            csr = part.tocsr()
+            arrays = [csr.indptr, csr.indices, csr.data]
+        elif isinstance(part, np.ndarray) and part.dtype != object:
+            arrays = [part]
+        else:
+            digest.update(repr(part).encode())
+            continue
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _write(path: Path, write: Any) -> None:
+    """Write beside the file and move it into place: a kill leaves the old file or the new, never half of one."""
+    beside = path.with_name(path.name + ".part")
+    write(beside)
+    beside.replace(path)

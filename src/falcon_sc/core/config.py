@@ -1,0 +1,242 @@
+"""Every hyperparameter of the method, in the paper's notation, documented once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Start = Literal["consensus", "random"]
+Prior = Literal["uniform", "within_coarse"]
+Schedule = Literal["cosine", "step"]
+Optimizer = Literal["adamw", "sgd"]
+Solver = Literal["auto", "flow", "gurobi"]
+Metric = Literal["cosine", "euclidean"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FalconConfig:
+    """Hyperparameters of FALCON.
+
+    The defaults are ours and are one setting for all data sets; :meth:`paper` gives the setting that the paper
+    reports for single cells.
+
+    Parameters
+    ----------
+    lambda_1
+        Weight of the coarse loss in eq. 10. Default: paper.
+    lambda_2
+        Weight of the consistency and confidence losses (eq. 8) in eq. 10. Default: paper.
+    lambda_3
+        Weight of the regulariser (eq. 9) in eq. 10. Paper: 0.5 for cells, 2 for CIFAR-100. Default: ours.
+    lambda_M
+        Weight of the balance penalty of the relation step (eq. 14). Dropped to 0 once the pseudo-labels are hard
+        (published code). Paper: 5e-3 for cells. Default: ours, 0, because the start already says how many fine
+        classes each coarse class has.
+    temperature
+        `T` of the sharpened target (eq. 7). Default: paper.
+    gamma
+        Decay of the exponential moving average of the weights, per iteration (eq. 5). Default: paper.
+    relation_interval
+        `P` of algorithm A1: iterations between two relation updates. Default: paper.
+    n_neighbors
+        `L` of eq. 4: neighbours searched for each sample inside its coarse class. Default: paper.
+    n_neighbors_per_step
+        How many of the `n_neighbors` are drawn for a sample at each iteration. Default: published code.
+    metric
+        Distance of the neighbour search. Paper: cosine.
+    prior
+        What the regulariser pulls the class sizes to. `"uniform"` is eq. 9; `"within_coarse"` is the
+        Kullback-Leibler divergence, inside each coarse class, of the mean prediction from the class sizes of the start
+        raised to `prior_power`, so that neither the known coarse proportions nor rare classes are fought.
+    prior_power
+        0: all the fine classes of a coarse class are pulled to one size; 1: to the sizes they started with.
+    start
+        `"consensus"`: labels found inside each coarse class by a consensus of mixtures, which the network first learns
+        and then refines (ours). `"random"`: random weights and the relation of a random cost matrix (algorithm A1).
+    warmup_iterations
+        Iterations of plain cross-entropy on the labels of the start before eq. 10 takes over. Only with a start
+        from labels. Default: ours.
+    lambda_start
+        Weight of the cross-entropy to the labels of the start after the warm-up. Default: ours.
+    n_pcs
+        Principal components that replace the input features; `None` trains on the features themselves (paper).
+        Inputs with no more features than this are taken as they are.
+    n_hidden
+        Width of the hidden layers of the MLP. Default: paper.
+    n_layers
+        Number of hidden linear layers, each followed by a ReLU. Default: paper.
+    batch_norm
+        Batch normalisation before each ReLU. The paper has none for cells; without it the method collapses on a few
+        thousand cells.
+    max_epochs
+        Passes over the data. `None`: as many as `min_iterations` take, at least 10.
+    min_iterations
+        Floor on the number of iterations when `max_epochs` is `None`: on 2,000 cells an epoch is only a few
+        iterations, so epochs are no unit for small data. Default: ours.
+    batch_size
+        Samples an iteration. `None`: the power of two nearest below an eighth of the samples, from 128 to 1,024.
+    optimizer
+        `"sgd"` with `momentum` (paper) or `"adamw"`.
+    lr
+        Learning rate.
+    momentum
+        Momentum of SGD. Default: paper.
+    weight_decay
+        Weight decay. Default: paper.
+    schedule
+        `"cosine"` to zero over the run, or `"step"`: a tenth after each of `milestones`.
+    milestones
+        Shares of the run after which the step schedule divides the learning rate by ten. Default: paper (epochs
+        6 and 8 of 10).
+    anneal_share
+        Share of the run over which the pseudo-labels go from soft to hard along a cosine. Default: published
+        code (3 epochs of 10).
+    max_grad_norm
+        Gradients of a larger norm are scaled down to it; `None`: never (paper).
+    restrict_to_coarse
+        Predict only among the children of a known coarse label; `False` is the paper's unrestricted argmax.
+    relation_solver
+        `"flow"`: exact, no licence. `"gurobi"`: the paper's integer program. `"auto"`: flow.
+    relation_time_limit
+        Seconds that Gurobi may take for one relation update. Default: paper.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range.
+
+    Examples
+    --------
+    >>> from falcon_sc import FalconConfig
+    >>> FalconConfig(lambda_3=4.0).lambda_3
+    4.0
+    >>> FalconConfig.paper().batch_size
+    1024
+    """
+
+    lambda_1: float = 0.5
+    lambda_2: float = 0.5
+    lambda_3: float = 2.0
+    lambda_M: float = 0.0
+    temperature: float = 0.9
+    gamma: float = 0.99
+    relation_interval: int = 20
+    n_neighbors: int = 20
+    n_neighbors_per_step: int = 5
+    metric: Metric = "cosine"
+    prior: Prior = "within_coarse"
+    prior_power: float = 1.0
+    start: Start = "consensus"
+    warmup_iterations: int = 200
+    lambda_start: float = 0.0
+    n_pcs: int | None = 50
+    n_hidden: int = 64
+    n_layers: int = 4
+    batch_norm: bool = True
+    max_epochs: int | None = None
+    min_iterations: int = 600
+    batch_size: int | None = None
+    optimizer: Optimizer = "adamw"
+    lr: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: Schedule = "cosine"
+    milestones: tuple[float, ...] = (0.6, 0.8)
+    anneal_share: float = 0.3
+    max_grad_norm: float | None = 5.0
+    restrict_to_coarse: bool = True
+    relation_solver: Solver = "auto"
+    relation_time_limit: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name in ("lambda_1", "lambda_2", "lambda_3", "lambda_M", "lambda_start", "prior_power", "weight_decay"):
+            self._check(name, "a number of at least 0", minimum=0.0)
+        for name in ("temperature", "lr", "relation_time_limit", "max_grad_norm"):
+            self._check(name, "a number above 0", minimum=math.ulp(0.0))
+        for name in ("gamma", "momentum", "anneal_share"):
+            self._check(name, "a number from 0 to 1", minimum=0.0, maximum=1.0)
+        for name in ("relation_interval", "n_neighbors", "n_neighbors_per_step", "n_hidden", "n_layers"):
+            self._check(name, "a whole number of at least 1", minimum=1, whole=True)
+        for name in ("n_pcs", "max_epochs", "batch_size", "min_iterations"):
+            self._check(name, "a whole number of at least 1", minimum=1, whole=True)
+        self._check("warmup_iterations", "a whole number of at least 0", minimum=0, whole=True)
+        choices = (
+            ("start", Start),
+            ("prior", Prior),
+            ("schedule", Schedule),
+            ("optimizer", Optimizer),
+            ("relation_solver", Solver),
+            ("metric", Metric),
+        )
+        for name, literal in choices:
+            if getattr(self, name) not in get_args(literal):
+                msg = f"{name}={getattr(self, name)!r} is not one of {list(get_args(literal))}."
+                raise ValueError(msg)
+        if self.n_neighbors_per_step > self.n_neighbors:
+            msg = (
+                f"n_neighbors_per_step={self.n_neighbors_per_step} is larger than n_neighbors={self.n_neighbors}: "
+                "no more neighbours can be drawn than were searched."
+            )
+            raise ValueError(msg)
+
+    def _check(self, name: str, wanted: str, *, minimum: float, maximum: float = math.inf, whole: bool = False) -> None:
+        value = getattr(self, name)
+        if value is None and name in {"n_pcs", "max_epochs", "batch_size", "max_grad_norm"}:
+            return
+        valid = isinstance(value, int) if whole else isinstance(value, int | float)
+        if not valid or isinstance(value, bool) or not minimum <= value <= maximum or math.isinf(value):
+            msg = f"{name}={value!r} must be {wanted}."
+            raise ValueError(msg)
+
+    @classmethod
+    def paper(cls) -> FalconConfig:
+        """The single-cell setting of the paper, to the letter (section 4.3, appendix G and the published code).
+
+        Random start, 2,000 genes without PCA, a plain MLP, 10 epochs of SGD at batch 1,024, the entropy regulariser,
+        and the unrestricted argmax. On data sets under 10,000 cells it ends at the coarse classes or at one class.
+        """
+        return cls(
+            lambda_1=0.5,
+            lambda_2=0.5,
+            lambda_3=0.5,
+            lambda_M=5e-3,
+            prior="uniform",
+            start="random",
+            n_pcs=None,
+            batch_norm=False,
+            max_epochs=10,
+            batch_size=1024,
+            optimizer="sgd",
+            lr=0.1,
+            schedule="step",
+            max_grad_norm=None,
+            restrict_to_coarse=False,
+        )
+
+    def n_epochs(self, n_samples: int) -> int:
+        """Passes over `n_samples` samples that this configuration asks for."""
+        if self.max_epochs is not None:
+            return self.max_epochs
+        return max(10, math.ceil(self.min_iterations / self.iterations_per_epoch(n_samples)))
+
+    def samples_per_batch(self, n_samples: int) -> int:
+        """Samples an iteration on a data set of `n_samples`."""
+        if self.batch_size is not None:
+            return min(self.batch_size, n_samples)
+        eighth = 1 << int(math.log2(max(n_samples, 8) / 8))
+        return min(max(eighth, 128), 1024, n_samples)
+
+    def iterations_per_epoch(self, n_samples: int) -> int:
+        """Full batches in one pass; the samples left over are drawn in other epochs."""
+        return n_samples // self.samples_per_batch(n_samples)
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, for JSON and `adata.uns`."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, object]) -> FalconConfig:
+        """The inverse of :meth:`to_dict`."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})  # type: ignore[arg-type]

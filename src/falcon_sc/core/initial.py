@@ -1,0 +1,109 @@
+"""Where a run begins: labels and M from a start inside each coarse class, or random weights and a random M."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc.core import relations
+from falcon_sc.core.start import StartInput, consensus_start
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from falcon_sc.core.checkpoint import Checkpoint
+    from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.taxonomy import Taxonomy
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Initial:
+    """N samples, K_F fine and K_C coarse classes."""
+
+    relation: NDArray[np.uint8]  # (K_F, K_C)
+    labels: NDArray[np.int64] | None = None  # (N,)
+    latents: NDArray[np.float32] | None = None  # (N, d): where neighbours inside a class are searched
+
+
+def initialize(
+    start_input: StartInput,
+    Z: Any,
+    codes: NDArray[np.int64],
+    taxonomy: Taxonomy,
+    budget: int | NDArray[np.int64],
+    config: FalconConfig,
+    *,
+    rng: np.random.Generator,
+    keeper: Checkpoint | None,
+    progress_bar: bool,
+) -> Initial:
+    """The start that `config.start` names; kept in, and taken from, the checkpoint."""
+    if config.start == "random":
+        n_fine = budget if isinstance(budget, int) else int(budget.sum())
+        return Initial(_random_relation(n_fine, taxonomy, config.lambda_M, rng))
+    kept = None if keeper is None else keeper.load_start()
+    if kept is None:
+        kept = _consensus(start_input, Z, codes, taxonomy, budget, rng, progress_bar=progress_bar)
+        if keeper is not None:
+            keeper.save_start(kept)
+    labels = kept["labels"]
+    relation = _relation_of(labels, codes, taxonomy, n_fine=int(labels.max()) + 1)
+    return Initial(relation, labels, kept.get("latents"))
+
+
+def _random_relation(n_fine: int, taxonomy: Taxonomy, lam: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Algorithm A1, first line; E1: one for each data set."""
+    blocks = [relations.random_relation(n_fine, b.stop - b.start, lam, rng) for b in taxonomy.blocks]
+    return np.hstack(blocks)
+
+
+def _consensus(
+    start_input: StartInput,
+    Z: Any,
+    codes: NDArray[np.int64],
+    taxonomy: Taxonomy,
+    budget: int | NDArray[np.int64],
+    rng: np.random.Generator,
+    *,
+    progress_bar: bool,
+) -> dict[str, NDArray[Any]]:
+    """Labels inside each coarse class of one data set, carried over to the samples of the others.
+
+    Several data sets share their fine classes but not their coarse ones. The one with the most coarse classes
+    says most about the fine classes: the start is found there, and samples of the others take the class of the
+    nearest mean in the space the network sees.
+    """
+    reference = max(range(len(taxonomy.blocks)), key=lambda d: taxonomy.blocks[d].stop - taxonomy.blocks[d].start)
+    block = taxonomy.blocks[reference]
+    inside = taxonomy.dataset_of_column[codes] == reference
+    part = start_input if inside.all() else start_input.subset(inside)
+    start = consensus_start(part, codes[inside] - block.start, budget, rng=rng, progress_bar=progress_bar)
+    logger.info("start: fine classes in each coarse class: %s", start.n_per_class.tolist())
+    if inside.all():
+        # there are no latents where every coarse class is one fine class and nothing was fitted
+        return {"labels": start.labels} | ({} if start.latents is None else {"latents": start.latents})
+    labels = np.empty(len(codes), dtype=np.int64)
+    labels[inside] = start.labels
+    labels[~inside] = _nearest_mean(Z[inside], start.labels, Z[~inside])
+    return {"labels": labels}
+
+
+def _nearest_mean(Z: Any, labels: NDArray[np.int64], others: Any) -> NDArray[np.int64]:
+    from sklearn.neighbors import NearestCentroid
+
+    nearest: NDArray[np.int64] = NearestCentroid().fit(Z, labels).predict(others)
+    return nearest.astype(np.int64)
+
+
+def _relation_of(
+    labels: NDArray[np.int64], codes: NDArray[np.int64], taxonomy: Taxonomy, n_fine: int
+) -> NDArray[np.uint8]:
+    """M of given labels: eq. 14 without the balance penalty, whose cost (eq. 12) is the share of samples."""
+    shares = np.zeros((n_fine, taxonomy.n_coarse))
+    np.add.at(shares, (labels, codes), 1 / len(labels))
+    return np.hstack([relations.solve(shares[:, b] / shares[:, b].sum(), 0.0) for b in taxonomy.blocks])

@@ -1,0 +1,80 @@
+"""The losses of the paper as pure functions of tensors, in log space.
+
+Shapes: B samples of a batch, K fine classes, L neighbours. `log_p` are log-probabilities (B, K) of the student,
+`children` is a boolean mask (B, K): which fine classes hang under the coarse label of each sample, i.e. the column
+of M that belongs to it. A coarse class always has a child (eq. 15), so every restricted sum has a term.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """Log-softmax in float32 whatever the logits came in: half precision has no room for small probabilities."""
+    return F.log_softmax(logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits, dim=-1)
+
+
+def coarse_loss(log_p: Tensor, children: Tensor) -> Tensor:
+    """Cross-entropy of the coarse label, eq. 3 (eq. 17 for several data sets): a scalar."""
+    log_p_coarse = log_p.masked_fill(~children, -math.inf).logsumexp(dim=1)  # eq. 2, the row of the known label
+    return -log_p_coarse.mean()
+
+
+def neighbor_loss(log_p: Tensor, log_p_neighbors: Tensor) -> Tensor:
+    """Disagreement with the moving-average predictions (B, L, K) of the neighbours, eq. 4: a scalar."""
+    return -(log_p.unsqueeze(1) + log_p_neighbors).logsumexp(dim=2).mean()
+
+
+def sharpened_target(logits: Tensor, children: Tensor, temperature: float) -> Tensor:
+    """Distribution over the children of the coarse label, sharpened, from moving-average logits, eq. 7: (B, K)."""
+    logits = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+    return (logits / temperature).masked_fill(~children, -math.inf).softmax(dim=1)
+
+
+def annealed_target(target: Tensor, softness: float) -> Tensor:
+    """Blend of the target with its own hard label: `softness` 1 is eq. 7, 0 the argmax (published code)."""
+    hard = torch.zeros_like(target).scatter_(1, target.argmax(dim=1, keepdim=True), 1.0)
+    return torch.lerp(hard, target, softness)
+
+
+def confidence_loss(target: Tensor, log_p: Tensor) -> Tensor:
+    """Cross-entropy of the predictions to the target, eq. 6: a scalar."""
+    return -(target * log_p).sum(dim=1).mean()
+
+
+def entropy_regularizer(log_p: Tensor) -> Tensor:
+    """Distance of the mean prediction from the uniform one, eq. 9: a scalar from 0 to ln K."""
+    n_samples, n_fine = log_p.shape
+    log_mean = log_p.logsumexp(dim=0) - math.log(n_samples)
+    return math.log(n_fine) + (log_mean.exp() * log_mean).sum()  # eq. 9
+
+
+def prior_regularizer(log_p: Tensor, children: Tensor, membership: Tensor, prior: Tensor) -> Tensor:
+    """Divergence of the class sizes inside each coarse class from a prior, in place of eq. 9: a scalar.
+
+    `sum_c w_c KL(mean prediction inside c || prior inside c)`, with `w_c` the share of the batch that is in `c`. It
+    answers the paper's own remark (section 7) that long tails need a prior other than the uniform one.
+
+    Parameters
+    ----------
+    membership
+        (B, K_C), one-hot rows: the coarse class of each sample.
+    prior
+        (K_C, K), rows are distributions over the children of a coarse class, zero elsewhere.
+    """
+    inside = log_p.masked_fill(~children, -math.inf).softmax(dim=1)  # p(f | x, y)
+    mass = membership.T @ inside / log_p.shape[0]  # (K_C, K): rows sum to w_c
+    weight = mass.sum(dim=1, keepdim=True)
+    tiny = torch.finfo(mass.dtype).tiny
+    expected = weight * prior
+    # terms with no mass or no prior are zero; the floor keeps their logarithm, and its gradient, finite
+    log_ratio = mass.clamp_min(tiny).log() - expected.clamp_min(tiny).log()
+    return torch.where(prior > 0, mass * log_ratio, 0.0).sum()

@@ -1,0 +1,142 @@
+"""Nearest neighbours of each sample inside its own coarse class: the set N(x, y_c) of eq. 4."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from falcon_sc.core.config import Metric
+
+# Largest class searched exactly. Measured with `falcon-sc bench neighbors`: the first call of pynndescent in a
+# process compiles for about half a minute, which exact search only needs at about this size.
+EXACT_MAX = 60_000
+_CHUNK_ELEMENTS = 2**23  # of the similarity matrix held at once: 32 MiB of float32
+
+
+class Neighbors(NamedTuple):
+    """`indices` int64 (N, L) into all samples, nearest first; `distances` float32 (N, L)."""
+
+    indices: NDArray[np.int64]
+    distances: NDArray[np.float32]
+
+
+def neighbors_within_classes(
+    X: Any,
+    codes: NDArray[np.int64],
+    n_neighbors: int,
+    *,
+    metric: Metric = "cosine",
+    device: torch.device | str = "cpu",
+    exact_max: int = EXACT_MAX,
+    rng: np.random.Generator | int | None = 0,
+    progress: Callable[[int], object] | None = None,
+) -> Neighbors:
+    """Nearest neighbours of each sample among the other samples of its class.
+
+    Parameters
+    ----------
+    X
+        Samples, (N, features): numpy array or scipy sparse matrix.
+    codes
+        Class of each sample, (N,). Samples with a negative code get themselves.
+    n_neighbors
+        `L`. A class with fewer than `L + 1` samples repeats its neighbours in turn; a lone sample gets itself.
+    metric
+        `"cosine"` (paper) or `"euclidean"`.
+    device
+        Where the exact search runs.
+    exact_max
+        Classes with more samples are searched approximately, with pynndescent.
+    rng
+        Seed of the approximate search.
+    progress
+        Called with the number of samples done, class after class.
+
+    Returns
+    -------
+    Neighbors
+        Indices and distances. Cosine distance is `1 - cos`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [0.1, 1.0], [1.0, 0.1]])
+    >>> neighbors_within_classes(X, np.array([0, 1, 0, 1]), 1).indices.ravel()
+    array([2, 3, 0, 1])
+    """
+    rng = np.random.default_rng(rng)
+    n_samples = X.shape[0]
+    indices = np.repeat(np.arange(n_samples)[:, None], n_neighbors, axis=1)
+    distances = np.zeros((n_samples, n_neighbors), dtype=np.float32)
+    for code in np.unique(codes[codes >= 0]):
+        members = np.flatnonzero(codes == code)
+        found = min(n_neighbors, len(members) - 1)
+        if found > 0:
+            if len(members) <= exact_max:
+                local, distance = _exact(_dense_rows(X, members), found, metric, torch.device(device))
+            else:
+                local, distance = _approximate(X[members], found, metric, rng)
+            turn = np.arange(n_neighbors) % found
+            indices[members] = members[local][:, turn]
+            distances[members] = distance[:, turn]
+        if progress is not None:
+            progress(len(members))
+    return Neighbors(indices, distances)
+
+
+def _dense_rows(X: Any, members: NDArray[np.int64]) -> Tensor:
+    block = X[members]
+    return torch.from_numpy(np.ascontiguousarray(block.toarray() if sp.issparse(block) else block, dtype=np.float32))
+
+
+def _exact(
+    block: Tensor, n_neighbors: int, metric: Metric, device: torch.device
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """All pairs of one class, a chunk of rows at a time."""
+    block = block.to(device)
+    if metric == "cosine":
+        block = torch.nn.functional.normalize(block, dim=1)
+    squares = (block * block).sum(dim=1)
+    chunk = max(1, _CHUNK_ELEMENTS // len(block))
+    found_indices, found_distances = [], []
+    for begin in range(0, len(block), chunk):
+        rows = block[begin : begin + chunk]
+        if metric == "cosine":
+            distance = 1 - rows @ block.T
+        else:
+            distance = torch.addmm(squares, rows, block.T, alpha=-2)
+            distance += squares[begin : begin + chunk, None]
+        own = torch.arange(len(rows), device=device)
+        distance[own, own + begin] = torch.inf
+        nearest = distance.topk(n_neighbors, dim=1, largest=False)
+        found_indices.append(nearest.indices.cpu())
+        found_distances.append(nearest.values.cpu())
+    distances = torch.cat(found_distances).clamp_min_(0)
+    if metric == "euclidean":
+        distances = distances.sqrt_()
+    return torch.cat(found_indices).numpy(), distances.numpy()
+
+
+def _approximate(
+    block: Any, n_neighbors: int, metric: Metric, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    from pynndescent import NNDescent
+
+    seed = int(rng.integers(2**31))
+    # one more, because a sample finds itself; not always first when there are duplicates
+    graph = NNDescent(block, metric=metric, n_neighbors=n_neighbors + 1, random_state=seed, low_memory=True)
+    indices, distances = graph.neighbor_graph
+    itself = indices == np.arange(len(indices))[:, None]
+    itself[~itself.any(axis=1), -1] = True
+    keep = ~itself
+    shape = (len(indices), n_neighbors)
+    return indices[keep].reshape(shape).astype(np.int64), distances[keep].reshape(shape).astype(np.float32)

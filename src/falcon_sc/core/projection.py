@@ -1,0 +1,43 @@
+"""Principal components of the input, fitted on part of the samples and applied to all without densifying them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_FIT_MAX = 20_000  # samples the components are fitted on: dense, 160 MB at 2,000 features
+
+
+@dataclass(frozen=True)
+class Projection:
+    """`z = (x - mean) @ components / scale`, float32."""
+
+    mean: NDArray[np.float32]  # (features,)
+    components: NDArray[np.float32]  # (features, n_pcs)
+    scale: float
+
+    def __call__(self, X: Any) -> NDArray[np.float32]:
+        """(N, features), dense or sparse, to (N, n_pcs)."""
+        scores = np.asarray(X @ self.components, dtype=np.float32)
+        centred: NDArray[np.float32] = (scores - self.mean @ self.components) / np.float32(self.scale)
+        return centred
+
+
+def fit_projection(X: Any, n_pcs: int, rng: np.random.Generator) -> Projection:
+    """Principal components of `X` (N, features), scaled to a mean variance of one."""
+    from sklearn.decomposition import PCA
+
+    n_samples, n_features = X.shape
+    rows = np.sort(rng.choice(n_samples, _FIT_MAX, replace=False)) if n_samples > _FIT_MAX else slice(None)
+    block = X[rows].toarray() if sp.issparse(X) else np.asarray(X[rows])
+    n_pcs = min(n_pcs, *block.shape)
+    with np.errstate(invalid="ignore"):  # of the shares of variance, which are not used, when there is none
+        pca = PCA(n_pcs, random_state=int(rng.integers(2**31))).fit(block.astype(np.float32, copy=False))
+    scale = float(np.sqrt(pca.explained_variance_.mean()))
+    return Projection(pca.mean_.astype(np.float32), pca.components_.T.astype(np.float32), scale or 1.0)

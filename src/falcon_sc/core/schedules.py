@@ -1,0 +1,29 @@
+"""What changes over a run, as pure functions of the share of it that is done (0 to 1)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from falcon_sc.core.config import FalconConfig
+
+
+def learning_rate(progress: float, config: FalconConfig) -> float:
+    """Learning rate: a cosine to zero (ours) or a tenth after each milestone (paper, appendix G)."""
+    if config.schedule == "cosine":
+        return config.lr * 0.5 * (1 + math.cos(math.pi * progress))
+    passed = sum(progress >= milestone for milestone in config.milestones)
+    return float(config.lr * 0.1**passed)
+
+
+def target_softness(progress: float, config: FalconConfig) -> float:
+    """Weight of the soft pseudo-label: a cosine from 1 to 0, then 0 (published code)."""
+    if progress >= config.anneal_share:
+        return 0.0
+    return 0.5 * (1 + math.cos(math.pi * progress / config.anneal_share))
+
+
+def balance_weight(progress: float, config: FalconConfig) -> float:
+    """Weight lambda_M of eq. 14: dropped once the pseudo-labels are hard (published code)."""
+    return config.lambda_M if progress < config.anneal_share else 0.0

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from falcon_sc.core.projection import fit_projection
+
+
+def _data(rng, n=300, d=40):
+    return sp.csr_array(rng.poisson(rng.gamma(1.0, 1.0, d), (n, d)).astype(np.float32))
+
+
+def test_equals_the_singular_vectors_of_the_centred_matrix(rng):
+    X = _data(rng)
+    projection = fit_projection(X, 5, rng)
+    scores = projection(X)
+    dense = X.toarray().astype(np.float64)
+    U, S, _ = np.linalg.svd(dense - dense.mean(axis=0), full_matrices=False)
+    for i in range(5):
+        assert abs(np.corrcoef(scores[:, i], U[:, i])[0, 1]) > 0.99
+    np.testing.assert_allclose(scores.mean(axis=0), 0, atol=1e-3)
+    np.testing.assert_allclose(scores.var(axis=0).mean(), 1, rtol=0.01)
+
+
+def test_dense_and_sparse_agree(rng):
+    X = _data(rng)
+    one = fit_projection(X, 4, np.random.default_rng(1))
+    two = fit_projection(X.toarray(), 4, np.random.default_rng(1))
+    np.testing.assert_allclose(one(X), two(X.toarray()), atol=1e-4)
+
+
+def test_fitted_on_part_of_many_samples(monkeypatch, rng):
+    monkeypatch.setattr("falcon_sc.core.projection._FIT_MAX", 100)
+    X = _data(rng)
+    assert fit_projection(X, 3, rng)(X).shape == (300, 3)
+
+
+def test_constant_input_is_finite():
+    X = np.ones((10, 6), dtype=np.float32)
+    assert np.isfinite(fit_projection(X, 3, np.random.default_rng(0))(X)).all()

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from falcon_sc.core import schedules
+from falcon_sc.core.config import FalconConfig
+
+
+def test_paper_divides_the_learning_rate_after_epochs_six_and_eight():
+    config = FalconConfig.paper()
+    rates = [schedules.learning_rate(epoch / 10, config) for epoch in range(10)]
+    assert rates == pytest.approx([0.1] * 6 + [0.01] * 2 + [0.001] * 2)
+
+
+def test_cosine_goes_from_the_learning_rate_to_zero():
+    config = FalconConfig(lr=0.2)
+    assert schedules.learning_rate(0.0, config) == pytest.approx(0.2)
+    assert schedules.learning_rate(0.5, config) == pytest.approx(0.1)
+    assert schedules.learning_rate(1.0, config) == pytest.approx(0.0)
+
+
+def test_pseudo_labels_harden_over_three_epochs_of_ten():
+    config = FalconConfig.paper()
+    softness = [schedules.target_softness(epoch / 10, config) for epoch in range(5)]
+    assert softness == pytest.approx([1.0, 0.75, 0.25, 0.0, 0.0])
+
+
+def test_labels_can_be_hard_from_the_start():
+    assert schedules.target_softness(0.0, FalconConfig(anneal_share=0.0)) == 0.0
+
+
+def test_balance_penalty_ends_with_the_soft_labels():
+    config = FalconConfig.paper()
+    assert [schedules.balance_weight(p, config) for p in (0.0, 0.29, 0.3, 1.0)] == [5e-3, 5e-3, 0.0, 0.0]
