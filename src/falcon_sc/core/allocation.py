@@ -83,3 +83,26 @@ def agreement_gains(agreement: np.ndarray, n_cells: int) -> np.ndarray:
 def vote(rules: Sequence[np.ndarray], total: int, upper: np.ndarray) -> np.ndarray:
     """Counts (n_coarse,) int64 nearest to the mean of the rules' counts, summing to `total`."""
     return largest_remainder(np.mean(np.stack(list(rules)), axis=0), total, upper)
+
+
+def rules(
+    log_likelihood: np.ndarray,
+    agreement: np.ndarray,
+    eigenvalue_ratio: np.ndarray,
+    sizes: np.ndarray,
+    k_max: np.ndarray,
+    n_fine: int,
+) -> dict[str, np.ndarray]:
+    """Counts per coarse class by each rule, from curves padded beyond `k_max` (shapes as in `Start.curves`)."""
+    classes = range(len(sizes))
+
+    def allocate(gains: Sequence[np.ndarray]) -> np.ndarray:
+        return largest_gains([non_increasing(g) for g in gains], n_fine - len(sizes))
+
+    by_class = [likelihood_gains(log_likelihood[c, :, : k_max[c]], sizes[c]) for c in classes]
+    by_view = [allocate([g[view] for g in by_class]) for view in range(log_likelihood.shape[1])]
+    return {
+        "n_likelihood": vote(by_view, n_fine, k_max),
+        "n_eigenvalue": allocate([eigenvalue_ratio[c, : k_max[c] - 1] for c in classes]),
+        "n_agreement": allocate([agreement_gains(agreement[c, : k_max[c]], sizes[c]) for c in classes]),
+    }

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import linalg
 
+from falcon_sc.core.kmeans import kmeans_labels
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -32,10 +34,10 @@ class TiedMixture:
     log_determinant: float
 
     def relative_log_joint(self, X: np.ndarray) -> np.ndarray:
-        """log p(x, component) + x'Px/2 + const, n x k: enough to compare components for one x."""
+        """Joint log p(x, component) + x'Px/2 + const, n x k: enough to compare components for one x."""
         projected = self.means @ self.precision
         offset = self.log_weights - 0.5 * np.einsum("kd,kd->k", projected, self.means)
-        return X @ projected.T.astype(X.dtype) + offset.astype(X.dtype)
+        return np.asarray(X @ projected.T.astype(X.dtype) + offset.astype(X.dtype))
 
     def log_likelihood(self, X: np.ndarray) -> float:
         """Mean log-likelihood in nats a sample."""
@@ -63,7 +65,7 @@ class Sweep:
 
 def second_moment(X: np.ndarray) -> np.ndarray:
     """X'X / n in float64."""
-    return (X.T @ X).astype(np.float64) / X.shape[0]
+    return np.asarray((X.T @ X).astype(np.float64) / X.shape[0])
 
 
 def normalise(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +124,7 @@ def fit_mixture(X: np.ndarray, n_components: int, rng: np.random.Generator) -> t
     best: tuple[TiedMixture, float] | None = None
     for _ in range(starts):
         responsibilities = np.zeros((n, n_components), dtype=X.dtype)
-        responsibilities[np.arange(n), _kmeans_labels(X, n_components, rng)] = 1
+        responsibilities[np.arange(n), kmeans_labels(X, n_components, rng)] = 1
         mixture, trace = expectation_maximisation(X, responsibilities, ridge=ridge)
         if best is None or trace[-1] > best[1]:
             best = mixture, float(trace[-1])
@@ -142,12 +144,3 @@ def sweep_mixtures(X: np.ndarray, ks: Iterable[int], rng: np.random.Generator) -
         labels=np.stack([mixture.predict(X) for mixture, _ in fits]),
         mixtures=tuple(mixture for mixture, _ in fits),
     )
-
-
-def _kmeans_labels(X: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
-    from sklearn.cluster import KMeans
-
-    if n_clusters == 1:
-        return np.zeros(X.shape[0], dtype=np.int64)
-    seed = int(rng.integers(2**31))
-    return np.asarray(KMeans(n_clusters, n_init=2, random_state=seed).fit_predict(X))

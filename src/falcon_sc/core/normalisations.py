@@ -21,19 +21,19 @@ INTEGER_DISTANCE = 0.05
 
 def pseudo_counts(lognorm: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix:
     """Undo log1p and the size factor: expm1, divided by the smallest positive value of each cell (a count of one)."""
-    if sparse.issparse(lognorm):
-        result = lognorm.astype(np.float64).tocsr()
-        result.eliminate_zeros()
-        np.expm1(result.data, out=result.data)
-        filled = np.diff(result.indptr) > 0
-        smallest = np.ones(result.shape[0])
-        if filled.any():
-            smallest[filled] = np.minimum.reduceat(result.data, result.indptr[:-1][filled])
-        result.data /= np.repeat(smallest, np.diff(result.indptr))
-        return result.astype(np.float32)
-    values = np.expm1(np.asarray(lognorm, dtype=np.float64))
-    smallest = np.where(values > 0, values, np.inf).min(axis=1, keepdims=True)
-    return (values / np.where(np.isfinite(smallest), smallest, 1)).astype(np.float32)
+    if isinstance(lognorm, np.ndarray):
+        values = np.expm1(lognorm.astype(np.float64))
+        lowest = np.where(values > 0, values, np.inf).min(axis=1, keepdims=True)
+        return (values / np.where(np.isfinite(lowest), lowest, 1)).astype(np.float32)
+    result = lognorm.astype(np.float64).tocsr()
+    result.eliminate_zeros()
+    np.expm1(result.data, out=result.data)
+    filled = np.diff(result.indptr) > 0
+    smallest = np.ones(result.shape[0])
+    if filled.any():
+        smallest[filled] = np.minimum.reduceat(result.data, result.indptr[:-1][filled])
+    result.data /= np.repeat(smallest, np.diff(result.indptr))
+    return result.astype(np.float32)
 
 
 def look_like_counts(values: np.ndarray | sparse.csr_matrix) -> bool:
@@ -62,9 +62,7 @@ class Normaliser:
     n: int
 
     @classmethod
-    def learn(
-        cls, kind: Kind, values: np.ndarray, counts: np.ndarray | None, library: np.ndarray | None
-    ) -> Normaliser:
+    def learn(cls, kind: Kind, values: np.ndarray, counts: np.ndarray | None, library: np.ndarray | None) -> Normaliser:
         """Learn from dense n x g `values`; `counts` (n x g) and `library` (n, over all genes) where counts exist."""
         target = 1.0 if library is None else float(np.median(library[library > 0])) if (library > 0).any() else 1.0
         log = _log(kind, values, library, target)
@@ -94,4 +92,4 @@ def _log(kind: Kind, values: np.ndarray, library: np.ndarray | None, target: flo
     if kind != "counts" or library is None:
         return np.array(values, dtype=np.float32)
     factor = np.divide(target, library, out=np.zeros(len(library)), where=library > 0).astype(np.float32)
-    return np.log1p(values * factor[:, None])
+    return np.asarray(np.log1p(values * factor[:, None]))

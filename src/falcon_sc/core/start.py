@@ -1,29 +1,26 @@
 """The label-free start: how many fine classes in each coarse class, and which cell in which, before any training.
 
-For every coarse class: class-local views (`views`), tied mixtures over k in each view (`mixture`); over all coarse
-classes: the allocation of the n_fine classes (`allocation`); then a consensus of the views (`consensus`).
+For every coarse class: class-local views, tied mixtures over k in each view (`class_clustering`); over all coarse
+classes: the allocation of the n_fine classes (`allocation`); then a consensus of the views.
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from falcon_sc.core import allocation
-from falcon_sc.core.consensus import agreement, consensus_labels, extend
-from falcon_sc.core.mixture import Sweep, sweep_mixtures
+from falcon_sc.core.class_clustering import ClassFit, fit_class, label_class
 from falcon_sc.core.normalisations import Kind, look_like_counts, pseudo_counts
-from falcon_sc.core.views import CONTINUOUS_VIEWS, COUNT_VIEWS, ClassViews, class_views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
-logger = logging.getLogger(__name__)
+    from scipy import sparse
+
+CELLS_LOOKED_AT = 2000  # to tell whether counts can be recovered from log-normalised values
 
 
 @dataclass(frozen=True)
@@ -53,20 +50,14 @@ class Start:
     `latents`: float32 n x 45 (30 without counts), the class-local representation for neighbours inside a class; None
     where n_fine equals the number of coarse classes and nothing was fitted. `curves`: arrays behind the allocation,
     NaN beyond a class's largest k: "log_likelihood" (K_C, views, K), "agreement" (K_C, K), "eigenvalue_ratio"
-    (K_C, K - 1), "k_max" (K_C) and the counts of the rules "n_likelihood", "n_eigenvalue", "n_agreement" (K_C).
+    (K_C, K - 1), "k_max" (K_C) and the counts of the rules "n_likelihood", "n_eigenvalue", "n_agreement" (K_C);
+    empty where the numbers were given.
     """
 
     labels: np.ndarray
     n_per_class: np.ndarray
     latents: np.ndarray | None
     curves: dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class _ClassFit:
-    views: ClassViews
-    sweeps: tuple[Sweep, ...]
-    agreement: np.ndarray
 
 
 def consensus_start(
@@ -78,7 +69,7 @@ def consensus_start(
     n_jobs: int | None = None,
     progress_bar: bool = False,
     n_genes: int = 2000,
-    max_cells: int = 3000,
+    max_cells: int = 3500,
 ) -> Start:
     """Cluster the cells inside every coarse class into `n_fine` classes altogether, without any fine label.
 
@@ -106,26 +97,24 @@ def consensus_start(
     ValueError
         When `n_fine` is smaller than the number of coarse classes or larger than the number of cells.
     """
+    coarse = np.asarray(coarse, dtype=np.int64)
     sizes = np.bincount(coarse)
     total, given = _requested(n_fine, sizes)
     if total == len(sizes):
-        return Start(coarse.astype(np.int64), np.ones(len(sizes), dtype=np.int64), None, {})
-    matrix = start_input.matrix
-    if sparse.issparse(matrix):
-        matrix = matrix.tocsr()
+        return Start(coarse, np.ones(len(sizes), dtype=np.int64), None, {})
+    matrix = start_input.matrix if isinstance(start_input.matrix, np.ndarray) else start_input.matrix.tocsr()
     has_counts = start_input.kind == "counts" or (
-        start_input.kind == "lognorm" and look_like_counts(pseudo_counts(matrix[: min(2000, len(coarse))]))
+        start_input.kind == "lognorm" and look_like_counts(pseudo_counts(matrix[:CELLS_LOOKED_AT]))
     )
-    k_max = np.minimum(largest_k(sizes, total), max_cells)
+    k_max = largest_k(sizes, total) if given is None else given
     members = [np.flatnonzero(coarse == c) for c in range(len(sizes))]
     generators = np.random.default_rng(rng).spawn(len(sizes))
 
-    def fit(c: int) -> _ClassFit:
-        ks = range(1, int(k_max[c]) + 1) if given is None else [int(given[c])]
-        return _fit_class(
+    def fit(c: int) -> ClassFit:
+        return fit_class(
             matrix[members[c]],
             start_input.kind,
-            ks,
+            range(1, int(k_max[c]) + 1) if given is None else [int(given[c])],
             generators[c],
             batch=None if start_input.batch is None else start_input.batch[members[c]],
             has_counts=has_counts,
@@ -133,33 +122,30 @@ def consensus_start(
             max_cells=max_cells,
         )
 
-    fits = _over_classes(fit, sizes, n_jobs=n_jobs, progress_bar=progress_bar, description="start")
-    if given is None:
-        n_per_class, curves = _allocate(fits, sizes, k_max, total)
-    else:
-        n_per_class, curves = given, {}
+    fits = _over_classes(fit, sizes, n_jobs=n_jobs, progress_bar=progress_bar)
+    n_per_class, curves = (given, {}) if given is not None else _allocate(fits, sizes, k_max, total)
 
     def label(c: int) -> np.ndarray:
-        return _label_class(fits[c], int(n_per_class[c]))
+        return label_class(fits[c], int(n_per_class[c]))
 
-    local = _over_classes(label, sizes, n_jobs=n_jobs, progress_bar=False, description="consensus")
+    local = _over_classes(label, sizes, n_jobs=n_jobs, progress_bar=False)
     labels = np.empty(len(coarse), dtype=np.int64)
-    latents = np.empty((len(coarse), max(f.views.latent().shape[1] for f in fits)), dtype=np.float32)
+    latents = np.empty((len(coarse), fits[0].views.latent().shape[1]), dtype=np.float32)
     offsets = np.cumsum(n_per_class) - n_per_class
     for c, cells in enumerate(members):
-        labels[cells] = offsets[c] + _by_falling_size(local[c])
+        labels[cells] = offsets[c] + local[c]
         latents[cells] = fits[c].views.latent()
     return Start(labels, n_per_class, latents, curves)
 
 
 def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:
-    """Largest number of fine classes considered per coarse class; the sum is at least `n_fine`.
+    """Largest number of fine classes considered per coarse class (K_C); the sum is at least `n_fine`.
 
     min(n / 4, max(8, min(K_F - K_C + 1, 1.6 K_F max(share of cells, 1 / K_C) + 4))), raised where that is too few.
     """
     share = np.maximum(sizes / sizes.sum(), 1 / len(sizes))
     wanted = np.maximum(8, np.minimum(n_fine - len(sizes) + 1, 1.6 * n_fine * share + 4))
-    k_max = np.maximum(1, np.minimum(sizes // 4, wanted)).astype(np.int64)
+    k_max = np.clip(np.minimum(sizes // 4, wanted.astype(np.int64)), 1, n_fine - len(sizes) + 1)
     while k_max.sum() < n_fine:
         k_max = np.minimum(sizes, np.ceil(1.25 * k_max).astype(np.int64))
     return np.asarray(k_max)
@@ -185,39 +171,10 @@ def _requested(n_fine: int | Sequence[int] | np.ndarray, sizes: np.ndarray) -> t
     return int(given.sum()), given
 
 
-def _fit_class(
-    rows: np.ndarray | sparse.csr_matrix,
-    kind: Kind,
-    ks: Iterable[int],
-    rng: np.random.Generator,
-    *,
-    batch: np.ndarray | None,
-    has_counts: bool,
-    n_genes: int,
-    max_cells: int,
-) -> _ClassFit:
-    views = class_views(
-        rows, kind, rng, batch=batch, has_counts=has_counts, n_genes=n_genes, max_cells=max_cells
-    )
-    names = _view_names(views)
-    counts = [k for k in ks if k <= len(views.fit_cells)]
-    if counts == [1]:
-        return _ClassFit(views, (), np.zeros(1))
-    sweeps = tuple(sweep_mixtures(views.view(name, d)[views.fit_cells], counts, rng) for name, d in names)
-    pairs = [(a, b) for a, b in combinations(range(len(names)), 2) if names[a][1] == names[b][1]]
-    agreed = [
-        np.mean([agreement(sweeps[a].labels[i], sweeps[b].labels[i]) for a, b in pairs]) for i in range(len(counts))
-    ]
-    return _ClassFit(views, sweeps, np.asarray(agreed))
-
-
-def _view_names(views: ClassViews) -> tuple[tuple[str, int], ...]:
-    return COUNT_VIEWS if "pr" in views.scores else CONTINUOUS_VIEWS
-
-
 def _allocate(
-    fits: Sequence[_ClassFit], sizes: np.ndarray, k_max: np.ndarray, n_fine: int
+    fits: Sequence[ClassFit], sizes: np.ndarray, k_max: np.ndarray, n_fine: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Counts per coarse class, and the curves behind them padded with NaN to one length."""
     n_views = max(len(f.sweeps) for f in fits)
     longest = int(k_max.max())
     likelihood = np.full((len(fits), n_views, longest), np.nan)
@@ -228,51 +185,13 @@ def _allocate(
         likelihood[c, :, :k] = [s.log_likelihood for s in fit.sweeps] if fit.sweeps else 0
         agreed[c, :k] = fit.agreement
         ratio[c, : k - 1] = allocation.eigenvalue_gains(fit.views.eigenvalues, fit.views.null_eigenvalues, k - 1)
-
-    def allocate(gains: Sequence[np.ndarray]) -> np.ndarray:
-        return allocation.largest_gains([allocation.non_increasing(g) for g in gains], n_fine - len(fits))
-
-    classes = range(len(fits))
-    gains = [allocation.likelihood_gains(likelihood[c, :, : k_max[c]], sizes[c]) for c in classes]
-    by_view = [allocate([g[v] for g in gains]) for v in range(n_views)]
-    rules = {
-        "n_likelihood": allocation.vote(by_view, n_fine, k_max),
-        "n_eigenvalue": allocate([ratio[c, : k_max[c] - 1] for c in classes]),
-        "n_agreement": allocate([allocation.agreement_gains(agreed[c, : k_max[c]], sizes[c]) for c in classes]),
-    }
+    rules = allocation.rules(likelihood, agreed, ratio, sizes, k_max, n_fine)
+    n_per_class = allocation.vote(list(rules.values()), n_fine, k_max)
     curves = {"log_likelihood": likelihood, "agreement": agreed, "eigenvalue_ratio": ratio, "k_max": k_max, **rules}
-    return allocation.vote(list(rules.values()), n_fine, k_max), curves
+    return n_per_class, curves
 
 
-def _label_class(fit: _ClassFit, k: int) -> np.ndarray:
-    """Consensus of the views with k classes, on the cells learned from; the others join through the models."""
-    views = fit.views
-    n = len(next(iter(views.scores.values())))
-    if k == 1:
-        return np.zeros(n, dtype=np.int64)
-    index = int(np.flatnonzero(fit.sweeps[0].ks == k)[0])
-    of_fit_cells = np.stack([sweep.labels[index] for sweep in fit.sweeps])
-    labels = np.empty(n, dtype=np.int64)
-    labels[views.fit_cells] = consensus_labels(of_fit_cells, k)
-    others = np.setdiff1d(np.arange(n), views.fit_cells)
-    if len(others):
-        predicted = [
-            sweep.mixtures[index].predict(views.view(name, d)[others])
-            for sweep, (name, d) in zip(fit.sweeps, _view_names(views), strict=True)
-        ]
-        labels[others] = extend(labels[views.fit_cells], of_fit_cells, np.stack(predicted))
-    return labels
-
-
-def _by_falling_size(labels: np.ndarray) -> np.ndarray:
-    """The same groups, renamed 0.. by falling size."""
-    order = np.argsort(-np.bincount(labels), kind="stable")
-    return np.argsort(order)[labels]
-
-
-def _over_classes[T](
-    task: Callable[[int], T], sizes: np.ndarray, *, n_jobs: int | None, progress_bar: bool, description: str
-) -> list[T]:
+def _over_classes[T](task: Callable[[int], T], sizes: np.ndarray, *, n_jobs: int | None, progress_bar: bool) -> list[T]:
     """`task` for every coarse class, large ones first; one BLAS thread each, so that threads change no result."""
     from joblib import Parallel, delayed
     from threadpoolctl import threadpool_limits
@@ -282,6 +201,6 @@ def _over_classes[T](
     with threadpool_limits(limits=1):
         jobs = Parallel(n_jobs=-1 if n_jobs is None else n_jobs, prefer="threads", return_as="generator")
         running = jobs(delayed(task)(int(c)) for c in order)
-        done = list(tqdm(running, total=len(sizes), desc=description, disable=not progress_bar, unit="class"))
+        done = list(tqdm(running, total=len(sizes), desc="start", disable=not progress_bar, unit="class"))
     result: dict[int, T] = dict(zip(order.tolist(), done, strict=True))
     return [result[c] for c in range(len(sizes))]

@@ -53,7 +53,7 @@ def standardised_variance(counts: np.ndarray | sparse.csr_matrix) -> np.ndarray:
 
 
 def _sums(counts: np.ndarray | sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    if not sparse.issparse(counts):
+    if isinstance(counts, np.ndarray):
         return counts.sum(axis=0, dtype=np.float64), np.einsum("ij,ij->j", counts, counts, dtype=np.float64)
     data = counts.data.astype(np.float64)
     width = counts.shape[1]
@@ -64,7 +64,7 @@ def _sums(counts: np.ndarray | sparse.csr_matrix) -> tuple[np.ndarray, np.ndarra
 
 
 def _clip_columns(counts: np.ndarray | sparse.csr_matrix, upper: np.ndarray) -> np.ndarray | sparse.csr_matrix:
-    if not sparse.issparse(counts):
+    if isinstance(counts, np.ndarray):
         return np.minimum(counts, upper)
     counts = counts.tocsr()
     clipped = np.minimum(counts.data, upper[counts.indices])

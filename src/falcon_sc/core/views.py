@@ -182,7 +182,7 @@ def _columns(
 
 
 def _dense(matrix: np.ndarray | sparse.csr_matrix, cells: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    if not sparse.issparse(matrix):
+    if isinstance(matrix, np.ndarray):
         return matrix[np.ix_(cells, columns)].astype(np.float32)
     chosen = matrix[cells] if len(columns) == matrix.shape[1] else matrix[cells][:, columns]
-    return chosen.toarray().astype(np.float32)
+    return np.asarray(chosen.toarray(), dtype=np.float32)
