@@ -1,0 +1,72 @@
+"""Clusterings of one coarse class by several views, combined: co-association and average linkage."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+
+def co_association(labels: np.ndarray) -> np.ndarray:
+    """Share of the clusterings (rows of `labels`, v x n) that put two samples together: float32 n x n."""
+    v, n = labels.shape
+    together = np.zeros((n, n), dtype=np.float32)
+    for row in labels:
+        together += row[:, None] == row
+    return together / np.float32(v)
+
+
+def consensus_labels(labels: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Exactly `n_clusters` groups (codes 0.., int64 n) by average linkage on 1 - co-association of `labels` (v x n)."""
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    n = labels.shape[1]
+    if n_clusters >= n:
+        return np.arange(n)
+    if n_clusters == 1:
+        return np.zeros(n, dtype=np.int64)
+    distance = 1 - co_association(labels)
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(distance, checks=False), method="average")
+    return cut(tree, n_clusters)
+
+
+def cut(tree: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Groups after the first n - n_clusters merges of a scipy linkage: exactly `n_clusters`, whatever the ties."""
+    n = len(tree) + 1
+    merges = np.arange(n - n_clusters)
+    children = tree[merges, :2].astype(np.int64)
+    graph = sparse.coo_matrix(
+        (np.ones(2 * len(merges)), (children.ravel(), np.repeat(n + merges, 2))), shape=(2 * n - 1, 2 * n - 1)
+    )
+    component = sparse.csgraph.connected_components(graph, directed=False)[1][:n]
+    return np.asarray(np.unique(component, return_inverse=True)[1], dtype=np.int64)
+
+
+def extend(landmark_labels: np.ndarray, landmark_views: np.ndarray, views: np.ndarray) -> np.ndarray:
+    """Group of largest mean co-association for new samples.
+
+    Parameters
+    ----------
+    landmark_labels
+        Groups of the landmarks, m, codes 0..k-1, none empty.
+    landmark_views, views
+        Labels of the landmarks (v x m) and of the new samples (v x n) by the same v clusterings.
+    """
+    n_groups = int(landmark_labels.max()) + 1
+    score = np.zeros((views.shape[1], n_groups))
+    sizes = np.bincount(landmark_labels, minlength=n_groups)
+    for of_landmarks, of_samples in zip(landmark_views, views, strict=True):
+        table = np.zeros((max(of_landmarks.max(), of_samples.max()) + 1, n_groups))
+        np.add.at(table, (of_landmarks, landmark_labels), 1)
+        score += (table / sizes)[of_samples]
+    return np.asarray(score.argmax(axis=1), dtype=np.int64)
+
+
+def agreement(first: np.ndarray, second: np.ndarray) -> float:
+    """Mutual information of two labelings (nats) less what two labelings of these sizes share by chance."""
+    from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information, mutual_info_score
+
+    table = contingency_matrix(first, second, sparse=True)
+    chance = expected_mutual_information(table, len(first))
+    return float(mutual_info_score(None, None, contingency=table) - chance)

@@ -1,0 +1,54 @@
+"""K-Means as a start for mixtures: greedy k-means++ seeds and a few Lloyd steps; duplicates and k = n are fine."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+N_LLOYD = 20  # steps at most: a mixture refines the result
+
+
+def kmeans_labels(X: np.ndarray, n_clusters: int, rng: np.random.Generator, *, n_init: int = 2) -> np.ndarray:
+    """Labels (n, int64) of the run of lowest inertia; clusters are empty only where X has too few distinct rows."""
+    if n_clusters == 1:
+        return np.zeros(len(X), dtype=np.int64)
+    runs = [_lloyd(X, _seeds(X, n_clusters, rng)) for _ in range(n_init)]
+    return min(runs, key=lambda run: run[1])[0]
+
+
+def _seeds(X: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
+    """Greedy k-means++: of a few candidates drawn by squared distance, the one that lowers the inertia most."""
+    n_trials = 2 + int(np.log(n_clusters))
+    norms = np.einsum("ij,ij->i", X, X)
+    chosen = [int(rng.integers(len(X)))]
+    closest = _squared_distances(X, norms, chosen)[0]
+    for _ in range(n_clusters - 1):
+        cumulative = np.cumsum(closest, dtype=np.float64)
+        candidates = np.searchsorted(cumulative, rng.random(n_trials) * cumulative[-1])
+        candidates = np.minimum(candidates, len(X) - 1)
+        reduced = np.minimum(closest, _squared_distances(X, norms, candidates))
+        best = int(reduced.sum(axis=1, dtype=np.float64).argmin())
+        chosen.append(int(candidates[best]))
+        closest = reduced[best]
+    return X[chosen]
+
+
+def _squared_distances(X: np.ndarray, norms: np.ndarray, rows: np.ndarray | list[int]) -> np.ndarray:
+    return np.asarray(np.maximum(norms + norms[rows][:, None] - 2 * (X[rows] @ X.T), 0))
+
+
+def _lloyd(X: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, float]:
+    n, k = len(X), len(centres)
+    labels = np.full(n, -1)
+    for _ in range(N_LLOYD):
+        # |x - c|^2 less |x|^2, which no comparison and no difference of inertias needs
+        distance = np.einsum("ij,ij->i", centres, centres) - 2 * (X @ centres.T)
+        previous, labels = labels, distance.argmin(axis=1)
+        if np.array_equal(labels, previous):
+            break
+        sizes = np.bincount(labels, minlength=k)
+        members = sparse.csr_matrix((np.ones(n, dtype=X.dtype), (labels, np.arange(n))), shape=(k, n))
+        filled = sizes > 0
+        centres = centres.copy()
+        centres[filled] = (members @ X)[filled] / sizes[filled, None]
+    return labels, float(distance[np.arange(n), labels].sum(dtype=np.float64))

@@ -1,0 +1,146 @@
+"""Gaussian mixtures whose components share one covariance ("tied"), swept over the number of components.
+
+With a shared precision ``P`` the term ``x' P x`` is the same for every component, so it cancels in the
+responsibilities: an E step is one matrix product ``X (P M')``, and the mean log-likelihood needs only the second
+moment of the data, which never changes. That makes the sweep over many component counts cheap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import linalg
+
+from falcon_sc.core.kmeans import kmeans_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+N_STEPS = 60  # EM steps at most
+TOLERANCE = 1e-5  # stop when the mean log-likelihood (nats a cell) rises by less
+REGULARISATION = 1e-3  # share of the mean column variance added to the diagonal of the covariance
+TWO_STARTS_UP_TO = 12  # components; above it the starts differ little and one is kept
+
+
+@dataclass(frozen=True)
+class TiedMixture:
+    """A fitted mixture: log weights (k,), means (k, d), shared precision (d, d) and its log determinant."""
+
+    log_weights: np.ndarray
+    means: np.ndarray
+    precision: np.ndarray
+    log_determinant: float
+
+    def relative_log_joint(self, X: np.ndarray) -> np.ndarray:
+        """Joint log p(x, component) + x'Px/2 + const, n x k: enough to compare components for one x."""
+        projected = self.means @ self.precision
+        offset = self.log_weights - 0.5 * np.einsum("kd,kd->k", projected, self.means)
+        return np.asarray(X @ projected.T.astype(X.dtype) + offset.astype(X.dtype))
+
+    def log_likelihood(self, X: np.ndarray) -> float:
+        """Mean log-likelihood in nats a sample."""
+        log_norm, _ = normalise(self.relative_log_joint(X))
+        return self._absolute(log_norm, second_moment(X), X.shape[1])
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Most probable component of each row of X (n x d), int16."""
+        return self.relative_log_joint(X).argmax(axis=1).astype(np.int16)
+
+    def _absolute(self, log_norm: np.ndarray, moment: np.ndarray, d: int) -> float:
+        common = np.sum(self.precision * moment) + d * np.log(2 * np.pi) - self.log_determinant
+        return float(log_norm.mean(dtype=np.float64) - 0.5 * common)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Mixtures of one view for several component counts: mean log-likelihood, labels (len(ks), n) int16, models."""
+
+    ks: np.ndarray
+    log_likelihood: np.ndarray
+    labels: np.ndarray
+    mixtures: tuple[TiedMixture, ...]
+
+
+def second_moment(X: np.ndarray) -> np.ndarray:
+    """X'X / n in float64."""
+    return np.asarray((X.T @ X).astype(np.float64) / X.shape[0])
+
+
+def normalise(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Row-wise log-sum-exp and responsibilities; `log_joint` is overwritten by the responsibilities."""
+    top = log_joint.max(axis=1, keepdims=True)
+    log_joint -= top
+    np.exp(log_joint, out=log_joint)
+    total = log_joint.sum(axis=1, keepdims=True)
+    log_joint /= total
+    return (np.log(total) + top)[:, 0], log_joint
+
+
+def maximise(X: np.ndarray, responsibilities: np.ndarray, moment: np.ndarray, ridge: float) -> TiedMixture:
+    """M step: weights, means and the shared covariance ``X'X/n - sum_k w_k m_k m_k' + ridge I``."""
+    n, d = X.shape
+    mass = responsibilities.sum(axis=0, dtype=np.float64) + 10 * np.finfo(np.float64).eps
+    means = (responsibilities.T @ X).astype(np.float64) / mass[:, None]
+    weights = mass / mass.sum()
+    covariance = moment - (means * weights[:, None]).T @ means
+    covariance.flat[:: d + 1] += ridge
+    values, vectors = linalg.eigh(covariance)
+    # Cancellation (float32 input, k close to n) can leave an eigenvalue below the ridge, its floor by construction.
+    values = np.maximum(values, ridge)
+    precision = (vectors / values) @ vectors.T
+    return TiedMixture(np.log(weights), means, precision, float(-np.log(values).sum()))
+
+
+def expectation_maximisation(
+    X: np.ndarray, responsibilities: np.ndarray, *, ridge: float, n_steps: int = N_STEPS, tolerance: float = TOLERANCE
+) -> tuple[TiedMixture, np.ndarray]:
+    """EM from given responsibilities (n x k).
+
+    Returns
+    -------
+    The mixture and the mean log-likelihood after each M step.
+    """
+    moment = second_moment(X)
+    trace: list[float] = []
+    mixture = maximise(X, responsibilities, moment, ridge)
+    for _ in range(n_steps):
+        log_norm, responsibilities = normalise(mixture.relative_log_joint(X))
+        trace.append(mixture._absolute(log_norm, moment, X.shape[1]))
+        if len(trace) > 1 and trace[-1] - trace[-2] < tolerance:
+            break
+        mixture = maximise(X, responsibilities, moment, ridge)
+    else:
+        trace.append(mixture.log_likelihood(X))
+    return mixture, np.asarray(trace)
+
+
+def fit_mixture(X: np.ndarray, n_components: int, rng: np.random.Generator) -> tuple[TiedMixture, float]:
+    """Best of one or two mixtures started from K-Means labels, and its mean log-likelihood."""
+    n = X.shape[0]
+    ridge = REGULARISATION * float(X.var(axis=0, dtype=np.float64).mean()) + 1e-12
+    starts = 1 if n_components == 1 or n_components > TWO_STARTS_UP_TO else 2
+    best: tuple[TiedMixture, float] | None = None
+    for _ in range(starts):
+        responsibilities = np.zeros((n, n_components), dtype=X.dtype)
+        responsibilities[np.arange(n), kmeans_labels(X, n_components, rng)] = 1
+        mixture, trace = expectation_maximisation(X, responsibilities, ridge=ridge)
+        if best is None or trace[-1] > best[1]:
+            best = mixture, float(trace[-1])
+    if best is None:  # pragma: no cover - starts is at least 1
+        msg = "no start was run"
+        raise RuntimeError(msg)
+    return best
+
+
+def sweep_mixtures(X: np.ndarray, ks: Iterable[int], rng: np.random.Generator) -> Sweep:
+    """Fit a tied mixture for every component count in `ks` (each at most n) on X (n x d, columns about centred)."""
+    counts = np.asarray(list(ks), dtype=np.int64)
+    fits = [fit_mixture(X, int(k), rng) for k in counts]
+    return Sweep(
+        ks=counts,
+        log_likelihood=np.array([likelihood for _, likelihood in fits]),
+        labels=np.stack([mixture.predict(X) for mixture, _ in fits]),
+        mixtures=tuple(mixture for mixture, _ in fits),
+    )

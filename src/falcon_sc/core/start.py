@@ -1,0 +1,206 @@
+"""The label-free start: how many fine classes in each coarse class, and which cell in which, before any training.
+
+For every coarse class: class-local views, tied mixtures over k in each view (`class_clustering`); over all coarse
+classes: the allocation of the n_fine classes (`allocation`); then a consensus of the views.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from falcon_sc.core import allocation
+from falcon_sc.core.class_clustering import ClassFit, fit_class, label_class
+from falcon_sc.core.normalisations import Kind, look_like_counts, pseudo_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from scipy import sparse
+
+CELLS_LOOKED_AT = 2000  # to tell whether counts can be recovered from log-normalised values
+
+
+@dataclass(frozen=True)
+class StartInput:
+    """What the start clusters.
+
+    Parameters
+    ----------
+    matrix
+        n x genes, dense or sparse (CSR is used as it is), all genes; or n x d, an embedding.
+    kind
+        "counts": raw counts. "lognorm": log1p of counts scaled per cell. "embedding": any continuous columns.
+    batch
+        Donor or batch codes, int, n; None where there is one.
+    """
+
+    matrix: np.ndarray | sparse.csr_matrix
+    kind: Kind
+    batch: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """Initial fine labels and what they rest on.
+
+    `labels`: int64 n, codes 0..n_fine-1 ordered by coarse class, then by falling size. `n_per_class`: int64 K_C.
+    `latents`: float32 n x 45 (30 without counts), the class-local representation for neighbours inside a class; None
+    where n_fine equals the number of coarse classes and nothing was fitted. `curves`: arrays behind the allocation,
+    NaN beyond a class's largest k: "log_likelihood" (K_C, views, K), "agreement" (K_C, K), "eigenvalue_ratio"
+    (K_C, K - 1), "k_max" (K_C) and the counts of the rules "n_likelihood", "n_eigenvalue", "n_agreement" (K_C);
+    empty where the numbers were given.
+    """
+
+    labels: np.ndarray
+    n_per_class: np.ndarray
+    latents: np.ndarray | None
+    curves: dict[str, np.ndarray]
+
+
+def consensus_start(
+    start_input: StartInput,
+    coarse: np.ndarray,
+    n_fine: int | Sequence[int] | np.ndarray,
+    *,
+    rng: int | np.random.Generator | None,
+    n_jobs: int | None = None,
+    progress_bar: bool = False,
+    n_genes: int = 2000,
+    max_cells: int = 3500,
+) -> Start:
+    """Cluster the cells inside every coarse class into `n_fine` classes altogether, without any fine label.
+
+    Parameters
+    ----------
+    start_input
+        The cells.
+    coarse
+        Codes 0..K_C-1, int, n; every code occurs.
+    n_fine
+        Total number of fine classes, or their number per coarse class (K_C).
+    rng
+        Seed or generator; the same one gives the same labels, whatever `n_jobs`.
+    n_jobs
+        Coarse classes worked on at once; None: one a core.
+    progress_bar
+        Show a bar over coarse classes.
+    n_genes
+        Genes chosen inside each coarse class (the paper's 2000).
+    max_cells
+        Cells of a class the models are fitted on; the others follow through the models (ours).
+
+    Raises
+    ------
+    ValueError
+        When `n_fine` is smaller than the number of coarse classes or larger than the number of cells.
+    """
+    coarse = np.asarray(coarse, dtype=np.int64)
+    sizes = np.bincount(coarse)
+    total, given = _requested(n_fine, sizes)
+    if total == len(sizes):
+        return Start(coarse, np.ones(len(sizes), dtype=np.int64), None, {})
+    matrix = start_input.matrix if isinstance(start_input.matrix, np.ndarray) else start_input.matrix.tocsr()
+    has_counts = start_input.kind == "counts" or (
+        start_input.kind == "lognorm" and look_like_counts(pseudo_counts(matrix[:CELLS_LOOKED_AT]))
+    )
+    k_max = largest_k(sizes, total) if given is None else given
+    members = [np.flatnonzero(coarse == c) for c in range(len(sizes))]
+    generators = np.random.default_rng(rng).spawn(len(sizes))
+
+    def fit(c: int) -> ClassFit:
+        return fit_class(
+            matrix[members[c]],
+            start_input.kind,
+            range(1, int(k_max[c]) + 1) if given is None else [int(given[c])],
+            generators[c],
+            batch=None if start_input.batch is None else start_input.batch[members[c]],
+            has_counts=has_counts,
+            n_genes=n_genes,
+            max_cells=max_cells,
+        )
+
+    fits = _over_classes(fit, sizes, n_jobs=n_jobs, progress_bar=progress_bar)
+    n_per_class, curves = (given, {}) if given is not None else _allocate(fits, sizes, k_max, total)
+
+    def label(c: int) -> np.ndarray:
+        return label_class(fits[c], int(n_per_class[c]))
+
+    local = _over_classes(label, sizes, n_jobs=n_jobs, progress_bar=False)
+    labels = np.empty(len(coarse), dtype=np.int64)
+    latents = np.empty((len(coarse), fits[0].views.latent().shape[1]), dtype=np.float32)
+    offsets = np.cumsum(n_per_class) - n_per_class
+    for c, cells in enumerate(members):
+        labels[cells] = offsets[c] + local[c]
+        latents[cells] = fits[c].views.latent()
+    return Start(labels, n_per_class, latents, curves)
+
+
+def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:
+    """Largest number of fine classes considered per coarse class (K_C); the sum is at least `n_fine`.
+
+    min(n / 4, max(8, min(K_F - K_C + 1, 1.6 K_F max(share of cells, 1 / K_C) + 4))), raised where that is too few.
+    """
+    share = np.maximum(sizes / sizes.sum(), 1 / len(sizes))
+    wanted = np.maximum(8, np.minimum(n_fine - len(sizes) + 1, 1.6 * n_fine * share + 4))
+    k_max = np.clip(np.minimum(sizes // 4, wanted.astype(np.int64)), 1, n_fine - len(sizes) + 1)
+    while k_max.sum() < n_fine:
+        k_max = np.minimum(sizes, np.ceil(1.25 * k_max).astype(np.int64))
+    return np.asarray(k_max)
+
+
+def _requested(n_fine: int | Sequence[int] | np.ndarray, sizes: np.ndarray) -> tuple[int, np.ndarray | None]:
+    """Total and, where given, the numbers per coarse class; refused where they do not fit the cells."""
+    if np.ndim(n_fine) == 0:
+        total = int(np.asarray(n_fine))
+        if not len(sizes) <= total <= sizes.sum():
+            msg = f"n_fine is {total}: give between {len(sizes)} (coarse classes) and {sizes.sum()} (cells)"
+            raise ValueError(msg)
+        return total, None
+    given = np.asarray(n_fine, dtype=np.int64)
+    if given.shape != sizes.shape:
+        msg = f"n_fine has shape {given.shape}: give one number for each of the {len(sizes)} coarse classes"
+        raise ValueError(msg)
+    wrong = np.flatnonzero((given < 1) | (given > sizes))
+    if len(wrong):
+        c = int(wrong[0])
+        msg = f"n_fine asks for {given[c]} fine classes in coarse class {c}, which has {sizes[c]} cells"
+        raise ValueError(msg)
+    return int(given.sum()), given
+
+
+def _allocate(
+    fits: Sequence[ClassFit], sizes: np.ndarray, k_max: np.ndarray, n_fine: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Counts per coarse class, and the curves behind them padded with NaN to one length."""
+    n_views = max(len(f.sweeps) for f in fits)
+    longest = int(k_max.max())
+    likelihood = np.full((len(fits), n_views, longest), np.nan)
+    agreed = np.full((len(fits), longest), np.nan)
+    ratio = np.full((len(fits), longest - 1), np.nan)
+    for c, fit in enumerate(fits):
+        k = int(k_max[c])
+        likelihood[c, :, :k] = [s.log_likelihood for s in fit.sweeps] if fit.sweeps else 0
+        agreed[c, :k] = fit.agreement
+        ratio[c, : k - 1] = allocation.eigenvalue_gains(fit.views.eigenvalues, fit.views.null_eigenvalues, k - 1)
+    rules = allocation.rules(likelihood, agreed, ratio, sizes, k_max, n_fine)
+    n_per_class = allocation.vote(list(rules.values()), n_fine, k_max)
+    curves = {"log_likelihood": likelihood, "agreement": agreed, "eigenvalue_ratio": ratio, "k_max": k_max, **rules}
+    return n_per_class, curves
+
+
+def _over_classes[T](task: Callable[[int], T], sizes: np.ndarray, *, n_jobs: int | None, progress_bar: bool) -> list[T]:
+    """`task` for every coarse class, large ones first; one BLAS thread each, so that threads change no result."""
+    from joblib import Parallel, delayed
+    from threadpoolctl import threadpool_limits
+    from tqdm.auto import tqdm
+
+    order = np.argsort(-sizes, kind="stable")
+    with threadpool_limits(limits=1):
+        jobs = Parallel(n_jobs=-1 if n_jobs is None else n_jobs, prefer="threads", return_as="generator")
+        running = jobs(delayed(task)(int(c)) for c in order)
+        done = list(tqdm(running, total=len(sizes), desc="start", disable=not progress_bar, unit="class"))
+    result: dict[int, T] = dict(zip(order.tolist(), done, strict=True))
+    return [result[c] for c in range(len(sizes))]

@@ -1,0 +1,188 @@
+"""Class-local representations: genes chosen, normalised and reduced again inside one coarse class.
+
+Several normalisations of the same cells ("log", "sc", "pr") give views that disagree where a cluster is an artefact
+of one of them. Everything is learned on at most `max_cells` cells of the class; the others are projected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, sparse
+
+from falcon_sc.core.normalisations import Kind, Normaliser, pseudo_counts
+from falcon_sc.core.variable_genes import select_variable_genes
+
+N_COMPONENTS = 30
+NULL_CELLS = 2000
+EXACT_PCA_UP_TO = 600  # min(cells, genes) up to which an exact eigendecomposition is the faster one
+PROJECTION_ROWS = 4096
+DONOR_PRIOR_CELLS = 10.0  # pseudo-cells that pull the mean of a donor towards the mean of the class
+
+COUNT_VIEWS = (("log", 10), ("log", 20), ("sc", 10), ("sc", 15), ("sc", 20), ("pr", 10), ("pr", 20))
+CONTINUOUS_VIEWS = (("log", 10), ("log", 20), ("sc", 10), ("sc", 15), ("sc", 20))
+
+
+@dataclass(frozen=True)
+class ClassViews:
+    """Principal component scores of all cells of one class.
+
+    `scores`: normalisation -> float32 n x d (d <= 30). `fit_cells`: sorted indices of the cells learned from.
+    `eigenvalues`, `null_eigenvalues`: of the z-scored matrix, and of the same with every gene permuted.
+    """
+
+    scores: dict[str, np.ndarray]
+    fit_cells: np.ndarray
+    eigenvalues: np.ndarray
+    null_eigenvalues: np.ndarray
+
+    def view(self, name: str, n_dims: int) -> np.ndarray:
+        """Scores of one view, all cells; at most a fifth of the learning cells as dimensions, at least two."""
+        scores = self.scores[name]
+        return scores[:, : max(2, min(n_dims, len(self.fit_cells) // 5))]
+
+    def latent(self, n_dims: int = 15) -> np.ndarray:
+        """Concatenated scores, each normalisation scaled to unit root mean square: n x (n_dims * normalisations)."""
+        blocks = []
+        for scores in self.scores.values():
+            block = np.zeros((len(scores), n_dims), dtype=np.float32)
+            block[:, : scores.shape[1]] = scores[:, :n_dims]
+            rms = float(np.sqrt(np.mean(block[:, : scores.shape[1]] ** 2)))
+            blocks.append(block / rms if rms > 0 else block)
+        return np.hstack(blocks)
+
+
+def class_views(
+    rows: np.ndarray | sparse.csr_matrix,
+    kind: Kind,
+    rng: np.random.Generator,
+    *,
+    batch: np.ndarray | None = None,
+    has_counts: bool = True,
+    n_genes: int = 2000,
+    max_cells: int = 3000,
+) -> ClassViews:
+    """Representations of one coarse class.
+
+    Parameters
+    ----------
+    rows
+        n x genes, the cells of the class: dense or CSR, never made dense beyond the chosen genes.
+    kind
+        What `rows` holds.
+    rng
+        Draws the cells learned from, the null and the PCA's test vectors.
+    batch
+        Donor codes, n: genes are ranked per donor, and every matrix is centred per donor.
+    has_counts
+        For "lognorm": whether counts can be recovered (`look_like_counts`).
+    n_genes
+        Genes kept (the paper's 2000).
+    max_cells
+        Cells learned from.
+    """
+    n = rows.shape[0]
+    fit_cells = np.arange(n) if n <= max_cells else np.sort(rng.choice(n, max_cells, replace=False))
+    counts, library = _counts_and_library(rows, kind, has_counts=has_counts)
+    columns = _columns(rows, counts, kind, fit_cells, batch, n_genes)
+
+    def block(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        values = _dense(rows, cells, columns)
+        block_counts = None if counts is None else values if counts is rows else _dense(counts, cells, columns)
+        return values, block_counts, None if library is None else library[cells]
+
+    fit_block = block(fit_cells)
+    normaliser = Normaliser.learn(kind, *fit_block)
+    codes = np.zeros(n, dtype=np.int64) if batch is None else np.unique(batch, return_inverse=True)[1]
+    n_components = min(N_COMPONENTS, len(columns))
+    scores: dict[str, np.ndarray] = {}
+    loadings: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    eigenvalues = null = np.zeros(0)
+    for name, matrix in normaliser.apply(*fit_block).items():
+        centres = _centres(matrix, codes[fit_cells], int(codes.max()) + 1)
+        centred = matrix - centres[codes[fit_cells]]
+        axes, values = principal_axes(centred, n_components, rng)
+        loadings[name] = centres, axes
+        scores[name] = np.zeros((n, axes.shape[1]), dtype=np.float32)
+        scores[name][fit_cells] = centred @ axes
+        if name == "sc":
+            eigenvalues, null = values, _null_eigenvalues(centred, n_components, rng)
+    others = np.setdiff1d(np.arange(n), fit_cells)
+    for start in range(0, len(others), PROJECTION_ROWS):
+        cells = others[start : start + PROJECTION_ROWS]
+        for name, matrix in normaliser.apply(*block(cells)).items():
+            centres, axes = loadings[name]
+            scores[name][cells] = (matrix - centres[codes[cells]]) @ axes
+    return ClassViews(scores, fit_cells, eigenvalues, null)
+
+
+def principal_axes(centred: np.ndarray, n_axes: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Leading axes (p x n_axes, float32, at least one) and eigenvalues of the covariance of centred n x p data."""
+    n, p = centred.shape
+    n_axes = max(1, min(n_axes, n - 1, p))
+    denominator = max(n - 1, 1)
+    if min(n, p) <= EXACT_PCA_UP_TO:
+        gram = (centred @ centred.T if n <= p else centred.T @ centred).astype(np.float64)
+        values, vectors = linalg.eigh(gram, subset_by_index=(len(gram) - n_axes, len(gram) - 1))
+        values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
+        if n <= p:
+            vectors = centred.T @ (vectors / np.sqrt(np.maximum(values, 1e-12))).astype(np.float32)
+        return vectors.astype(np.float32), values / denominator
+    from sklearn.utils.extmath import randomized_svd
+
+    seed = int(rng.integers(2**31))
+    _, singular, axes = randomized_svd(centred, n_axes, n_iter=4, random_state=seed)
+    return axes.T.astype(np.float32), singular.astype(np.float64) ** 2 / denominator
+
+
+def _null_eigenvalues(centred: np.ndarray, n_axes: int, rng: np.random.Generator) -> np.ndarray:
+    """Eigenvalues when every gene is permuted over the cells: what sampling noise alone reaches."""
+    n = len(centred)
+    cells = np.arange(n) if n <= NULL_CELLS else rng.choice(n, NULL_CELLS, replace=False)
+    permuted = rng.permuted(centred[cells], axis=0)
+    return principal_axes(permuted - permuted.mean(axis=0), n_axes, rng)[1]
+
+
+def _centres(matrix: np.ndarray, codes: np.ndarray, n_codes: int) -> np.ndarray:
+    """Column means per donor (n_codes x p), pulled to the mean of the class; with one donor, that mean."""
+    mean = matrix.mean(axis=0, dtype=np.float64)
+    centres = np.empty((n_codes, matrix.shape[1]), dtype=np.float32)
+    for code in range(n_codes):
+        own = matrix[codes == code]
+        prior = 0.0 if n_codes == 1 else DONOR_PRIOR_CELLS
+        centres[code] = (own.sum(axis=0, dtype=np.float64) + prior * mean) / max(len(own) + prior, 1)
+    return centres
+
+
+def _counts_and_library(
+    rows: np.ndarray | sparse.csr_matrix, kind: Kind, *, has_counts: bool
+) -> tuple[np.ndarray | sparse.csr_matrix | None, np.ndarray | None]:
+    if kind == "embedding" or (kind == "lognorm" and not has_counts):
+        return None, None
+    counts = rows if kind == "counts" else pseudo_counts(rows)
+    return counts, np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+
+
+def _columns(
+    rows: np.ndarray | sparse.csr_matrix,
+    counts: np.ndarray | sparse.csr_matrix | None,
+    kind: Kind,
+    fit_cells: np.ndarray,
+    batch: np.ndarray | None,
+    n_genes: int,
+) -> np.ndarray:
+    if kind == "embedding" or len(fit_cells) == 1:
+        return np.arange(rows.shape[1])[:n_genes]
+    learned = (rows if counts is None else counts)[fit_cells]
+    if counts is None:
+        learned = learned.expm1() if sparse.issparse(learned) else np.expm1(learned)
+    columns = select_variable_genes(learned, n_genes, None if batch is None else batch[fit_cells])
+    return columns if len(columns) > 0 else np.arange(min(rows.shape[1], 2))
+
+
+def _dense(matrix: np.ndarray | sparse.csr_matrix, cells: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    if isinstance(matrix, np.ndarray):
+        return matrix[np.ix_(cells, columns)].astype(np.float32)
+    chosen = matrix[cells] if len(columns) == matrix.shape[1] else matrix[cells][:, columns]
+    return np.asarray(chosen.toarray(), dtype=np.float32)
