@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from falcon_sc.core.checkpoint import Checkpoint, fingerprint
+
+
+def test_round_trip(tmp_path):
+    keeper = Checkpoint(tmp_path / "run", "abc", seconds_between_writes=0)
+    assert keeper.load_start() is None
+    assert keeper.load_training(torch.device("cpu")) is None
+    keeper.save_start({"labels": np.arange(3)})
+    keeper.save_training({"epoch": 4, "weights": torch.ones(2)})
+    again = Checkpoint(tmp_path / "run", "abc")
+    assert again.load_start()["labels"].tolist() == [0, 1, 2]
+    state = again.load_training(torch.device("cpu"))
+    assert state["epoch"] == 4
+    assert state["weights"].tolist() == [1, 1]
+    assert not list(tmp_path.glob("run/*.part"))
+
+
+def test_a_run_on_other_data_is_refused(tmp_path):
+    Checkpoint(tmp_path, "abc")
+    with pytest.raises(ValueError, match="other data, with other settings or another seed"):
+        Checkpoint(tmp_path, "abd")
+
+
+def test_writes_are_apart_in_time(tmp_path):
+    assert not Checkpoint(tmp_path, "a", seconds_between_writes=3600).is_due()
+    assert Checkpoint(tmp_path, "a", seconds_between_writes=0).is_due()
+
+
+def test_fingerprint_sees_every_part():
+    X = sp.random(20, 10, density=0.3, format="csr", random_state=0)
+    base = fingerprint(X, np.arange(3), "config")
+    assert base == fingerprint(X.copy(), np.arange(3), "config")
+    changed = X.copy()
+    changed.data[0] += 1
+    assert base != fingerprint(changed, np.arange(3), "config")
+    assert base != fingerprint(X, np.array([0, 2, 1]), "config")
+    assert base != fingerprint(X, np.arange(3), "other")

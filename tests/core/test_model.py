@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn.metrics import adjusted_rand_score
+
+from falcon_sc.core.config import FalconConfig
+from falcon_sc.core.model import Falcon
+
+from .planted import planted
+
+QUICK = FalconConfig(min_iterations=120, warmup_iterations=60, n_neighbors=10, batch_size=64)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return planted()
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    return Falcon(6, QUICK, device="cpu").fit(data.X, data.coarse)
+
+
+def test_planted_classes_are_recovered(data, fitted):
+    assert adjusted_rand_score(data.fine, fitted.labels_) > 0.9
+    assert len(np.unique(fitted.labels_)) == 6
+    assert np.isfinite(fitted.history_["loss"]).all()
+
+
+def test_fine_classes_lie_in_their_coarse_class(data, fitted):
+    assert fitted.relation_.dtype == np.uint8
+    parents = fitted.coarse_names_[fitted.relation_.argmax(axis=1)]
+    assert (parents[fitted.labels_] == data.coarse).all()
+    assert fitted.relation_.sum(axis=0).tolist() == [3, 1, 2]
+
+
+def test_codes_go_by_coarse_class_then_by_size(fitted):
+    parents = fitted.relation_.argmax(axis=1)
+    sizes = np.bincount(fitted.labels_, minlength=6)
+    for before, after in pairwise(range(6)):
+        assert (parents[before], -sizes[before]) <= (parents[after], -sizes[after])
+
+
+def test_predictions_of_the_training_samples_are_its_labels(data, fitted):
+    np.testing.assert_array_equal(fitted.predict(data.X, data.coarse), fitted.labels_)
+    np.testing.assert_allclose(fitted.predict_proba(data.X, data.coarse), fitted.proba_, atol=1e-6)
+    np.testing.assert_allclose(fitted.transform(data.X), fitted.embedding_, atol=1e-5)
+    np.testing.assert_allclose(fitted.proba_.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_known_coarse_label_restricts_the_prediction(data, fitted):
+    wrong = np.roll(fitted.coarse_names_, 1)[np.searchsorted(fitted.coarse_names_, data.coarse)]
+    proba = fitted.predict_proba(data.X, wrong)
+    parents = fitted.coarse_names_[fitted.relation_.argmax(axis=1)]
+    assert (parents[proba.argmax(axis=1)] == wrong).all()
+    free = fitted.predict(data.X)
+    np.testing.assert_array_equal(free, fitted.predict(data.X, np.full(len(data.X), None)))
+    assert (parents[free] == data.coarse).mean() > 0.95
+
+
+def test_new_samples_get_their_class(data, fitted):
+    from scipy.optimize import linear_sum_assignment
+
+    fresh = np.random.default_rng(9).normal(0, 0.05, data.X.shape).astype(np.float32) + data.X
+    table = np.zeros((6, 6))
+    np.add.at(table, (data.fine, fitted.predict(fresh)), 1)
+    rows, columns = linear_sum_assignment(-table)
+    assert table[rows, columns].sum() / table.sum() > 0.9
+
+
+def test_numbers_per_coarse_class_are_kept(data):
+    counts = {"class a": 2, "class b": 1, "class c": 4}
+    model = Falcon(counts, QUICK, device="cpu").fit(data.X, data.coarse)
+    assert dict(zip(model.coarse_names_.tolist(), model.relation_.sum(axis=0).tolist(), strict=True)) == counts
+
+
+def test_as_many_fine_as_coarse_classes_gives_the_coarse_classes(data):
+    model = Falcon(3, QUICK, device="cpu").fit(data.X, data.coarse)
+    assert (model.coarse_names_[model.labels_] == data.coarse).all()
+
+
+@pytest.mark.parametrize("n_pcs", [None, 4])
+def test_dense_csr_csc_and_torch_agree(data, n_pcs):
+    config = dataclasses.replace(QUICK, n_pcs=n_pcs)
+    X = np.maximum(data.X, 0)
+    forms = [X, sp.csr_matrix(X), sp.csc_array(X), torch.from_numpy(X), X.astype(np.float64)]
+    models = [Falcon(6, config, device="cpu").fit(form, data.coarse) for form in forms]
+    for model in models[1:]:
+        assert adjusted_rand_score(models[0].labels_, model.labels_) > 0.99
+
+
+def test_same_seed_same_labels(data, fitted):
+    again = Falcon(6, QUICK, device="cpu").fit(data.X, data.coarse)
+    np.testing.assert_array_equal(fitted.proba_, again.proba_)
+
+
+def test_paper_setting_runs_and_is_unrestricted(data):
+    config = dataclasses.replace(FalconConfig.paper(), batch_size=64, n_neighbors=10)
+    model = Falcon(6, config, device="cpu").fit(data.X, data.coarse)
+    assert (model.proba_ > 0).all(), "no class is ruled out by the coarse label"
+
+
+def test_several_data_sets_share_their_fine_classes():
+    """Section 3.4: fine class 1 is under b in one data set and under c in the other; both keep it."""
+    data = planted(children=(2, 2, 2), seed=2)
+    dataset = np.random.default_rng(0).choice(["one", "two"], len(data.fine))
+    second = np.array(["x", "x", "y", "y", "y", "z"])[data.fine]
+    coarse = np.where(dataset == "one", data.coarse, second)
+    model = Falcon(6, QUICK, device="cpu").fit(data.X, coarse, dataset)
+    assert set(model.relations_) == {"one", "two"}
+    assert model.relations_["two"].shape == (6, 3)
+    assert adjusted_rand_score(data.fine, model.labels_) > 0.8
+    np.testing.assert_array_equal(model.predict(data.X, coarse, dataset), model.labels_)
+
+
+def test_save_and_load_give_the_same_predictions(data, fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    loaded = Falcon.load(tmp_path / "model", device="cpu")
+    np.testing.assert_array_equal(loaded.predict_proba(data.X, data.coarse), fitted.proba_)
+    np.testing.assert_array_equal(loaded.relation_, fitted.relation_)
+    np.testing.assert_array_equal(loaded.coarse_names_, fitted.coarse_names_)
+    np.testing.assert_array_equal(loaded.history_["loss"], fitted.history_["loss"])
+    assert loaded.config == fitted.config
+
+
+def test_models_of_other_versions_and_missing_ones_are_refused(fitted, tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no saved Falcon"):
+        Falcon.load(tmp_path)
+    fitted.save(tmp_path)
+    description = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({**description, "format": 99}))
+    with pytest.raises(ValueError, match="in format 99; this version reads format"):
+        Falcon.load(tmp_path)
+
+
+class _Harmful:
+    def __reduce__(self):
+        return (os.system, ("true",))
+
+
+def test_loading_runs_no_code(fitted, tmp_path):
+    import pickle
+
+    fitted.save(tmp_path)
+    torch.save({"relation": _Harmful()}, tmp_path / "weights.pt")
+    with pytest.raises(pickle.UnpicklingError):
+        Falcon.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("n_fine", "error", "message"),
+    [
+        (2, ValueError, "n_fine=2 must be from the number of coarse classes, 3,"),
+        (10_000, ValueError, "n_fine=10000 must be"),
+        (5.5, TypeError, "n_fine=5.5 must be a whole number or a mapping"),
+        ({"class a": 2}, ValueError, r"missing \['class b', 'class c'\]"),
+        ({"class a": 2, "class b": 0, "class c": 1}, ValueError, r"wrong: {'class b': 0}"),
+    ],
+)
+def test_impossible_numbers_of_classes_are_refused(data, n_fine, error, message):
+    with pytest.raises(error, match=message):
+        Falcon(n_fine, QUICK).fit(data.X, data.coarse)
+
+
+def test_bad_input_is_refused(data, fitted):
+    X = data.X.copy()
+    X[3, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        Falcon(6).fit(X, data.coarse)
+    with pytest.raises(ValueError, match="coarse has 5 labels, X has"):
+        Falcon(6).fit(data.X, data.coarse[:5])
+    missing = data.coarse.astype(object)
+    missing[:2] = None
+    with pytest.raises(ValueError, match="coarse is missing for 2 samples"):
+        Falcon(6).fit(data.X, missing)
+    with pytest.raises(ValueError, match="X has 3 features, the model was fitted on 12"):
+        fitted.predict(data.X[:, :3])
+    with pytest.raises(ValueError, match="not fitted"):
+        Falcon(6).predict(data.X)
+    with pytest.raises(ValueError, match="device='cuda:99' is not there"):
+        Falcon(6, device="cuda:99").fit(data.X, data.coarse)
+
+
+RUN = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    import numpy as np, torch
+    from falcon_sc.core import checkpoint
+    from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.model import Falcon
+    from planted import planted
+    torch.set_num_threads(1)
+    checkpoint._SECONDS_BETWEEN_WRITES = 0.0
+    checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)
+    data = planted()
+    config = FalconConfig(max_epochs={epochs}, warmup_iterations=20, n_neighbors=10, batch_size=64)
+    model = Falcon(6, config, device="cpu").fit(data.X, data.coarse, checkpoint={folder})
+    np.save({out!r}, model.proba_)
+"""
+
+
+def _command(tmp_path, folder, out, epochs):
+    from pathlib import Path
+
+    text = RUN.format(
+        tests=str(Path(__file__).parent),
+        folder=f"__import__('pathlib').Path({str(folder)!r})" if folder else None,
+        out=str(out),
+        epochs=epochs,
+    )
+    script = tmp_path / f"{out.stem}.py"
+    script.write_text(textwrap.dedent(text))
+    return [sys.executable, str(script)]
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(tmp_path):
+    """A real process is killed in its training; the resumed one ends bit for bit like one that was not."""
+    epochs = 300
+    folder = tmp_path / "checkpoint"
+    killed = subprocess.Popen(_command(tmp_path, folder, tmp_path / "killed.npy", epochs))
+    deadline = time.monotonic() + 120
+    while not (folder / "training.pt").exists() and time.monotonic() < deadline and killed.poll() is None:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    at_kill = torch.load(folder / "training.pt", weights_only=True)["epoch"]
+    assert 0 < at_kill < epochs
+    subprocess.run(_command(tmp_path, folder, tmp_path / "resumed.npy", epochs), check=True)
+    subprocess.run(_command(tmp_path, None, tmp_path / "whole.npy", epochs), check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "resumed.npy"), np.load(tmp_path / "whole.npy"))
