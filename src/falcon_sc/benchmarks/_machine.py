@@ -1,0 +1,29 @@
+"""What a benchmark ran on: versions and processor, nothing that tells whose machine it was."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("falcon-sc", "numpy", "torch")
+
+
+def describe() -> dict[str, str | int]:
+    """Describe the machine: the keys are ``python``, the packages, ``cpu`` and ``cores`` (usable ones)."""
+    return {
+        "python": platform.python_version(),
+        **{package: version(package) for package in PACKAGES},
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    }
+
+
+def _cpu() -> str:
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        for line in listing.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
