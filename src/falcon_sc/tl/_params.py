@@ -1,0 +1,51 @@
+"""Hyperparameters in, plain scalars out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import version
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+from falcon_sc._checks import check_int
+
+if TYPE_CHECKING:
+    from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.model import Falcon
+
+N_NEIGHBORS = 20
+RELATION_SOLVER = "auto"
+
+
+def with_keywords(config, n_neighbors, max_epochs, batch_size, lr, relation_solver) -> FalconConfig:
+    """The configuration with those keywords replaced that were not left at their default."""
+    from falcon_sc.core.config import FalconConfig
+
+    if config is None:
+        config = FalconConfig()
+    elif not isinstance(config, FalconConfig):
+        msg = f"config must be a FalconConfig, found {type(config).__name__}."
+        raise TypeError(msg)
+    given: dict[str, Any] = {}
+    for name, value in {"n_neighbors": n_neighbors, "max_epochs": max_epochs, "batch_size": batch_size}.items():
+        if value is not None and not (name == "n_neighbors" and value == N_NEIGHBORS):
+            given[name] = check_int(value, name)
+    if lr is not None:
+        given["lr"] = lr
+    if relation_solver != RELATION_SOLVER:
+        given["relation_solver"] = relation_solver
+    return replace(config, **given)
+
+
+def about_run(model: Falcon, rng: object) -> dict[str, Any]:
+    """How the labels came about, beyond the hyperparameters."""
+    about = {name: version(name) for name in ("anndata", "scanpy", "torch")}
+    about |= {"n_fine": int(model.relation_.shape[0]), "relation_solver": model.solver_, "device": str(model.device_)}
+    if isinstance(rng, Integral):
+        about["seed"] = int(rng)  # a generator's state cannot be written down as one number
+    return about
+
+
+def plain(params: dict[str, Any]) -> dict[str, str | int | float | bool]:
+    """Only what every file format keeps: None is left out."""
+    return {name: value for name, value in params.items() if isinstance(value, str | int | float | bool)}
