@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_METRIC = "cosine"
 _SELECTED = "falcon_highly_variable"
 
 
@@ -36,7 +37,7 @@ def neighbors_within(
     A neighbour graph of the whole data set, cut to one class, loses the neighbours that lay
     outside it. This graph is computed inside each class instead and has no edge between classes.
 
-    Distances are Euclidean, over the embedding `use_rep` or over log-normalised genes: those that
+    Distances are cosine distances (published code), over the embedding `use_rep` or over log-normalised genes: those that
     :func:`falcon_sc.pp.select_genes` marked in ``adata.var["falcon_highly_variable"]`` (as in the
     paper), all genes where nothing is marked. Weights are those of UMAP
     (:func:`umap.umap_.fuzzy_simplicial_set`), computed class by class.
@@ -99,7 +100,7 @@ def neighbors_within(
 
     adata = adata.copy() if copy else adata
     keys = {"distances_key": f"{key_added}_distances", "connectivities_key": f"{key_added}_connectivities"}
-    params = {"n_neighbors": n_neighbors + 1, "method": "umap", "metric": "euclidean", "coarse_key": coarse_key}
+    params = {"n_neighbors": n_neighbors + 1, "method": "umap", "metric": _METRIC, "coarse_key": coarse_key}
     if use_rep is not None:
         params["use_rep"] = use_rep
     adata.obsp[keys["distances_key"]] = _embed(distances, place, adata.n_obs)
@@ -126,7 +127,7 @@ def _graph(points, codes: np.ndarray, n_neighbors: int) -> tuple[sparse.csr_matr
     """Distances and UMAP's weights, one class at a time because classes differ in their number of neighbours."""
     from falcon_sc.core.neighbors import neighbors_within_classes
 
-    indices, distances = neighbors_within_classes(points, codes, n_neighbors)
+    indices, distances = neighbors_within_classes(points, codes, n_neighbors, metric=_METRIC)
     rows, columns, lengths, weights = [], [], [], []
     for code in range(codes.max() + 1):
         members = np.flatnonzero(codes == code)
@@ -162,7 +163,7 @@ def _umap_weights(neighbours: np.ndarray, distances: np.ndarray) -> sparse.csr_m
     indices = np.column_stack([np.arange(n_cells), neighbours])
     lengths = np.column_stack([np.zeros(n_cells), distances]).astype(np.float32)
     nothing = sparse.coo_matrix((n_cells, 1))  # only its number of rows is read
-    return fuzzy_simplicial_set(nothing, n_real + 1, None, "euclidean", knn_indices=indices, knn_dists=lengths)[0]
+    return fuzzy_simplicial_set(nothing, n_real + 1, None, _METRIC, knn_indices=indices, knn_dists=lengths)[0]
 
 
 def _embed(matrix: sparse.csr_matrix, place: np.ndarray, n_obs: int) -> sparse.csr_matrix:

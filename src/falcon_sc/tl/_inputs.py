@@ -74,11 +74,10 @@ def read_inputs(
     return Inputs(expression.log_normalised(genes), start, genes, expression.kind)
 
 
-def read_dataset(adata: AnnData, dataset_key: str) -> np.ndarray | None:
-    """str, n_obs: the data set each cell belongs to; None if there is only one."""
+def dataset_names(adata: AnnData, dataset_key: str) -> np.ndarray:
+    """str, n_obs: the data set each cell belongs to."""
     column = obs_column(adata, dataset_key, "dataset_key")
     if column.isna().any():
         msg = f"dataset_key={dataset_key!r} is missing (NA) for {int(column.isna().sum())} cells: fill or remove them."
         raise ValueError(msg)
-    dataset = column.astype(str).to_numpy(dtype=np.str_)
-    return dataset if np.unique(dataset).size > 1 else None
+    return column.astype(str).to_numpy(dtype=np.str_)

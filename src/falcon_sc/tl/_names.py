@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 
-def fine_names(relation: np.ndarray, coarse_names: np.ndarray, coarse_dataset: np.ndarray | None) -> np.ndarray:
+def fine_names(relation: np.ndarray, coarse_names: np.ndarray, coarse_dataset: np.ndarray) -> np.ndarray:
     """``"<coarse>:<i>"``, with the parents of all data sets joined by ``|``.
 
     Parameters
@@ -17,15 +17,13 @@ def fine_names(relation: np.ndarray, coarse_names: np.ndarray, coarse_dataset: n
     coarse_names
         Coarse label of each column.
     coarse_dataset
-        Data set of each column, or None if there is only one.
+        Data set of each column.
 
     Returns
     -------
     str, n_fine, all different.
     """
-    blocks = [np.arange(len(coarse_names))]
-    if coarse_dataset is not None:
-        blocks = [np.flatnonzero(coarse_dataset == name) for name in dict.fromkeys(coarse_dataset.tolist())]
+    blocks = [np.flatnonzero(coarse_dataset == name) for name in dict.fromkeys(coarse_dataset.tolist())]
     next_number: Counter[str] = Counter()
     names = []
     for row in relation:

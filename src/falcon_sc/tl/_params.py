@@ -7,6 +7,8 @@ from importlib.metadata import version
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from falcon_sc._checks import check_int
 
 if TYPE_CHECKING:
@@ -35,6 +37,18 @@ def with_keywords(config, n_neighbors, max_epochs, batch_size, lr, relation_solv
     if relation_solver != RELATION_SOLVER:
         given["relation_solver"] = relation_solver
     return replace(config, **given)
+
+
+def check_rng(rng: object) -> None:
+    """A seed, a generator, or None for a run that cannot be repeated."""
+    if rng is None or isinstance(rng, np.random.Generator):
+        return
+    if isinstance(rng, bool) or not isinstance(rng, Integral):
+        msg = f"rng must be an int, a numpy.random.Generator or None, found {rng!r}."
+        raise TypeError(msg)
+    if rng < 0:
+        msg = f"rng must not be negative, found {rng}."
+        raise ValueError(msg)
 
 
 def about_run(model: Falcon, rng: object) -> dict[str, Any]:

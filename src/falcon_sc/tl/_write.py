@@ -60,6 +60,7 @@ def write(adata: AnnData, key: str, model: Falcon, results: Results) -> None:
 def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tuple[Any, str, Any]]:
     """Where each result goes."""
     names = fine_names(model.relation_, model.coarse_names_, model.coarse_dataset_)
+    several = np.unique(model.coarse_dataset_).size > 1
     assigned = results.fine >= 0
     confidence = np.full(adata.n_obs, np.nan, dtype=np.float32)
     confidence[assigned] = results.proba[assigned, results.fine[assigned]]
@@ -70,7 +71,7 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
         "params": results.params,
         "history": dict(model.history_),
     }
-    if model.coarse_dataset_ is not None:
+    if several:
         about["coarse_dataset"] = model.coarse_dataset_.astype(np.str_)
     fine = pd.Series(pd.Categorical.from_codes(results.fine, categories=names), index=adata.obs_names)
     return [

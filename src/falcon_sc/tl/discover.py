@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,8 +11,8 @@ from falcon_sc._checks import check_adata, check_int, check_key_added, check_uni
 from falcon_sc._labels import read_labels, warn_missing
 from falcon_sc.pp.select_genes import read_batch
 from falcon_sc.tl._classes import check_classes, check_n_fine, report_small_classes
-from falcon_sc.tl._inputs import check_choice, read_dataset, read_inputs
-from falcon_sc.tl._params import N_NEIGHBORS, RELATION_SOLVER, about_run, plain, with_keywords
+from falcon_sc.tl._inputs import check_choice, dataset_names, read_inputs
+from falcon_sc.tl._params import N_NEIGHBORS, RELATION_SOLVER, about_run, check_rng, plain, with_keywords
 from falcon_sc.tl._write import Results, write
 
 if TYPE_CHECKING:
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.model import Falcon
     from falcon_sc.tl._inputs import Inputs
-
-logger = logging.getLogger(__name__)
 
 
 def discover(
@@ -108,7 +104,7 @@ def discover(
     save_model
         Folder to save the model in, for :meth:`falcon_sc.Falcon.load` and :func:`falcon_sc.tl.predict`.
     checkpoint
-        Path for the state of the training, from which an interrupted run goes on.
+        Folder for the state of the run, from which an interrupted one goes on when it is called again.
     copy
         Work on a copy and return it.
 
@@ -161,21 +157,23 @@ def discover(
     check_choice(use_rep, layer)
     n_top_genes = check_int(n_top_genes, "n_top_genes")
     labels = read_labels(adata, coarse_key, "coarse_key")
-    dataset = None if dataset_key is None else read_dataset(adata, dataset_key)
-    dataset = None if dataset is None else dataset[labels.known]
+    dataset = None if dataset_key is None else dataset_names(adata, dataset_key)[labels.known]
     check_classes(labels, coarse_key)
     n_fine = check_n_fine(n_fine, labels, dataset)
     batch = None if batch_key is None else read_batch(adata, batch_key)
+    check_rng(rng)
     config = with_keywords(config, n_neighbors, max_epochs, batch_size, lr, relation_solver)
     report_small_classes(labels, config.n_neighbors)
     if save_model is not None:
         check_unique_genes(adata)
         save_model = check_writable(save_model, "save_model", folder=True)
     if checkpoint is not None:
-        checkpoint = check_writable(checkpoint, "checkpoint", folder=False)
+        checkpoint = check_writable(checkpoint, "checkpoint", folder=True)
 
+    from falcon_sc.core.device import resolve_device
     from falcon_sc.core.model import Falcon
 
+    device = resolve_device(device)
     model = Falcon(n_fine, config, device=device, rng=rng, progress_bar=progress_bar)
     inputs = read_inputs(adata, known=labels.known, layer=layer, use_rep=use_rep, n_top_genes=n_top_genes, batch=batch)
     warn_missing(labels, coarse_key, "coarse_key", "they are not used for training and get no fine class")
@@ -185,21 +183,13 @@ def discover(
     about = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
     about |= {"batch_key": batch_key, "dataset_key": dataset_key, "n_top_genes": n_top_genes}
     model.metadata |= plain(about | {"falcon_sc": version("falcon-sc")})
-    params = plain(asdict(model.config) | model.metadata | about_run(model, rng))
+    params = plain(config.to_dict() | model.metadata | about_run(model, rng))
     results = _results(model, inputs, labels, params)
-    _report_empty_classes(results.fine, model)
     if save_model is not None:
         model.save(save_model)
     adata = adata.copy() if copy else adata
     write(adata, key_added, model, results)
     return adata if copy else None
-
-
-def _report_empty_classes(fine: np.ndarray, model: Falcon) -> None:
-    n_fine = model.relation_.shape[0]
-    n_used = np.unique(fine[fine >= 0]).size
-    if n_used < n_fine:
-        logger.warning("only %d of n_fine=%d fine classes have cells: try a smaller n_fine", n_used, n_fine)
 
 
 def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict) -> Results:

@@ -11,7 +11,7 @@ import numpy as np
 from falcon_sc._checks import check_adata, check_key_added, check_unique_genes, listed
 from falcon_sc._expression import read_embedding, read_expression
 from falcon_sc._labels import read_labels
-from falcon_sc.tl._inputs import check_choice, read_dataset
+from falcon_sc.tl._inputs import check_choice, dataset_names
 from falcon_sc.tl._params import plain
 from falcon_sc.tl._write import Results, write
 
@@ -93,7 +93,7 @@ def predict(
     check_choice(use_rep, layer)
     _check_model(model)
     coarse = None if coarse_key is None else _coarse(adata, coarse_key, model)
-    dataset = None if dataset_key is None else read_dataset(adata, dataset_key)
+    dataset = _dataset(adata, coarse_key, dataset_key, model)
     genes = _genes(adata, use_rep, model)
     features, assumed = _features(adata, genes, layer, use_rep, model)
 
@@ -132,6 +132,22 @@ def _coarse(adata: AnnData, coarse_key: str, model: Falcon) -> np.ndarray:
     coarse = np.full(adata.n_obs, None, dtype=object)
     coarse[labels.known] = [as_model[str(name)] for name in labels.values]
     return coarse
+
+
+def _dataset(adata: AnnData, coarse_key: str | None, dataset_key: str | None, model: Falcon) -> np.ndarray | None:
+    """Data set of each cell, for a model of several whose coarse labels are given."""
+    known = np.unique(model.coarse_dataset_)
+    if coarse_key is None or known.size == 1:
+        return None
+    if dataset_key is None:
+        msg = f"the model was trained on the data sets {listed(known)}: say with dataset_key=... whose labels coarse_key holds."
+        raise ValueError(msg)
+    dataset = dataset_names(adata, dataset_key)
+    unknown = np.setdiff1d(dataset, known)
+    if unknown.size:
+        msg = f"dataset_key={dataset_key!r} holds {listed(unknown)}, the model knows {listed(known)}."
+        raise ValueError(msg)
+    return dataset
 
 
 def _genes(adata: AnnData, use_rep: str | None, model: Falcon) -> np.ndarray | None:
