@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
     from anndata import AnnData
 
 _MAX_LISTED = 20
 
 
-def listed(names) -> str:
+def listed(names: Iterable[object]) -> str:
     """Names for an error message: the first twenty, and how many more there are."""
-    names = [repr(str(name)) for name in names]
-    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return (", ".join(names[:_MAX_LISTED]) + more) or "none"
+    quoted = [repr(str(name)) for name in names]
+    more = f" and {len(quoted) - _MAX_LISTED} more" if len(quoted) > _MAX_LISTED else ""
+    return (", ".join(quoted[:_MAX_LISTED]) + more) or "none"
 
 
 def check_adata(adata: AnnData, *, copy: bool) -> None:

@@ -10,6 +10,10 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 USER_ERROR = 2
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
@@ -108,7 +112,7 @@ def _discover(arguments: argparse.Namespace) -> None:
     print(f"wrote {output}")
 
 
-def _write_h5ad(adata, output: Path) -> None:
+def _write_h5ad(adata: AnnData, output: Path) -> None:
     """Write beside the target and move: what was there stays until the new file is whole."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:
@@ -121,7 +125,7 @@ def _demo(arguments: argparse.Namespace) -> None:
     from falcon_sc._checks import check_writable
     from falcon_sc._demo import demo
 
-    demo(check_writable(arguments.output, "--output", folder=True))
+    print(demo(check_writable(arguments.output, "--output", folder=True)))
 
 
 def _benchmarks() -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy import sparse
@@ -130,7 +130,7 @@ def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
     if use_rep not in adata.obsm:
         msg = f"use_rep={use_rep!r} is not in adata.obsm, which has: {listed(adata.obsm)}. Compute it first."
         raise KeyError(msg)
-    found = adata.obsm[use_rep]
+    found: Any = adata.obsm[use_rep]
     if sparse.issparse(found):
         found = found.toarray()
     values = np.ascontiguousarray(found, dtype=np.float32)
@@ -140,7 +140,7 @@ def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
     return values
 
 
-def _as_csr(found: object, name: str) -> sparse.csr_matrix:
+def _as_csr(found: Any, name: str) -> sparse.csr_matrix:
     """float32 CSR in canonical form without stored zeros; shares memory with the input where it can."""
     if not sparse.issparse(found) and not isinstance(found, np.ndarray):
         msg = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,14 +10,15 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+    from matplotlib.axes import Axes
 
 QUIET = "#8c8c8c"
 
 
-def read_about(adata: AnnData, key: str) -> dict[str, Any]:
+def read_about(adata: AnnData, key: str) -> Mapping[str, Any]:
     """The entry ``adata.uns[key]``."""
     about = adata.uns.get(key)
-    if not isinstance(about, dict | type(adata.uns)) or "fine_names" not in about:
+    if not isinstance(about, Mapping) or "fine_names" not in about:
         msg = f"adata.uns[{key!r}] holds no result: run falcon_sc.tl.discover(adata, ..., key_added={key!r}) first."
         raise KeyError(msg)
     return about
@@ -61,7 +63,7 @@ def lighter(color: str, share: float) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def quiet(ax) -> None:
+def quiet(ax: Axes) -> None:
     """No frame, no tick marks, grey text: the data are the picture."""
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, colors=QUIET)

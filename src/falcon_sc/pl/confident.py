@@ -14,6 +14,7 @@ from falcon_sc.pl._slots import QUIET, parent_colors, parents_of, quiet, read_ab
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
 
 _LARGEST_DOT = 130  # square points
 
@@ -151,10 +152,10 @@ def _welch(mean: np.ndarray, square: np.ndarray, sizes: np.ndarray, code: int, o
     spread = (square[code] - mean[code] ** 2) / sizes[code]
     spread_others = (square_others - mean_others**2) / n_others
     # A gene constant in both groups would divide zero by zero.
-    return (mean[code] - mean_others) / np.sqrt(np.maximum(spread + spread_others, 1e-9))
+    return np.asarray((mean[code] - mean_others) / np.sqrt(np.maximum(spread + spread_others, 1e-9)))
 
 
-def _draw_dots(ax: Axes, mean: np.ndarray, found: np.ndarray):
+def _draw_dots(ax: Axes, mean: np.ndarray, found: np.ndarray) -> PathCollection:
     """One dot for each class and gene."""
     largest = np.maximum(mean.max(axis=0), 1e-9)
     row, column = np.indices(mean.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def _draw_group(ax: Axes, parent: str, names: np.ndarray, sizes: np.ndarray, col
     y = top + np.arange(names.size)
     fade = np.linspace(0, _PALEST, names.size) if names.size > 1 else [0.0]
     ax.barh(y, sizes, height=0.78, color=[lighter(color, share) for share in fade])
-    text = {"textcoords": "offset points", "va": "center"}
+    text: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
     for position, name, size in zip(y, names, sizes, strict=True):
         ax.annotate(name, (size, position), xytext=(5, 0), fontsize=8, **text)
         ax.annotate(f"{size:,}", (0, position), xytext=(-6, 0), ha="right", fontsize=7.5, color=QUIET, **text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -16,9 +16,13 @@ from falcon_sc._labels import read_labels, warn_missing
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from falcon_sc.core.config import Metric
+
+    type _Pieces = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]  # data, rows, columns
+
 logger = logging.getLogger(__name__)
 
-_METRIC = "cosine"
+_METRIC: Metric = "cosine"
 _SELECTED = "falcon_highly_variable"
 
 
@@ -123,32 +127,35 @@ def _points(adata: AnnData, use_rep: str | None, layer: str | None) -> np.ndarra
     return read_expression(adata, layer).log_normalised(genes)
 
 
-def _graph(points, codes: np.ndarray, n_neighbors: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+def _graph(points: Any, codes: np.ndarray, n_neighbors: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Distances and UMAP's weights, one class at a time because classes differ in their number of neighbours."""
     from falcon_sc.core.neighbors import neighbors_within_classes
 
     indices, distances = neighbors_within_classes(points, codes, n_neighbors, metric=_METRIC)
-    rows, columns, lengths, weights = [], [], [], []
+    lengths: _Pieces = [], [], []
+    weights: _Pieces = [], [], []
     for code in range(codes.max() + 1):
         members = np.flatnonzero(codes == code)
         # Classes with too few cells repeat their neighbours to fill the row: keep each once.
         n_real = min(n_neighbors, members.size - 1)
         if n_real == 0:
             continue
-        neighbours, lengths_here = indices[members, :n_real], distances[members, :n_real]
-        rows.append(np.repeat(members, n_real))
-        columns.append(neighbours.ravel())
-        lengths.append(lengths_here.ravel())
-        local = np.searchsorted(members, neighbours)
-        weight = _umap_weights(local, lengths_here).tocoo()
-        weights.append((weight.data, members[weight.row], members[weight.col]))
+        neighbours, near = indices[members, :n_real], distances[members, :n_real]
+        _append(lengths, near.ravel(), np.repeat(members, n_real), neighbours.ravel())
+        weight = _umap_weights(np.searchsorted(members, neighbours), near).tocoo()
+        _append(weights, weight.data, members[weight.row], members[weight.col])
     shape = (codes.size, codes.size)
-    return _matrix(lengths, rows, columns, shape), _matrix(*zip(*weights, strict=True), shape)
+    return _matrix(lengths, shape), _matrix(weights, shape)
 
 
-def _matrix(data, rows, columns, shape: tuple[int, int]) -> sparse.csr_matrix:
+def _append(pieces: _Pieces, data: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
+    for part, values in zip(pieces, (data, rows, columns), strict=True):
+        part.append(values)
+
+
+def _matrix(pieces: _Pieces, shape: tuple[int, int]) -> sparse.csr_matrix:
     """One float32 CSR matrix from the pieces of all classes."""
-    data, rows, columns = (np.concatenate(parts) for parts in (data, rows, columns))
+    data, rows, columns = (np.concatenate(part) for part in pieces)
     return sparse.csr_matrix((data.astype(np.float32), (rows, columns)), shape=shape)
 
 

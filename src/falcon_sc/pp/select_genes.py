@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -146,7 +146,9 @@ def _highly_variable_counts(counts: sparse.csr_matrix, n_top_genes: int, batch: 
     return _highly_variable(counts, n_top_genes, batch, flavor="seurat_v3", span=_LOESS_SPANS[-1])
 
 
-def _highly_variable(matrix: sparse.csr_matrix, n_top_genes: int, batch: np.ndarray | None, **options) -> np.ndarray:
+def _highly_variable(
+    matrix: sparse.csr_matrix, n_top_genes: int, batch: np.ndarray | None, **options: Any
+) -> np.ndarray:
     """Call scanpy on an object that holds nothing but the matrix and the batches."""
     import anndata
     import pandas as pd
@@ -159,4 +161,4 @@ def _highly_variable(matrix: sparse.csr_matrix, n_top_genes: int, batch: np.ndar
     table = sc.pp.highly_variable_genes(
         bare, n_top_genes=n_top_genes, batch_key=None if batch is None else "batch", inplace=False, **options
     )
-    return table["highly_variable"].to_numpy()
+    return np.asarray(table["highly_variable"], dtype=bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def report_small_classes(labels: Labels, n_neighbors: int) -> None:
         logger.warning("coarse classes with too few cells for n_neighbors=%d repeat theirs: %s", n_neighbors, small)
 
 
-def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> int | dict:
+def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> int | dict[Any, int]:
     """Total number of fine classes, or number of each coarse class.
 
     Parameters
@@ -77,7 +77,7 @@ def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> 
     return total
 
 
-def _check_mapping(n_fine: Mapping, labels: Labels, dataset: np.ndarray | None) -> dict:
+def _check_mapping(n_fine: Mapping[Any, object], labels: Labels, dataset: np.ndarray | None) -> dict[Any, int]:
     if dataset is not None:
         msg = "n_fine cannot be a mapping with several data sets, which share their fine classes: give the total."
         raise ValueError(msg)

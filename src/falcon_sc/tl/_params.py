@@ -12,14 +12,21 @@ import numpy as np
 from falcon_sc._checks import check_int
 
 if TYPE_CHECKING:
-    from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.config import FalconConfig, Solver
     from falcon_sc.core.model import Falcon
 
 N_NEIGHBORS = 20
-RELATION_SOLVER = "auto"
+RELATION_SOLVER: Solver = "auto"
 
 
-def with_keywords(config, n_neighbors, max_epochs, batch_size, lr, relation_solver) -> FalconConfig:
+def with_keywords(
+    config: FalconConfig | None,
+    n_neighbors: int,
+    max_epochs: int | None,
+    batch_size: int | None,
+    lr: float | None,
+    relation_solver: Solver,
+) -> FalconConfig:
     """The configuration with those keywords replaced that were not left at their default."""
     from falcon_sc.core.config import FalconConfig
 
@@ -36,7 +43,8 @@ def with_keywords(config, n_neighbors, max_epochs, batch_size, lr, relation_solv
         given["lr"] = lr
     if relation_solver != RELATION_SOLVER:
         given["relation_solver"] = relation_solver
-    return replace(config, **given)
+    changed: FalconConfig = replace(config, **given)
+    return changed
 
 
 def check_rng(rng: object) -> None:
@@ -53,7 +61,7 @@ def check_rng(rng: object) -> None:
 
 def about_run(model: Falcon, rng: object) -> dict[str, Any]:
     """How the labels came about, beyond the hyperparameters."""
-    about = {name: version(name) for name in ("anndata", "scanpy", "torch")}
+    about: dict[str, Any] = {name: version(name) for name in ("anndata", "scanpy", "torch")}
     about |= {"n_fine": int(model.relation_.shape[0]), "relation_solver": model.solver_, "device": str(model.device_)}
     if isinstance(rng, Integral):
         about["seed"] = int(rng)  # a generator's state cannot be written down as one number

@@ -73,7 +73,7 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
     }
     if several:
         about["coarse_dataset"] = model.coarse_dataset_.astype(np.str_)
-    fine = pd.Series(pd.Categorical.from_codes(results.fine, categories=names), index=adata.obs_names)
+    fine = pd.Series(pd.Categorical.from_codes(results.fine.tolist(), categories=names.tolist()), index=adata.obs_names)
     return [
         (adata.obs, f"{key}_fine", fine),
         (adata.obs, f"{key}_confidence", confidence),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from falcon_sc._labels import Labels
-    from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.config import FalconConfig, Solver
     from falcon_sc.core.model import Falcon
     from falcon_sc.tl._inputs import Inputs
 
@@ -42,7 +42,7 @@ def discover(
     max_epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
-    relation_solver: Literal["auto", "flow", "gurobi"] = RELATION_SOLVER,
+    relation_solver: Solver = RELATION_SOLVER,
     device: str | None = None,
     progress_bar: bool = True,
     rng: int | np.random.Generator | None = 0,
@@ -173,14 +173,13 @@ def discover(
     from falcon_sc.core.device import resolve_device
     from falcon_sc.core.model import Falcon
 
-    device = resolve_device(device)
-    model = Falcon(n_fine, config, device=device, rng=rng, progress_bar=progress_bar)
+    model = Falcon(n_fine, config, device=resolve_device(device), rng=rng, progress_bar=progress_bar)
     inputs = read_inputs(adata, known=labels.known, layer=layer, use_rep=use_rep, n_top_genes=n_top_genes, batch=batch)
     warn_missing(labels, coarse_key, "coarse_key", "they are not used for training and get no fine class")
     names = None if inputs.genes is None else adata.var_names[inputs.genes].to_numpy(dtype=np.str_)
     training = inputs.features if labels.known.all() else inputs.features[labels.known]
     model.fit(training, labels.values, dataset, start_input=inputs.start, feature_names=names, checkpoint=checkpoint)
-    about = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
+    about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
     about |= {"batch_key": batch_key, "dataset_key": dataset_key, "n_top_genes": n_top_genes}
     model.metadata |= plain(about | {"falcon_sc": version("falcon-sc")})
     params = plain(config.to_dict() | model.metadata | about_run(model, rng))
@@ -192,7 +191,7 @@ def discover(
     return adata if copy else None
 
 
-def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict) -> Results:
+def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict[str, Any]) -> Results:
     """Results of all cells; those without a coarse label get probabilities but no class."""
     known = labels.known
     fine = np.full(known.size, -1, dtype=np.int64)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from falcon_sc._checks import check_adata, check_key_added, check_unique_genes, listed
 from falcon_sc._expression import read_embedding, read_expression
@@ -101,7 +102,7 @@ def predict(
     proba, embedding = model.predict_proba(features, coarse, dataset), model.transform(features)
     about = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer, "predicted": True}
     params = plain(model.metadata | about | {"falcon_sc": version("falcon-sc"), "device": str(model.device_)})
-    used = None if genes is None else adata.var_names.isin(model.feature_names_in_)
+    used = None if genes is None else np.isin(np.arange(adata.n_vars), genes)
     adata = adata.copy() if copy else adata
     write(adata, key_added, model, Results(fine, proba, embedding, used, params))
     return adata if copy else None
@@ -163,7 +164,7 @@ def _genes(adata: AnnData, use_rep: str | None, model: Falcon) -> np.ndarray | N
         msg = f"use_rep={use_rep!r} was given, but the model was trained on genes: leave it out."
         raise ValueError(msg)
     check_unique_genes(adata)
-    position = adata.var_names.get_indexer(names)
+    position = adata.var_names.get_indexer(pd.Index(names))
     missing = names[position < 0]
     if missing.size:
         msg = (
