@@ -1,0 +1,118 @@
+"""What every public function asks of its arguments before it computes anything."""
+
+from __future__ import annotations
+
+import tempfile
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+    from anndata import AnnData
+
+_MAX_LISTED = 20
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names for an error message: the first twenty, and how many more there are."""
+    quoted = [repr(str(name)) for name in names]
+    more = f" and {len(quoted) - _MAX_LISTED} more" if len(quoted) > _MAX_LISTED else ""
+    return (", ".join(quoted[:_MAX_LISTED]) + more) or "none"
+
+
+def check_adata(adata: AnnData, *, copy: bool) -> None:
+    """Refuse objects whose results could not be written back, or that hold nothing."""
+    from anndata import AnnData
+
+    if not isinstance(adata, AnnData):
+        msg = f"adata must be an AnnData object, found {type(adata).__name__}. For arrays use falcon_sc.Falcon."
+        raise TypeError(msg)
+    if adata.isbacked:
+        msg = "adata is in backed mode (its matrix is on disk): call adata = adata.to_memory() first."
+        raise ValueError(msg)
+    if adata.is_view and not copy:
+        msg = (
+            "adata is a view of another AnnData, and writing to a view silently copies it: "
+            "call adata = adata.copy() first, or pass copy=True."
+        )
+        raise ValueError(msg)
+    if adata.n_obs == 0 or adata.n_vars == 0:
+        msg = f"adata is empty: {adata.n_obs} cells x {adata.n_vars} genes."
+        raise ValueError(msg)
+    if not adata.obs_names.is_unique:
+        duplicate = adata.obs_names[adata.obs_names.duplicated()][0]
+        msg = f"adata.obs_names holds {duplicate!r} more than once: call adata.obs_names_make_unique() first."
+        raise ValueError(msg)
+
+
+def check_unique_genes(adata: AnnData) -> None:
+    """Genes are matched by name between data sets, so a name may stand for one gene only."""
+    if not adata.var_names.is_unique:
+        duplicate = adata.var_names[adata.var_names.duplicated()][0]
+        msg = (
+            f"adata.var_names holds {duplicate!r} more than once, and a model matches genes by name: "
+            "call adata.var_names_make_unique() first."
+        )
+        raise ValueError(msg)
+
+
+def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
+    """The column ``adata.obs[key]``; a missing one names what is there."""
+    if key not in adata.obs.columns:
+        msg = f"{argument}={key!r} is not a column of adata.obs, which has: {listed(adata.obs.columns)}."
+        raise KeyError(msg)
+    column = adata.obs[key]
+    if column.ndim != 1:
+        msg = f"{argument}={key!r} names {column.shape[1]} columns of adata.obs: rename them."
+        raise ValueError(msg)
+    return column
+
+
+def check_int(value: object, argument: str, *, minimum: int = 1) -> int:
+    """An integer of at least `minimum`; booleans and floats are refused."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        msg = f"{argument} must be an int, found {value!r} ({type(value).__name__})."
+        raise TypeError(msg)
+    if value < minimum:
+        msg = f"{argument} must be at least {minimum}, found {value}."
+        raise ValueError(msg)
+    return int(value)
+
+
+def check_key_added(key: object) -> None:
+    """Keys become parts of paths in h5ad and zarr files, where a slash means a folder."""
+    if not isinstance(key, str) or not key or "/" in key:
+        msg = f"key_added must be a non-empty string without '/', found {key!r}."
+        raise ValueError(msg)
+
+
+def check_writable(path: str | Path, argument: str, *, folder: bool) -> Path:
+    """A path that can be written, tried out in the nearest folder that exists; nothing stays behind.
+
+    Parameters
+    ----------
+    path
+        Where something will be saved once the computation is done.
+    argument
+        Name of the argument, for the message.
+    folder
+        Whether a folder will be saved there, rather than a file.
+    """
+    path = Path(path)
+    if path.exists() and path.is_dir() != folder:
+        found, wanted = ("a folder", "a file") if path.is_dir() else ("a file", "a folder")
+        msg = f"{argument}={str(path)!r} is {found}, but {wanted} is to be written there: give another path."
+        raise ValueError(msg)
+    parent = path if path.is_dir() else path.parent
+    while not parent.exists():
+        parent = parent.parent
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        msg = f"{argument}={str(path)!r} cannot be written ({error.strerror or error}): give another path."
+        raise PermissionError(msg) from error
+    return path

@@ -1,0 +1,144 @@
+"""``falcon-sc discover | demo | bench``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+USER_ERROR = 2
+_INTERRUPTED = 130  # what a shell reports for Ctrl-C
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; what the user can put right ends as one line on stderr and exit code 2."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("falcon_sc").setLevel(logging.INFO)
+    try:
+        arguments.command(arguments)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was written\n")
+        return _INTERRUPTED
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        if arguments.traceback:
+            raise
+        # str() of a KeyError puts its message in quotes
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        sys.stderr.write(f"falcon-sc: error: {' '.join(str(message).split())}\n")
+        return USER_ERROR
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="falcon-sc", description="Discover fine-grained cell types inside coarse annotations."
+    )
+    parser.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
+    commands = parser.add_subparsers(required=True, metavar="{discover,demo,bench}")
+    _add_discover(commands.add_parser("discover", help="fine classes for the cells of an h5ad file"))
+    demo = commands.add_parser("demo", help="run on 700 blood cells that ship with scanpy, and draw a picture")
+    demo.add_argument("-o", "--output", type=Path, default=Path("falcon_demo"), help="folder (default: falcon_demo)")
+    demo.set_defaults(command=_demo)
+    bench = commands.add_parser("bench", help="measure: one table a name")
+    bench.add_argument("name", choices=_benchmarks(), help=", ".join(_benchmarks()))
+    bench.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("FALCON_SC_DATA"),
+        help="folder with the data sets (default: $FALCON_SC_DATA)",
+    )
+    bench.add_argument("-o", "--output", type=Path, default=None, help="folder for tables and plots")
+    bench.set_defaults(command=_bench)
+    return parser
+
+
+def _add_discover(parser: argparse.ArgumentParser) -> None:
+    """Options with the names of the arguments of `falcon_sc.tl.discover`; what is not given is left to it."""
+    parser.set_defaults(command=_discover)
+    parser.add_argument("input", type=Path, help="h5ad file")
+    parser.add_argument("--coarse-key", required=True, help="column of obs with the coarse labels")
+    parser.add_argument("--n-fine", type=int, required=True, help="total number of fine classes")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="h5ad file to write")
+    options = parser.add_argument_group("options", argument_default=argparse.SUPPRESS)
+    for name, kind, text in (
+        ("layer", str, "layer to read instead of X"),
+        ("use-rep", str, "embedding in obsm to use instead of genes"),
+        ("n-top-genes", int, "number of highly variable genes (2000)"),
+        ("batch-key", str, "column of obs, e.g. the donor: choose genes across batches"),
+        ("dataset-key", str, "column of obs that tells apart data sets with coarse labels of their own"),
+        ("n-neighbors", int, "neighbours of a cell inside its coarse class (20)"),
+        ("max-epochs", int, "epochs of training"),
+        ("batch-size", int, "cells of a minibatch"),
+        ("lr", float, "learning rate"),
+        ("device", str, "cpu, cuda, ... (a GPU if there is one)"),
+        ("key-added", str, "prefix of what is written (falcon)"),
+        ("save-model", Path, "folder to save the model in"),
+        ("checkpoint", Path, "state of the training, from which an interrupted run goes on"),
+    ):
+        options.add_argument(f"--{name}", type=kind, help=text)
+    options.add_argument("--relation-solver", choices=("auto", "flow", "gurobi"), help="solver of the relation (auto)")
+    options.add_argument("--seed", dest="rng", type=int, help="seed (0)")
+    options.add_argument("--no-progress-bar", dest="progress_bar", action="store_false", help="show no bar")
+
+
+def _discover(arguments: argparse.Namespace) -> None:
+    from falcon_sc._checks import check_writable
+
+    options = dict(vars(arguments))
+    for name in ("command", "traceback"):
+        del options[name]
+    source, output = options.pop("input"), check_writable(options.pop("output"), "--output", folder=False)
+    if not source.is_file():
+        msg = f"there is no file {str(source)!r}."
+        raise FileNotFoundError(msg)
+    import anndata
+
+    from falcon_sc.tl import discover
+
+    adata = anndata.read_h5ad(source)
+    discover(adata, options.pop("coarse_key"), options.pop("n_fine"), **options)
+    _write_h5ad(adata, output)
+    print(f"wrote {output}")
+
+
+def _write_h5ad(adata: AnnData, output: Path) -> None:
+    """Write beside the target and move: what was there stays until the new file is whole."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+        whole = Path(folder) / output.name
+        adata.write_h5ad(whole)
+        whole.replace(output)
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from falcon_sc._checks import check_writable
+    from falcon_sc._demo import demo
+
+    print(demo(check_writable(arguments.output, "--output", folder=True)))
+
+
+def _benchmarks() -> list[str]:
+    """Names of the modules in `falcon_sc.benchmarks`."""
+    from falcon_sc import benchmarks
+
+    return [module.name for module in iter_modules(benchmarks.__path__) if not module.name.startswith("_")]
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    run = import_module(f"falcon_sc.benchmarks.{arguments.name}").run
+    run(data=arguments.data, output=arguments.output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

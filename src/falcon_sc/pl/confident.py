@@ -1,0 +1,189 @@
+"""The most confident cells of each fine class, and the genes that mark them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from falcon_sc._checks import check_int, listed
+from falcon_sc._expression import read_expression
+from falcon_sc.pl._slots import QUIET, parent_colors, parents_of, quiet, read_about, read_fine
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+
+_LARGEST_DOT = 130  # square points
+
+
+def confident(
+    adata: AnnData,
+    *,
+    key: str = "falcon",
+    coarse: str | None = None,
+    n_cells: int = 50,
+    n_genes: int = 2,
+    layer: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the genes that mark the most confident cells of each fine class against its siblings.
+
+    Of each fine class the `n_cells` cells with the highest confidence are taken. Genes are ranked by
+    Welch's t statistic of their log-normalised values in those cells against those of the sibling
+    classes in the same coarse class (a class without siblings: against all other classes). The
+    values that defined the classes rank the genes here, so this describes the classes and tests nothing.
+
+    The size of a dot is the share of those cells in which the gene was found; its colour is the mean,
+    scaled to [0, 1] over the classes drawn. The number beside a row is the median confidence.
+
+    Parameters
+    ----------
+    adata
+        Annotated data, after :func:`falcon_sc.tl.discover` or :func:`falcon_sc.tl.predict`.
+    key
+        Their `key_added`.
+    coarse
+        Draw the fine classes of this coarse class only.
+    n_cells
+        Number of cells taken from each fine class.
+    n_genes
+        Number of genes for each fine class.
+    layer
+        Layer to read instead of ``adata.X``: raw counts or log-normalised values.
+    ax
+        Where to draw; by default on a new figure large enough for all names.
+
+    Returns
+    -------
+    The axes. Nothing is written to `adata`.
+
+    Raises
+    ------
+    KeyError
+        Nothing was discovered under `key`, or `layer` is missing.
+    ValueError
+        `coarse` is not a coarse class; wrong values in the matrix.
+
+    Examples
+    --------
+    >>> import falcon_sc as fsc
+    >>> adata = fsc.datasets.pbmc68k_reduced()
+    >>> fsc.tl.discover(adata, coarse_key="coarse", n_fine=10, max_epochs=5, progress_bar=False)
+    >>> ax = fsc.pl.confident(adata, coarse="T cell")
+    """
+    import matplotlib.pyplot as plt
+
+    n_cells, n_genes = check_int(n_cells, "n_cells"), check_int(n_genes, "n_genes")
+    names = np.asarray(read_about(adata, key)["fine_names"]).astype(str)
+    fine = read_fine(adata, key).cat.codes.to_numpy()
+    confidence = adata.obs[f"{key}_confidence"].to_numpy()
+    classes = np.unique(fine[fine >= 0])
+    drawn = _drawn(parents_of(names[classes]), coarse)
+    cells, codes = _most_confident(fine, confidence, classes, n_cells)
+    typical = np.array([np.median(confidence[cells[codes == code]]) for code in drawn])
+    expression = read_expression(adata, layer)
+    candidates = np.flatnonzero(expression.expressed)
+    mean, square, found = _class_means(expression.log_normalised(candidates)[cells], codes, classes.size)
+    sizes = np.bincount(codes, minlength=classes.size)
+    markers = _markers(mean, square, sizes, parents_of(names[classes]), drawn, n_genes)
+
+    if ax is None:
+        size = (2.8 + 0.2 * markers.size, 1.6 + 0.24 * drawn.size)
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    dots = _draw_dots(ax, mean[np.ix_(drawn, markers)], found[np.ix_(drawn, markers)])
+    _name_rows(ax, adata, key, names[classes[drawn]], typical)
+    ax.set_xticks(range(markers.size), adata.var_names[candidates[markers]], rotation=90, fontsize=7)
+    ax.set_xlabel("dot size: share of the cells with the gene", fontsize=7)
+    bar = ax.figure.colorbar(dots, ax=ax, shrink=min(1.0, 1.6 / (0.24 * drawn.size)), aspect=12, pad=0.02)
+    bar.set_label("mean, scaled", color=QUIET, fontsize=7)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0, labelsize=7, colors=QUIET)
+    return ax
+
+
+def _drawn(parents: np.ndarray, coarse: str | None) -> np.ndarray:
+    """Places of the classes to draw: all, or those of one coarse class."""
+    if coarse is None:
+        return np.arange(parents.size)
+    if coarse not in parents:
+        msg = f"coarse={coarse!r} is no coarse class with fine classes; there are {listed(dict.fromkeys(parents))}."
+        raise ValueError(msg)
+    return np.flatnonzero(parents == coarse)
+
+
+def _most_confident(
+    fine: np.ndarray, confidence: np.ndarray, classes: np.ndarray, n_cells: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the most confident cells of each class, and the place of their class in `classes`."""
+    by_confidence = np.argsort(-confidence, kind="stable")
+    taken = [by_confidence[fine[by_confidence] == code][:n_cells] for code in classes]
+    codes = np.repeat(np.arange(classes.size), [cells.size for cells in taken])
+    return np.concatenate(taken), codes
+
+
+def _class_means(values: sparse.csr_matrix, codes: np.ndarray, n_classes: int) -> tuple[np.ndarray, ...]:
+    """Mean, mean square and share of non-zero values of every gene, each n_classes x n_genes."""
+    member = sparse.csr_matrix((np.ones(codes.size), (codes, np.arange(codes.size))), (n_classes, codes.size))
+    sizes = np.bincount(codes, minlength=n_classes)[:, None]
+    return tuple((member @ matrix).toarray() / sizes for matrix in (values, values.multiply(values), values > 0))
+
+
+def _markers(
+    mean: np.ndarray, square: np.ndarray, sizes: np.ndarray, parents: np.ndarray, drawn: np.ndarray, n_genes: int
+) -> np.ndarray:
+    """The best genes of each class that is drawn, in the order of the classes, each gene once."""
+    markers: dict[int, None] = {}
+    for code in drawn:
+        others = np.arange(parents.size) != code
+        siblings = others & (parents == parents[code])
+        statistic = _welch(mean, square, sizes, code, siblings if siblings.any() else others)
+        markers |= dict.fromkeys(np.argsort(-statistic, kind="stable")[:n_genes].tolist())
+    return np.array(list(markers))
+
+
+def _welch(mean: np.ndarray, square: np.ndarray, sizes: np.ndarray, code: int, others: np.ndarray) -> np.ndarray:
+    """Welch's t of one class against the pooled cells of the others, for every gene."""
+    n_others = max(sizes[others].sum(), 1)  # nobody: the mean itself ranks the genes
+    weight = sizes[others] / n_others
+    mean_others, square_others = weight @ mean[others], weight @ square[others]
+    spread = (square[code] - mean[code] ** 2) / sizes[code]
+    spread_others = (square_others - mean_others**2) / n_others
+    # A gene constant in both groups would divide zero by zero.
+    return np.asarray((mean[code] - mean_others) / np.sqrt(np.maximum(spread + spread_others, 1e-9)))
+
+
+def _draw_dots(ax: Axes, mean: np.ndarray, found: np.ndarray) -> PathCollection:
+    """One dot for each class and gene."""
+    largest = np.maximum(mean.max(axis=0), 1e-9)
+    row, column = np.indices(mean.shape)
+    return ax.scatter(
+        column.ravel(), row.ravel(), s=_LARGEST_DOT * found.ravel(), c=(mean / largest).ravel(),
+        cmap="Reds", vmin=0, vmax=1, edgecolors="#bdbdbd", linewidths=0.3,
+    )  # fmt: skip
+
+
+def _name_rows(ax: Axes, adata: AnnData, key: str, names: np.ndarray, typical: np.ndarray) -> None:
+    """Names of the fine classes, a stem in the colour of their coarse class, and their median confidence."""
+    parents = parents_of(names)
+    colors = parent_colors(adata, key, list(dict.fromkeys(parents.tolist())))
+    ax.set(xlim=(-0.9, ax.dataLim.x1 + 0.8), ylim=(names.size - 0.4, -0.6))
+    quiet(ax)
+    ax.set_yticks(range(names.size), names, fontsize=8)
+    ax.tick_params(axis="x", colors="black")
+    ax.tick_params(axis="y", colors="black", pad=8)
+    for parent, color in colors.items():
+        rows = np.flatnonzero(parents == parent)
+        ax.plot(
+            [0, 0], [rows[0] - 0.4, rows[-1] + 0.4], transform=ax.get_yaxis_transform(), color=color, linewidth=3,
+            solid_capstyle="butt", clip_on=False,
+        )  # fmt: skip
+    for row, value in enumerate(typical):
+        ax.annotate(
+            f"{value:.2f}", (1, row), xycoords=ax.get_yaxis_transform(), xytext=(3, 0), textcoords="offset points",
+            va="center", fontsize=7, color=QUIET,
+        )  # fmt: skip
+    for edge in np.flatnonzero(parents[1:] != parents[:-1]):
+        ax.axhline(edge + 0.5, color="#e0e0e0", linewidth=0.8, zorder=0)

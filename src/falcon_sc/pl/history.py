@@ -1,0 +1,76 @@
+"""How the training went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from falcon_sc.pl._slots import quiet, read_about
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.figure import Figure
+
+# name in the history -> label with the equation of the paper
+_LOSSES = {
+    "loss": "total (eq. 10)",
+    "loss_coarse": "coarse (eq. 3)",
+    "loss_nn": "neighbours (eq. 4)",
+    "loss_conf": "confidence (eq. 7)",
+    "loss_reg": "regulariser (eq. 9)",
+}
+
+
+def history(adata: AnnData, *, key: str = "falcon") -> Figure:
+    """Draw the losses, the number of fine classes in use and the changes of the relation, by epoch.
+
+    A run is in order when the total loss levels off, all fine classes stay in use and the relation
+    has stopped changing.
+
+    Parameters
+    ----------
+    adata
+        Annotated data, after :func:`falcon_sc.tl.discover`.
+    key
+        Its `key_added`.
+
+    Returns
+    -------
+    The figure, with three panels. Nothing is written to `adata`.
+
+    Raises
+    ------
+    KeyError
+        Nothing was discovered under `key`.
+
+    Examples
+    --------
+    >>> import falcon_sc as fsc
+    >>> adata = fsc.datasets.pbmc68k_reduced()
+    >>> fsc.tl.discover(adata, coarse_key="coarse", n_fine=10, max_epochs=5, progress_bar=False)
+    >>> figure = fsc.pl.history(adata)
+    """
+    import matplotlib.pyplot as plt
+
+    about = read_about(adata, key)
+    values = {name: np.asarray(series) for name, series in about["history"].items()}
+    epoch = values["epoch"]
+    figure, (losses, used, changes) = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
+    for name, label in _LOSSES.items():
+        losses.plot(epoch, values[name], label=label, linewidth=2.5 if name == "loss" else 1.2)
+    losses.legend(frameon=False, fontsize=7)
+    losses.set_title("loss", loc="left")
+    n_fine = len(about["fine_names"])
+    used.axhline(n_fine, color="#bbbbbb", linestyle="--", linewidth=1)
+    used.plot(epoch, values["n_used"], color="C2", linewidth=2)
+    used.set(ylim=(0, n_fine * 1.08))
+    used.set_title(f"fine classes in use (of {n_fine})", loc="left")
+    changes.plot(epoch, values["relation_changes"], color="C4", linewidth=2)
+    changes.set_title("fine classes that changed parent", loc="left")
+    changes.yaxis.get_major_locator().set_params(integer=True)
+    for ax in (losses, used, changes):
+        ax.set_xlabel("epoch")
+        ax.grid(color="#ececec", linewidth=0.8)
+        quiet(ax)
+    return figure

@@ -1,0 +1,95 @@
+"""Which fine classes hang under which coarse class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc.pl._slots import QUIET, lighter, parent_colors, parents_of, quiet, read_about, read_fine
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+
+_GAP = 0.8  # between coarse classes, in heights of a bar
+_INCHES_A_BAR = 0.23, 0.17  # few, many
+_MANY = 40
+_STEM = 44  # points left of the bars, so that the sizes have room
+_PALEST = 0.55  # share of white in the bar of the smallest fine class
+
+
+def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> Axes:
+    """Draw the fine classes under their coarse classes, with their numbers of cells.
+
+    One bar for each fine class, as long as its number of cells, grouped by coarse class: the
+    relation M of the paper as a tree with sizes. With several data sets a group is a combination
+    of parents.
+
+    Parameters
+    ----------
+    adata
+        Annotated data, after :func:`falcon_sc.tl.discover` or :func:`falcon_sc.tl.predict`.
+    key
+        Their `key_added`.
+    ax
+        Where to draw; by default on a new figure high enough for all bars.
+
+    Returns
+    -------
+    The axes. Nothing is written to `adata`.
+
+    Raises
+    ------
+    KeyError
+        Nothing was discovered under `key`.
+
+    Examples
+    --------
+    >>> import falcon_sc as fsc
+    >>> adata = fsc.datasets.pbmc68k_reduced()
+    >>> fsc.tl.discover(adata, coarse_key="coarse", n_fine=10, max_epochs=5, progress_bar=False)
+    >>> ax = fsc.pl.relation(adata)
+    """
+    import matplotlib.pyplot as plt
+
+    names = np.asarray(read_about(adata, key)["fine_names"]).astype(str)
+    fine = read_fine(adata, key)
+    sizes = np.bincount(fine.cat.codes[fine.notna()], minlength=names.size)
+    parents = parents_of(names)
+    groups = list(dict.fromkeys(parents.tolist()))
+    colors = parent_colors(adata, key, groups)
+
+    if ax is None:
+        height = _INCHES_A_BAR[names.size > _MANY] * (names.size + _GAP * len(groups)) + 0.6
+        _, ax = plt.subplots(figsize=(7, height), layout="constrained")
+    top = 0.0
+    for parent in groups:
+        members = np.flatnonzero(parents == parent)
+        _draw_group(ax, parent, names[members], sizes[members], colors[parent], top)
+        top += members.size + _GAP
+    ax.set(ylim=(top - _GAP - 0.3, -0.7), xlim=(0, sizes.max() * 1.02), yticks=[], xlabel="cells")
+    ax.grid(axis="x", color="#ececec", linewidth=0.8)
+    ax.set_axisbelow(True)
+    quiet(ax)
+    return ax
+
+
+def _draw_group(ax: Axes, parent: str, names: np.ndarray, sizes: np.ndarray, color: str, top: float) -> None:
+    """One coarse class: its name, a stem, and a bar for each of its fine classes."""
+    from matplotlib.transforms import ScaledTranslation
+
+    y = top + np.arange(names.size)
+    fade = np.linspace(0, _PALEST, names.size) if names.size > 1 else [0.0]
+    ax.barh(y, sizes, height=0.78, color=[lighter(color, share) for share in fade])
+    text: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
+    for position, name, size in zip(y, names, sizes, strict=True):
+        ax.annotate(name, (size, position), xytext=(5, 0), fontsize=8, **text)
+        ax.annotate(f"{size:,}", (0, position), xytext=(-6, 0), ha="right", fontsize=7.5, color=QUIET, **text)
+    left_of_sizes = ax.get_yaxis_transform() + ScaledTranslation(-_STEM / 72, 0, ax.figure.dpi_scale_trans)
+    ax.plot(
+        [0, 0], [y[0] - 0.39, y[-1] + 0.39], transform=left_of_sizes, color=color, linewidth=3,
+        solid_capstyle="butt", clip_on=False,
+    )  # fmt: skip
+    middle = (y[0] + y[-1]) / 2
+    ax.annotate(parent, (0, middle), xytext=(-_STEM - 8, 0), ha="right", fontsize=10, weight="bold", **text)

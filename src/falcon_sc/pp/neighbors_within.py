@@ -1,0 +1,181 @@
+"""Nearest neighbours inside each coarse class, as a graph that scanpy understands."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from falcon_sc._checks import check_adata, check_int, check_key_added
+from falcon_sc._expression import read_embedding, read_expression
+from falcon_sc._labels import read_labels, warn_missing
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from falcon_sc.core.config import Metric
+
+    type _Pieces = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]  # data, rows, columns
+
+logger = logging.getLogger(__name__)
+
+_METRIC: Metric = "cosine"
+_SELECTED = "falcon_highly_variable"
+
+
+def neighbors_within(
+    adata: AnnData,
+    coarse_key: str,
+    *,
+    n_neighbors: int = 20,
+    use_rep: str | None = None,
+    layer: str | None = None,
+    key_added: str = "falcon_neighbors",
+    copy: bool = False,
+) -> AnnData | None:
+    """Find the nearest neighbours of every cell among the cells of its own coarse class.
+
+    A neighbour graph of the whole data set, cut to one class, loses the neighbours that lay
+    outside it. This graph is computed inside each class instead and has no edge between classes.
+
+    Distances are cosine distances (published code), over the embedding `use_rep` or over log-normalised genes: those that
+    :func:`falcon_sc.pp.select_genes` marked in ``adata.var["falcon_highly_variable"]`` (as in the
+    paper), all genes where nothing is marked. Weights are those of UMAP
+    (:func:`umap.umap_.fuzzy_simplicial_set`), computed class by class.
+
+    Parameters
+    ----------
+    adata
+        Annotated data, n_obs x n_vars.
+    coarse_key
+        Column of ``adata.obs`` with the coarse labels. Cells without a label get no neighbours.
+    n_neighbors
+        Neighbours of a cell, itself not counted. 20 is L of the paper. A class with fewer cells
+        than ``n_neighbors + 1`` has all of them as neighbours.
+    use_rep
+        Embedding in ``adata.obsm`` to use instead of genes.
+    layer
+        Layer to read instead of ``adata.X``.
+    key_added
+        Name of the graph.
+    copy
+        Work on a copy and return it.
+
+    Returns
+    -------
+    None if ``copy=False``, else the copy. Sets the following fields:
+
+    ``adata.obsp[f"{key_added}_distances"]`` : :class:`scipy.sparse.csr_matrix`, float32, n_obs x n_obs
+        Distance from a cell (row) to its neighbours.
+    ``adata.obsp[f"{key_added}_connectivities"]`` : :class:`scipy.sparse.csr_matrix`, float32, n_obs x n_obs
+        Weights in [0, 1], symmetric.
+    ``adata.uns[key_added]`` : dict
+        The two keys and the parameters, so that ``sc.tl.umap(adata, neighbors_key=key_added)``
+        and ``sc.tl.leiden(adata, neighbors_key=key_added)`` work.
+
+    Raises
+    ------
+    KeyError
+        `coarse_key`, `use_rep` or `layer` is not in `adata`.
+    ValueError
+        `use_rep` and `layer` are both given; wrong values in the matrix; `adata` is a view, backed or empty.
+
+    Examples
+    --------
+    >>> import falcon_sc as fsc
+    >>> adata = fsc.datasets.pbmc68k_reduced()
+    >>> fsc.pp.neighbors_within(adata, "coarse", n_neighbors=10)
+    >>> adata.obsp["falcon_neighbors_distances"].shape
+    (700, 700)
+    """
+    check_adata(adata, copy=copy)
+    check_key_added(key_added)
+    n_neighbors = check_int(n_neighbors, "n_neighbors")
+    labels = read_labels(adata, coarse_key, "coarse_key")
+    points = _points(adata, use_rep, layer)
+    warn_missing(labels, coarse_key, "coarse_key", "they get no neighbours")
+
+    codes = np.unique(labels.values, return_inverse=True)[1]
+    distances, connectivities = _graph(points[labels.known], codes, n_neighbors)
+    place = np.flatnonzero(labels.known)
+
+    adata = adata.copy() if copy else adata
+    keys = {"distances_key": f"{key_added}_distances", "connectivities_key": f"{key_added}_connectivities"}
+    params = {"n_neighbors": n_neighbors + 1, "method": "umap", "metric": _METRIC, "coarse_key": coarse_key}
+    if use_rep is not None:
+        params["use_rep"] = use_rep
+    adata.obsp[keys["distances_key"]] = _embed(distances, place, adata.n_obs)
+    adata.obsp[keys["connectivities_key"]] = _embed(connectivities, place, adata.n_obs)
+    adata.uns[key_added] = {**keys, "params": params}
+    return adata if copy else None
+
+
+def _points(adata: AnnData, use_rep: str | None, layer: str | None) -> np.ndarray | sparse.csr_matrix:
+    """Coordinates in which distances are measured, n_obs rows."""
+    if use_rep is not None:
+        if layer is not None:
+            msg = f"use_rep={use_rep!r} and layer={layer!r} were both given: choose one."
+            raise ValueError(msg)
+        return read_embedding(adata, use_rep)
+    genes = None
+    if _SELECTED in adata.var:
+        genes = adata.var[_SELECTED].to_numpy(dtype=bool)
+        logger.info("distances over the %d genes marked in adata.var[%r]", genes.sum(), _SELECTED)
+    return read_expression(adata, layer).log_normalised(genes)
+
+
+def _graph(points: Any, codes: np.ndarray, n_neighbors: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Distances and UMAP's weights, one class at a time because classes differ in their number of neighbours."""
+    from falcon_sc.core.neighbors import neighbors_within_classes
+
+    indices, distances = neighbors_within_classes(points, codes, n_neighbors, metric=_METRIC)
+    lengths: _Pieces = [], [], []
+    weights: _Pieces = [], [], []
+    for code in range(codes.max() + 1):
+        members = np.flatnonzero(codes == code)
+        # Classes with too few cells repeat their neighbours to fill the row: keep each once.
+        n_real = min(n_neighbors, members.size - 1)
+        if n_real == 0:
+            continue
+        neighbours, near = indices[members, :n_real], distances[members, :n_real]
+        _append(lengths, near.ravel(), np.repeat(members, n_real), neighbours.ravel())
+        weight = _umap_weights(np.searchsorted(members, neighbours), near).tocoo()
+        _append(weights, weight.data, members[weight.row], members[weight.col])
+    shape = (codes.size, codes.size)
+    return _matrix(lengths, shape), _matrix(weights, shape)
+
+
+def _append(pieces: _Pieces, data: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
+    for part, values in zip(pieces, (data, rows, columns), strict=True):
+        part.append(values)
+
+
+def _matrix(pieces: _Pieces, shape: tuple[int, int]) -> sparse.csr_matrix:
+    """One float32 CSR matrix from the pieces of all classes."""
+    data, rows, columns = (np.concatenate(part) for part in pieces)
+    return sparse.csr_matrix((data.astype(np.float32), (rows, columns)), shape=shape)
+
+
+def _umap_weights(neighbours: np.ndarray, distances: np.ndarray) -> sparse.csr_matrix:
+    """UMAP's fuzzy graph; it counts the cell itself as the first neighbour."""
+    with warnings.catch_warnings():
+        # umap announces on import that its optional dependency is missing
+        warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
+        from umap.umap_ import fuzzy_simplicial_set
+
+    n_cells, n_real = neighbours.shape
+    indices = np.column_stack([np.arange(n_cells), neighbours])
+    lengths = np.column_stack([np.zeros(n_cells), distances]).astype(np.float32)
+    nothing = sparse.coo_matrix((n_cells, 1))  # only its number of rows is read
+    return fuzzy_simplicial_set(nothing, n_real + 1, None, _METRIC, knn_indices=indices, knn_dists=lengths)[0]
+
+
+def _embed(matrix: sparse.csr_matrix, place: np.ndarray, n_obs: int) -> sparse.csr_matrix:
+    """Put a matrix over the labelled cells into one over all cells."""
+    if place.size == n_obs:
+        return matrix
+    coo = matrix.tocoo()
+    return sparse.csr_matrix((coo.data, (place[coo.row], place[coo.col])), shape=(n_obs, n_obs))

@@ -1,0 +1,164 @@
+"""Highly variable genes, chosen the way the paper does it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc._checks import check_adata, check_int, check_key_added, obs_column
+from falcon_sc._expression import read_expression
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from scipy import sparse
+
+    from falcon_sc._expression import Expression
+
+logger = logging.getLogger(__name__)
+
+# The paper keeps cells with at least 200 genes and genes found in at least 5 cells (scanpy's tutorial).
+_MIN_GENES_OF_CELL = 200
+_MIN_CELLS_OF_GENE = 5
+_LOESS_SPANS = (0.3, 0.6, 1.0)  # scanpy's default first; wider where a small batch has too few genes for it
+
+
+def select_genes(
+    adata: AnnData,
+    *,
+    n_top_genes: int = 2000,
+    layer: str | None = None,
+    batch_key: str | None = None,
+    key_added: str = "falcon_highly_variable",
+    copy: bool = False,
+) -> AnnData | None:
+    """Mark the highly variable genes on which fine classes are discovered.
+
+    The genes come from :func:`scanpy.pp.highly_variable_genes`: flavor ``"seurat_v3"`` on raw
+    counts; log-normalised values are turned back into counts where that is possible, and go to
+    flavor ``"seurat"`` otherwise. Genes without a single value are never chosen. With no more
+    expressed genes than `n_top_genes` (targeted panels) all of them are marked, and the log says so.
+
+    Cells with fewer than 200 genes and genes found in fewer than 5 cells, which the paper
+    removes, are counted in the log and kept: what to remove is the user's decision.
+
+    :func:`falcon_sc.tl.discover` does this by itself.
+
+    Parameters
+    ----------
+    adata
+        Annotated data, n_obs x n_vars: raw counts or log-normalised values.
+    n_top_genes
+        How many genes to choose. 2,000 is the number of the paper.
+    layer
+        Layer to read instead of ``adata.X``.
+    batch_key
+        Column of ``adata.obs``, e.g. the donor. Genes are chosen in each batch and those
+        variable in most batches are taken, as in the paper.
+    key_added
+        Column of ``adata.var`` to write.
+    copy
+        Work on a copy and return it.
+
+    Returns
+    -------
+    None if ``copy=False``, else the copy. Sets the following field:
+
+    ``adata.var[key_added]`` : bool
+        True for the chosen genes.
+
+    Raises
+    ------
+    KeyError
+        `layer` or `batch_key` is not in `adata`.
+    ValueError
+        The matrix holds NaN, inf, negative values or only zeros; `batch_key` has missing values;
+        `adata` is a view, backed or empty; `n_top_genes` is below 1.
+
+    Examples
+    --------
+    >>> import falcon_sc as fsc
+    >>> adata = fsc.datasets.pbmc68k_reduced()
+    >>> fsc.pp.select_genes(adata, n_top_genes=300)
+    >>> int(adata.var["falcon_highly_variable"].sum())
+    300
+    """
+    check_adata(adata, copy=copy)
+    check_key_added(key_added)
+    n_top_genes = check_int(n_top_genes, "n_top_genes")
+    batch = None if batch_key is None else read_batch(adata, batch_key)
+    chosen = choose_genes(read_expression(adata, layer), n_top_genes, batch)
+    adata = adata.copy() if copy else adata
+    adata.var[key_added] = chosen
+    return adata if copy else None
+
+
+def read_batch(adata: AnnData, batch_key: str) -> np.ndarray:
+    """Integer code of the batch of each cell, int64, n_obs."""
+    column = obs_column(adata, batch_key, "batch_key")
+    if column.isna().any():
+        msg = f"batch_key={batch_key!r} is missing (NA) for {int(column.isna().sum())} cells: fill or remove them."
+        raise ValueError(msg)
+    return np.unique(column.astype(str).to_numpy(), return_inverse=True)[1]
+
+
+def choose_genes(expression: Expression, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:
+    """bool, n_vars: the genes to use."""
+    _report_poor_cells_and_genes(expression.values)
+    expressed = expression.expressed
+    n_expressed = int(expressed.sum())
+    if n_expressed <= n_top_genes:
+        logger.info("all %d expressed genes are used: no more than n_top_genes=%d", n_expressed, n_top_genes)
+        return expressed.copy()
+    if expression.counts is None:
+        logger.info("no counts: highly variable genes by scanpy's flavor 'seurat' on log-normalised values")
+        variable = _highly_variable(expression.log_normalised(expressed), n_top_genes, batch, flavor="seurat")
+    else:
+        variable = _highly_variable_counts(expression.counts[:, expressed], n_top_genes, batch)
+    chosen = np.zeros(expressed.size, dtype=bool)
+    chosen[np.flatnonzero(expressed)[variable]] = True
+    return chosen
+
+
+def _report_poor_cells_and_genes(values: sparse.csr_matrix) -> None:
+    """Count what the paper would have removed."""
+    n_cells, n_genes = values.shape
+    if n_genes >= _MIN_GENES_OF_CELL:
+        n_poor = int((np.diff(values.indptr) < _MIN_GENES_OF_CELL).sum())
+        if n_poor:
+            logger.info("%d of %d cells have fewer than %d genes; kept", n_poor, n_cells, _MIN_GENES_OF_CELL)
+    n_rare = int((np.bincount(values.indices, minlength=n_genes) < _MIN_CELLS_OF_GENE).sum())
+    if n_rare:
+        logger.info("%d of %d genes are found in fewer than %d cells; kept", n_rare, n_genes, _MIN_CELLS_OF_GENE)
+
+
+def _highly_variable_counts(counts: sparse.csr_matrix, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:
+    """seurat_v3, with a wider window where the local regression is singular in the default one."""
+    for span in _LOESS_SPANS[:-1]:
+        try:
+            return _highly_variable(counts, n_top_genes, batch, flavor="seurat_v3", span=span)
+        except ValueError as error:
+            # skmisc reports trouble of its regression as bytes, e.g. b'reciprocal condition number 0'
+            if not str(error).startswith("b'"):
+                raise
+            logger.info("the regression of seurat_v3 failed with span=%g (%s): trying a wider one", span, error)
+    return _highly_variable(counts, n_top_genes, batch, flavor="seurat_v3", span=_LOESS_SPANS[-1])
+
+
+def _highly_variable(
+    matrix: sparse.csr_matrix, n_top_genes: int, batch: np.ndarray | None, **options: Any
+) -> np.ndarray:
+    """Call scanpy on an object that holds nothing but the matrix and the batches."""
+    import anndata
+    import pandas as pd
+    import scanpy as sc
+
+    obs = pd.DataFrame(index=np.arange(matrix.shape[0]).astype(str))
+    if batch is not None:
+        obs["batch"] = pd.Categorical(batch)
+    bare = anndata.AnnData(X=matrix, obs=obs)
+    table = sc.pp.highly_variable_genes(
+        bare, n_top_genes=n_top_genes, batch_key=None if batch is None else "batch", inplace=False, **options
+    )
+    return np.asarray(table["highly_variable"], dtype=bool)

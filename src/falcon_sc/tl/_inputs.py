@@ -1,0 +1,83 @@
+"""From AnnData to the arrays the core works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from falcon_sc._checks import obs_column
+from falcon_sc._expression import read_embedding, read_expression
+from falcon_sc.pp.select_genes import choose_genes
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from scipy import sparse
+
+    from falcon_sc.core.start import StartInput
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the model is trained on.
+
+    Parameters
+    ----------
+    features
+        float32, n_obs x n_features: chosen genes, log-normalised (CSR), or an embedding (dense).
+    start
+        What the labels of the start come from: labelled cells only, all expressed genes.
+    genes
+        bool, n_vars: the chosen genes; None for an embedding.
+    assumed
+        What the values were taken for.
+    """
+
+    features: np.ndarray | sparse.csr_matrix
+    start: StartInput
+    genes: np.ndarray | None
+    assumed: str
+
+
+def check_choice(use_rep: str | None, layer: str | None) -> None:
+    """An embedding and a layer exclude each other."""
+    if use_rep is not None and layer is not None:
+        msg = f"use_rep={use_rep!r} and layer={layer!r} were both given: choose one."
+        raise ValueError(msg)
+
+
+def read_inputs(
+    adata: AnnData,
+    *,
+    known: np.ndarray,
+    layer: str | None,
+    use_rep: str | None,
+    n_top_genes: int,
+    batch: np.ndarray | None,
+) -> Inputs:
+    """Read an embedding, or choose genes and normalise them; only labelled cells have a say in the choice."""
+    from falcon_sc.core.start import StartInput
+
+    batch = None if batch is None else batch[known]
+    if use_rep is not None:
+        embedding = read_embedding(adata, use_rep)
+        start = StartInput(embedding[known], "embedding", batch)
+        return Inputs(embedding, start, None, f"embedding adata.obsm[{use_rep!r}]")
+    expression = read_expression(adata, layer)
+    labelled = expression.of_cells(known)
+    genes = choose_genes(labelled, n_top_genes, batch)
+    if labelled.counts is None:
+        start = StartInput(labelled.log_normalised(labelled.expressed), "lognorm", batch)
+    else:
+        start = StartInput(labelled.counts[:, labelled.expressed], "counts", batch)
+    return Inputs(expression.log_normalised(genes), start, genes, expression.kind)
+
+
+def dataset_names(adata: AnnData, dataset_key: str) -> np.ndarray:
+    """str, n_obs: the data set each cell belongs to."""
+    column = obs_column(adata, dataset_key, "dataset_key")
+    if column.isna().any():
+        msg = f"dataset_key={dataset_key!r} is missing (NA) for {int(column.isna().sum())} cells: fill or remove them."
+        raise ValueError(msg)
+    return column.astype(str).to_numpy(dtype=np.str_)

@@ -1,0 +1,73 @@
+"""Hyperparameters in, plain scalars out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import version
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc._checks import check_int
+
+if TYPE_CHECKING:
+    from falcon_sc.core.config import FalconConfig, Solver
+    from falcon_sc.core.model import Falcon
+
+N_NEIGHBORS = 20
+RELATION_SOLVER: Solver = "auto"
+
+
+def with_keywords(
+    config: FalconConfig | None,
+    n_neighbors: int,
+    max_epochs: int | None,
+    batch_size: int | None,
+    lr: float | None,
+    relation_solver: Solver,
+) -> FalconConfig:
+    """The configuration with those keywords replaced that were not left at their default."""
+    from falcon_sc.core.config import FalconConfig
+
+    if config is None:
+        config = FalconConfig()
+    elif not isinstance(config, FalconConfig):
+        msg = f"config must be a FalconConfig, found {type(config).__name__}."
+        raise TypeError(msg)
+    given: dict[str, Any] = {}
+    for name, value in {"n_neighbors": n_neighbors, "max_epochs": max_epochs, "batch_size": batch_size}.items():
+        if value is not None and not (name == "n_neighbors" and value == N_NEIGHBORS):
+            given[name] = check_int(value, name)
+    if lr is not None:
+        given["lr"] = lr
+    if relation_solver != RELATION_SOLVER:
+        given["relation_solver"] = relation_solver
+    changed: FalconConfig = replace(config, **given)
+    return changed
+
+
+def check_rng(rng: object) -> None:
+    """A seed, a generator, or None for a run that cannot be repeated."""
+    if rng is None or isinstance(rng, np.random.Generator):
+        return
+    if isinstance(rng, bool) or not isinstance(rng, Integral):
+        msg = f"rng must be an int, a numpy.random.Generator or None, found {rng!r}."
+        raise TypeError(msg)
+    if rng < 0:
+        msg = f"rng must not be negative, found {rng}."
+        raise ValueError(msg)
+
+
+def about_run(model: Falcon, rng: object) -> dict[str, Any]:
+    """How the labels came about, beyond the hyperparameters."""
+    about: dict[str, Any] = {name: version(name) for name in ("anndata", "scanpy", "torch")}
+    about |= {"n_fine": int(model.relation_.shape[0]), "relation_solver": model.solver_, "device": str(model.device_)}
+    if isinstance(rng, Integral):
+        about["seed"] = int(rng)  # a generator's state cannot be written down as one number
+    return about
+
+
+def plain(params: dict[str, Any]) -> dict[str, str | int | float | bool]:
+    """Only what every file format keeps: None is left out."""
+    return {name: value for name, value in params.items() if isinstance(value, str | int | float | bool)}

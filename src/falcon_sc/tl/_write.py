@@ -1,0 +1,93 @@
+"""The one place where results reach `adata`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from falcon_sc.tl._names import fine_names
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from falcon_sc.core.model import Falcon
+
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Results:
+    """What `discover` and `predict` found for all cells of an object.
+
+    Parameters
+    ----------
+    fine
+        int64, n_obs: fine class, -1 where there is none.
+    proba
+        float32, n_obs x n_fine.
+    embedding
+        float32, n_obs x n_hidden.
+    genes
+        bool, n_vars: the genes used; None for an embedding.
+    params
+        Plain scalars.
+    """
+
+    fine: np.ndarray
+    proba: np.ndarray
+    embedding: np.ndarray
+    genes: np.ndarray | None
+    params: dict[str, str | int | float | bool]
+
+
+def write(adata: AnnData, key: str, model: Falcon, results: Results) -> None:
+    """Write all slots, or none: whatever interrupts this restores what was there.
+
+    Results of an earlier run under the same key, colours included, are replaced or removed.
+    """
+    slots = _slots(adata, key, model, results)
+    before = [(slot, name, slot.get(name, _MISSING)) for slot, name, _ in slots]
+    try:
+        _put(slots)
+    except BaseException:
+        _put(before)
+        raise
+
+
+def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tuple[Any, str, Any]]:
+    """Where each result goes."""
+    names = fine_names(model.relation_, model.coarse_names_, model.coarse_dataset_)
+    several = np.unique(model.coarse_dataset_).size > 1
+    assigned = results.fine >= 0
+    confidence = np.full(adata.n_obs, np.nan, dtype=np.float32)
+    confidence[assigned] = results.proba[assigned, results.fine[assigned]]
+    about: dict[str, Any] = {
+        "M": model.relation_,
+        "fine_names": names,
+        "coarse_names": model.coarse_names_.astype(np.str_),
+        "params": results.params,
+        "history": dict(model.history_),
+    }
+    if several:
+        about["coarse_dataset"] = model.coarse_dataset_.astype(np.str_)
+    fine = pd.Series(pd.Categorical.from_codes(results.fine.tolist(), categories=names.tolist()), index=adata.obs_names)
+    return [
+        (adata.obs, f"{key}_fine", fine),
+        (adata.obs, f"{key}_confidence", confidence),
+        (adata.obsm, f"{key}_proba", results.proba),
+        (adata.obsm, f"X_{key}", results.embedding),
+        (adata.uns, key, about),
+        (adata.uns, f"{key}_fine_colors", _MISSING),
+        (adata.var, f"{key}_highly_variable", _MISSING if results.genes is None else results.genes),
+    ]
+
+
+def _put(slots: list[tuple[Any, str, Any]]) -> None:
+    for slot, name, value in slots:
+        if value is not _MISSING:
+            slot[name] = value
+        elif name in slot:
+            del slot[name]

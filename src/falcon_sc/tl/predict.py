@@ -1,0 +1,191 @@
+"""Fine classes of cells the model has not seen."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from falcon_sc._checks import check_adata, check_key_added, check_unique_genes, listed
+from falcon_sc._expression import read_embedding, read_expression
+from falcon_sc._labels import read_labels
+from falcon_sc.tl._inputs import check_choice, dataset_names
+from falcon_sc.tl._params import plain
+from falcon_sc.tl._write import Results, write
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from scipy import sparse
+
+    from falcon_sc.core.model import Falcon
+
+logger = logging.getLogger(__name__)
+
+
+def predict(
+    adata: AnnData,
+    model: Falcon,
+    *,
+    coarse_key: str | None = None,
+    layer: str | None = None,
+    use_rep: str | None = None,
+    dataset_key: str | None = None,
+    key_added: str = "falcon",
+    copy: bool = False,
+) -> AnnData | None:
+    """Put new cells into the fine classes of a model.
+
+    Genes are matched by name, in any order, and normalised as :func:`falcon_sc.tl.discover` does.
+
+    Parameters
+    ----------
+    adata
+        Annotated data with the genes (or the embedding) the model was trained on, raw counts or
+        log-normalised values. The totals to which counts are normalised run over all genes of
+        `adata`: give the genes that were measured, not only those of the model.
+    model
+        A fitted model: ``falcon_sc.Falcon.load(path)`` after ``falcon_sc.tl.discover(..., save_model=path)``.
+        It computes on the device it was loaded to.
+    coarse_key
+        Column of ``adata.obs`` with coarse labels, if they are known. A cell with a label gets a
+        fine class of that coarse class; cells without one (NA) are free to get any.
+    layer
+        Layer to read instead of ``adata.X``.
+    use_rep
+        Embedding in ``adata.obsm``, for a model that was trained on one.
+    dataset_key
+        Column of ``adata.obs`` with the data set whose coarse labels `coarse_key` holds, for a model of several.
+    key_added
+        Prefix of everything that is written.
+    copy
+        Work on a copy and return it.
+
+    Returns
+    -------
+    None if ``copy=False``, else the copy. Sets the fields of :func:`falcon_sc.tl.discover`, all at the
+    end; every cell has a fine class.
+
+    Raises
+    ------
+    KeyError
+        `coarse_key`, `layer`, `use_rep` or `dataset_key` is not in `adata`.
+    TypeError
+        `model` is not a fitted :class:`falcon_sc.Falcon`.
+    ValueError
+        Genes of the model are missing; a coarse label is unknown to the model; an embedding has
+        another number of dimensions; wrong values in the matrix; `adata` is a view, backed or empty.
+
+    Examples
+    --------
+    >>> import falcon_sc as fsc
+    >>> adata = fsc.datasets.pbmc68k_reduced()
+    >>> known, new = adata[:600].copy(), adata[600:].copy()
+    >>> fsc.tl.discover(known, "coarse", 10, max_epochs=5, progress_bar=False, save_model="falcon_model")
+    >>> model = fsc.Falcon.load("falcon_model")
+    >>> fsc.tl.predict(new, model, coarse_key="coarse")
+    >>> new.obsm["falcon_proba"].shape
+    (100, 10)
+    """
+    check_adata(adata, copy=copy)
+    check_key_added(key_added)
+    check_choice(use_rep, layer)
+    _check_model(model)
+    coarse = None if coarse_key is None else _coarse(adata, coarse_key, model)
+    dataset = _dataset(adata, coarse_key, dataset_key, model)
+    genes = _genes(adata, use_rep, model)
+    features, assumed = _features(adata, genes, layer, use_rep, model)
+
+    fine = np.asarray(model.predict(features, coarse, dataset), dtype=np.int64)
+    proba, embedding = model.predict_proba(features, coarse, dataset), model.transform(features)
+    about = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer, "predicted": True}
+    params = plain(model.metadata | about | {"falcon_sc": version("falcon-sc"), "device": str(model.device_)})
+    used = None if genes is None else np.isin(np.arange(adata.n_vars), genes)
+    adata = adata.copy() if copy else adata
+    write(adata, key_added, model, Results(fine, proba, embedding, used, params))
+    return adata if copy else None
+
+
+def _check_model(model: object) -> None:
+    from falcon_sc.core.model import Falcon
+
+    if not isinstance(model, Falcon):
+        msg = f"model must be a falcon_sc.Falcon, found {type(model).__name__}: load one with falcon_sc.Falcon.load(path)."
+        raise TypeError(msg)
+    if not hasattr(model, "relation_"):
+        msg = "model is not fitted: fit it with falcon_sc.tl.discover(..., save_model=path) or its fit method."
+        raise TypeError(msg)
+
+
+def _coarse(adata: AnnData, coarse_key: str, model: Falcon) -> np.ndarray:
+    """Coarse labels as the model knows them, object, n_obs; None where the label is missing."""
+    labels = read_labels(adata, coarse_key, "coarse_key")
+    as_model = {str(name): name for name in model.coarse_names_.tolist()}
+    unknown = [name for name in labels.names if str(name) not in as_model]
+    if unknown:
+        msg = (
+            f"coarse_key={coarse_key!r} holds labels that the model does not know: {listed(unknown)}. "
+            f"It knows {listed(as_model)}. Rename them, or set them to NA to let the model choose freely."
+        )
+        raise ValueError(msg)
+    coarse = np.full(adata.n_obs, None, dtype=object)
+    coarse[labels.known] = [as_model[str(name)] for name in labels.values]
+    return coarse
+
+
+def _dataset(adata: AnnData, coarse_key: str | None, dataset_key: str | None, model: Falcon) -> np.ndarray | None:
+    """Data set of each cell, for a model of several whose coarse labels are given."""
+    known = np.unique(model.coarse_dataset_)
+    if coarse_key is None or known.size == 1:
+        return None
+    if dataset_key is None:
+        msg = f"the model was trained on the data sets {listed(known)}: say with dataset_key=... whose labels coarse_key holds."
+        raise ValueError(msg)
+    dataset = dataset_names(adata, dataset_key)
+    unknown = np.setdiff1d(dataset, known)
+    if unknown.size:
+        msg = f"dataset_key={dataset_key!r} holds {listed(unknown)}, the model knows {listed(known)}."
+        raise ValueError(msg)
+    return dataset
+
+
+def _genes(adata: AnnData, use_rep: str | None, model: Falcon) -> np.ndarray | None:
+    """Position in `adata` of each gene of the model; None for a model of an embedding."""
+    names = model.feature_names_in_
+    if names is None:
+        if use_rep is None:
+            trained_on = model.metadata.get("use_rep")
+            msg = f"the model was trained on an embedding ({trained_on!r}), not on genes: give use_rep=..."
+            raise ValueError(msg)
+        return None
+    if use_rep is not None:
+        msg = f"use_rep={use_rep!r} was given, but the model was trained on genes: leave it out."
+        raise ValueError(msg)
+    check_unique_genes(adata)
+    position = adata.var_names.get_indexer(pd.Index(names))
+    missing = names[position < 0]
+    if missing.size:
+        msg = (
+            f"{missing.size} of the {names.size} genes of the model are not in adata.var_names: {listed(missing)}. "
+            "Use the same gene names (symbols or identifiers) as in training."
+        )
+        raise ValueError(msg)
+    return position
+
+
+def _features(
+    adata: AnnData, genes: np.ndarray | None, layer: str | None, use_rep: str | None, model: Falcon
+) -> tuple[np.ndarray | sparse.csr_matrix, str]:
+    """What the model reads, and what the values were taken for."""
+    if genes is not None:
+        expression = read_expression(adata, layer)
+        return expression.log_normalised(genes), expression.kind
+    embedding = read_embedding(adata, str(use_rep))
+    if embedding.shape[1] != model.n_features_in_:
+        msg = (
+            f"use_rep={use_rep!r} has {embedding.shape[1]} dimensions, the model was trained on {model.n_features_in_}."
+        )
+        raise ValueError(msg)
+    return embedding, f"embedding adata.obsm[{use_rep!r}]"
