@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -194,50 +195,40 @@ def test_bad_input_is_refused(data, fitted):
         Falcon(6, device="cuda:99").fit(data.X, data.coarse)
 
 
+EPOCHS = 200
+QUICK_RUN = {"warmup_iterations": 20, "n_neighbors": 10, "batch_size": 64}
 RUN = """
     import sys
+    from pathlib import Path
     sys.path.insert(0, {tests!r})
-    import numpy as np, torch
+    import torch
     from falcon_sc.core import checkpoint
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.model import Falcon
     from planted import planted
     torch.set_num_threads(1)
-    checkpoint._SECONDS_BETWEEN_WRITES = 0.0
-    checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)
+    checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)  # write after every epoch: the whole run takes seconds
     data = planted()
-    config = FalconConfig(max_epochs={epochs}, warmup_iterations=20, n_neighbors=10, batch_size=64)
-    model = Falcon(6, config, device="cpu").fit(data.X, data.coarse, checkpoint={folder})
-    np.save({out!r}, model.proba_)
+    config = FalconConfig(max_epochs={epochs}, **{settings})
+    Falcon(6, config, device="cpu").fit(data.X, data.coarse, checkpoint=Path({folder!r}))
 """
-
-
-def _command(tmp_path, folder, out, epochs):
-    from pathlib import Path
-
-    text = RUN.format(
-        tests=str(Path(__file__).parent),
-        folder=f"__import__('pathlib').Path({str(folder)!r})" if folder else None,
-        out=str(out),
-        epochs=epochs,
-    )
-    script = tmp_path / f"{out.stem}.py"
-    script.write_text(textwrap.dedent(text))
-    return [sys.executable, str(script)]
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(tmp_path):
     """A real process is killed in its training; the resumed one ends bit for bit like one that was not."""
-    epochs = 300
     folder = tmp_path / "checkpoint"
-    killed = subprocess.Popen(_command(tmp_path, folder, tmp_path / "killed.npy", epochs))
+    text = RUN.format(tests=str(Path(__file__).parent), epochs=EPOCHS, settings=QUICK_RUN, folder=str(folder))
+    killed = subprocess.Popen([sys.executable, "-c", textwrap.dedent(text)])
     deadline = time.monotonic() + 120
     while not (folder / "training.pt").exists() and time.monotonic() < deadline and killed.poll() is None:
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL, "the run ended before it could be killed"
     at_kill = torch.load(folder / "training.pt", weights_only=True)["epoch"]
-    assert 0 < at_kill < epochs
-    subprocess.run(_command(tmp_path, folder, tmp_path / "resumed.npy", epochs), check=True)
-    subprocess.run(_command(tmp_path, None, tmp_path / "whole.npy", epochs), check=True)
-    np.testing.assert_array_equal(np.load(tmp_path / "resumed.npy"), np.load(tmp_path / "whole.npy"))
+    assert 0 < at_kill < EPOCHS
+    data = planted()
+    resumed, whole = (
+        Falcon(6, FalconConfig(max_epochs=EPOCHS, **QUICK_RUN), device="cpu").fit(data.X, data.coarse, checkpoint=place)
+        for place in (folder, None)
+    )
+    np.testing.assert_array_equal(resumed.proba_, whole.proba_)

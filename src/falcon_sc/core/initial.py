@@ -58,7 +58,7 @@ def initialize(
 
 def _random_relation(n_fine: int, taxonomy: Taxonomy, lam: float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Algorithm A1, first line; E1: one for each data set."""
-    blocks = [relations.random_relation(n_fine, b.stop - b.start, lam, rng) for b in taxonomy.blocks]
+    blocks = [relations.random_relation(n_fine, b.stop - b.start, rng, lam=lam) for b in taxonomy.blocks]
     return np.hstack(blocks)
 
 
@@ -81,7 +81,7 @@ def _consensus(
     reference = max(range(len(taxonomy.blocks)), key=lambda d: taxonomy.blocks[d].stop - taxonomy.blocks[d].start)
     block = taxonomy.blocks[reference]
     inside = taxonomy.dataset_of_column[codes] == reference
-    part = start_input if inside.all() else start_input.subset(inside)
+    part = start_input if inside.all() else _subset(start_input, inside)
     start = consensus_start(part, codes[inside] - block.start, budget, rng=rng, progress_bar=progress_bar)
     logger.info("start: fine classes in each coarse class: %s", start.n_per_class.tolist())
     if inside.all():
@@ -91,6 +91,11 @@ def _consensus(
     labels[inside] = start.labels
     labels[~inside] = _nearest_mean(Z[inside], start.labels, Z[~inside])
     return {"labels": labels}
+
+
+def _subset(start_input: StartInput, rows: NDArray[np.bool_]) -> StartInput:
+    batch = None if start_input.batch is None else start_input.batch[rows]
+    return StartInput(start_input.matrix[rows], start_input.kind, batch)
 
 
 def _nearest_mean(Z: Any, labels: NDArray[np.int64], others: Any) -> NDArray[np.int64]:

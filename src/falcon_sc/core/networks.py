@@ -88,7 +88,7 @@ def build_mlp_classifier(n_features: int, n_fine: int, config: FalconConfig, gen
 
 def _undrawn_linear(n_in: int, n_out: int) -> nn.Linear:
     """A linear layer whose weights are still to be drawn: its constructor would take them from torch's global generator."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out)
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-untyped-call]
     return layer
 
 

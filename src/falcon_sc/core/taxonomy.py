@@ -32,7 +32,7 @@ class Taxonomy:
         names: list[Any] = []
         columns: list[int] = []
         for position, name in enumerate(datasets):
-            own = sorted(frame.loc[frame["dataset"] == name, "coarse"].unique().tolist())
+            own = sorted(frame.loc[frame["dataset"] == name, "coarse"].dropna().unique().tolist())
             names += own
             columns += [position] * len(own)
         return cls(tuple(names), datasets, np.asarray(columns, dtype=np.int64))
