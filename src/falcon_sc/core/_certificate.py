@@ -1,4 +1,4 @@
-"""Proof that a relation is optimal: its residual graph has no negative cycle. The problem is in :mod:`.relations`."""
+"""Proof that a relation is optimal: it is one, and its residual graph has no negative cycle. The problem is in :mod:`.relations`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+def is_relation(M: NDArray[np.float64]) -> bool:
+    """Whether M meets eq. 15: 0/1, one coarse class for each fine class, at least one fine class for each coarse."""
+    return bool(np.isin(M, (0, 1)).all() and (M.sum(axis=1) == 1).all() and (M.sum(axis=0) >= 1).all())
 
 
 def largest_gain(M: NDArray[np.float64], cost: NDArray[np.float64], h: float) -> float:
