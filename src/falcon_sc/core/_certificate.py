@@ -1,4 +1,4 @@
-"""Proof that a relation is optimal: it is one, and its residual graph has no negative cycle. The problem is in :mod:`.relations`."""
+"""Proof that a relation is optimal: its residual graph has no negative cycle. The problem is in :mod:`.relations`."""
 
 from __future__ import annotations
 
