@@ -214,6 +214,11 @@ def test_bad_lam_is_refused(lam):
             call()
 
 
+def test_automatic_choice_is_the_flow():
+    assert relations.solver_name("auto") == relations.solver_name("flow") == "flow"
+    assert relations.solver_name("gurobi") == "gurobi"
+
+
 def test_bad_options_are_refused():
     with pytest.raises(ValueError, match=r"solver='cplex' is unknown; choose one of 'auto', 'flow', 'gurobi'"):
         relations.solve(np.eye(2), 0.1, solver="cplex")
@@ -225,16 +230,16 @@ def test_bad_options_are_refused():
 
 
 def test_random_relation():
-    M = relations.random_relation(30, 8, 0, lam=0.1)
+    M = relations.random_relation(30, 8, 0.1, 0)
     assert_relation(M, (30, 8))
-    np.testing.assert_array_equal(relations.random_relation(30, 8, 0, lam=0.1), M)
-    assert (relations.random_relation(30, 8, 1, lam=0.1) != M).any()
-    assert set(relations.random_relation(30, 8, 0, lam=10.0).sum(axis=0)) == {3, 4}
+    np.testing.assert_array_equal(relations.random_relation(30, 8, 0.1, 0), M)
+    assert (relations.random_relation(30, 8, 0.1, 1) != M).any()
+    assert set(relations.random_relation(30, 8, 10.0, 0).sum(axis=0)) == {3, 4}
     rng = np.random.default_rng(0)
-    np.testing.assert_array_equal(relations.random_relation(30, 8, rng, lam=0.1), M)
-    assert (relations.random_relation(30, 8, rng, lam=0.1) != M).any()
+    np.testing.assert_array_equal(relations.random_relation(30, 8, 0.1, rng), M)
+    assert (relations.random_relation(30, 8, 0.1, rng) != M).any()
     with pytest.raises(ValueError, match="3 fine classes .* for 8 coarse classes"):
-        relations.random_relation(3, 8, 0, lam=0.1)
+        relations.random_relation(3, 8, 0.1, 0)
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed():

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def is_relation(M: NDArray[np.float64]) -> bool:
+    """Whether M meets eq. 15: 0/1, one coarse class for each fine class, at least one fine class for each coarse."""
+    return bool(np.isin(M, (0, 1)).all() and (M.sum(axis=1) == 1).all() and (M.sum(axis=0) >= 1).all())
+
+
 def largest_gain(M: NDArray[np.float64], cost: NDArray[np.float64], h: float) -> float:
     """Gain of the best single move at the prices that make every move as unprofitable as possible.
 

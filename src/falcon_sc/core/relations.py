@@ -20,16 +20,15 @@ The optimal value is unique; the relation that attains it need not be.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from falcon_sc.core._certificate import largest_gain
+from falcon_sc.core._certificate import is_relation, largest_gain
+from falcon_sc.core.config import Solver
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-Solver = Literal["auto", "flow", "gurobi"]
 
 TOLERANCE = 1e-12
 """What :func:`is_optimal` lets pass as rounding, relative to the largest term of the objective."""
@@ -51,7 +50,7 @@ def solve(cost: ArrayLike, lam: float, *, solver: Solver = "auto", time_limit: f
         solves the paper's integer quadratic program (appendix D) to Gurobi's numerical tolerances; the
         licence that comes with gurobipy allows (K_F + 1) * K_C up to 2,000. ``"auto"`` is ``"flow"``.
     time_limit
-        Seconds that Gurobi may take, 30 by our choice; at the limit the best relation found so far is
+        Seconds that Gurobi may take (30: paper, appendix G); at the limit the best relation found so far is
         returned with a logged warning. ``"flow"`` always runs to the end.
 
     Returns
@@ -84,14 +83,12 @@ def solve(cost: ArrayLike, lam: float, *, solver: Solver = "auto", time_limit: f
            [0, 1]], dtype=uint8)
     """
     C, lam = _checked(cost, lam)
-    if solver not in get_args(Solver):
-        msg = f"solver={solver!r} is unknown; choose one of {', '.join(map(repr, get_args(Solver)))}."
-        raise ValueError(msg)
+    name = solver_name(solver)
     if not time_limit > 0:
         msg = f"time_limit={time_limit!r} must be a positive number of seconds."
         raise ValueError(msg)
 
-    if solver == "gurobi":
+    if name == "gurobi":
         from falcon_sc.core import _gurobi
 
         return _gurobi.solve(C, lam, time_limit=time_limit)
@@ -105,6 +102,14 @@ def solve(cost: ArrayLike, lam: float, *, solver: Solver = "auto", time_limit: f
     return M
 
 
+def solver_name(solver: Solver) -> str:
+    """Name the solver that runs: ``"auto"`` is ``"flow"``. Raises ValueError if ``solver`` is unknown."""
+    if solver not in get_args(Solver):
+        msg = f"solver={solver!r} is unknown; choose one of {', '.join(map(repr, get_args(Solver)))}."
+        raise ValueError(msg)
+    return "flow" if solver == "auto" else solver
+
+
 def objective(M: ArrayLike, cost: ArrayLike, lam: float) -> float:
     """Compute the loss of a relation, eq. 12 + ``lam`` * eq. 13: what :func:`solve` minimises.
 
@@ -112,10 +117,8 @@ def objective(M: ArrayLike, cost: ArrayLike, lam: float) -> float:
     ----------
     M
         K_F x K_C, a relation.
-    cost
-        K_F x K_C, as in :func:`solve`.
-    lam
-        Weight of the balance term, at least 0.
+    cost, lam
+        As in :func:`solve`.
 
     Returns
     -------
@@ -152,10 +155,8 @@ def is_optimal(M: ArrayLike, cost: ArrayLike, lam: float) -> bool:
     ----------
     M
         K_F x K_C; a matrix that breaks eq. 15 is not optimal.
-    cost
-        K_F x K_C, as in :func:`solve`.
-    lam
-        Weight of the balance term, at least 0.
+    cost, lam
+        As in :func:`solve`.
 
     Returns
     -------
@@ -178,17 +179,13 @@ def is_optimal(M: ArrayLike, cost: ArrayLike, lam: float) -> bool:
     """
     C, lam = _checked(cost, lam)
     R = _same_shape(M, C)
-    count = R.sum(axis=0)
-    if not (np.isin(R, (0, 1)).all() and (R.sum(axis=1) == 1).all() and (count >= 1).all()):  # eq. 15
-        return False
-
     h = lam / C.shape[1]
-    tol = TOLERANCE * max(C.max(), h * (2 * count.max() + 1))
-    return bool(largest_gain(R, C, h) <= tol)
+    tol = TOLERANCE * max(C.max(), h * (2 * R.sum(axis=0).max() + 1))
+    return is_relation(R) and bool(largest_gain(R, C, h) <= tol)
 
 
 def random_relation(
-    n_fine: int, n_coarse: int, rng: int | np.random.Generator | None, *, lam: float
+    n_fine: int, n_coarse: int, lam: float, rng: int | np.random.Generator | None = None
 ) -> NDArray[np.uint8]:
     """Draw the relation that training starts from: eq. 14 solved for a random cost (algorithm A1).
 
@@ -196,10 +193,10 @@ def random_relation(
     ----------
     n_fine, n_coarse
         Numbers of classes, K_F >= K_C >= 1.
-    rng
-        Seed or generator.
     lam
         Weight of the balance term, at least 0.
+    rng
+        Seed or generator.
 
     Returns
     -------
@@ -213,7 +210,7 @@ def random_relation(
     Examples
     --------
     >>> from falcon_sc.core import relations
-    >>> relations.random_relation(6, 3, 0, lam=0.1).sum(axis=0)
+    >>> relations.random_relation(6, 3, lam=0.1, rng=0).sum(axis=0)
     array([2, 2, 2], dtype=uint64)
     """
     cost = np.random.default_rng(rng).random((n_fine, n_coarse))
