@@ -35,7 +35,7 @@ def make_trainer(config=CONFIG, *, seed=0, labels=False, dataset=None, device="c
         data.fine if labels else None,
     )
     rng = np.random.default_rng(seed)
-    blocks = [relations.random_relation(n_fine, b.stop - b.start, rng, lam=0.1) for b in taxonomy.blocks]
+    blocks = [relations.random_relation(n_fine, b.stop - b.start, 0.1, rng) for b in taxonomy.blocks]
     relation = np.hstack(blocks)
     if labels:
         relation = np.eye(taxonomy.n_coarse, dtype=np.uint8)[data.parent]

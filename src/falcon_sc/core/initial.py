@@ -58,7 +58,7 @@ def initialize(
 
 def _random_relation(n_fine: int, taxonomy: Taxonomy, lam: float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Algorithm A1, first line; E1: one for each data set."""
-    blocks = [relations.random_relation(n_fine, b.stop - b.start, rng, lam=lam) for b in taxonomy.blocks]
+    blocks = [relations.random_relation(n_fine, b.stop - b.start, lam, rng) for b in taxonomy.blocks]
     return np.hstack(blocks)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 import torch
 
-from falcon_sc.core import persistence
+from falcon_sc.core import persistence, relations
 from falcon_sc.core.batches import as_samples
 from falcon_sc.core.budget import fine_budget
 from falcon_sc.core.checkpoint import Checkpoint, fingerprint
@@ -198,7 +198,7 @@ class Falcon:
         self.feature_names_in_ = None if feature_names is None else np.asarray(feature_names)
         self.relation_ = trained.relation
         self.history_ = trained.history
-        self.solver_ = "flow" if config.relation_solver == "auto" else config.relation_solver
+        self.solver_ = relations.solver_name(config.relation_solver)
         proba, embedding = self._forward(Z, codes)
         order = _by_coarse_then_size(trained.relation, np.bincount(proba.argmax(axis=1), minlength=n_fine))
         self._reorder(order)
