@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anndata import AnnData
 
 # tiny tensors: a second thread only waits, and on a busy machine makes everything many times slower
 torch.set_num_threads(1)
@@ -26,3 +36,65 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def planted() -> AnnData:
+    """240 cells x 160 genes, counts: 3 coarse classes with awkward names, 2 fine classes in each. Do not change it."""
+    from anndata import AnnData
+
+    rng = np.random.default_rng(7)
+    names = np.array(["B cell", "CD4/CD8 T", "µ glia"])
+    fine = rng.permutation(np.repeat(np.arange(6), [60, 30, 40, 20, 55, 35]))
+    rates = np.tile(rng.gamma(0.7, 1.5, 160), (6, 1))
+    for code in range(6):
+        rates[code, 20 * (code // 2) : 20 * (code // 2) + 15] *= 8  # markers of the coarse class
+        rates[code, 60 + 12 * code : 72 + 12 * code] *= 8  # markers of the fine class
+    counts = rng.poisson(rates[fine] * rng.uniform(0.7, 1.4, (240, 1))).astype(np.float32)
+    obs = pd.DataFrame(
+        {
+            "coarse": pd.Categorical(names[fine // 2]),
+            "fine": pd.Categorical(fine.astype(str)),
+            "donor": pd.Categorical(np.array(["d1", "d2"])[np.arange(240) % 2]),
+        },
+        index=[f"cell{i}" for i in range(240)],
+    )
+    return AnnData(sparse.csr_matrix(counts), obs=obs, var=pd.DataFrame(index=[f"gene{i}" for i in range(160)]))
+
+
+@pytest.fixture
+def cells(planted: AnnData) -> AnnData:
+    """A copy of the planted cells, to change at will."""
+    return planted.copy()
+
+
+@pytest.fixture
+def quick() -> dict[str, Any]:
+    """Keywords of `tl.discover` for a run of a tenth of a second, whose labels mean little."""
+    from falcon_sc import FalconConfig
+
+    return {"config": FalconConfig(start="random"), "max_epochs": 2, "progress_bar": False, "device": "cpu"}
+
+
+@pytest.fixture
+def fingerprint() -> Callable[[AnnData], bytes]:
+    """Everything that an object holds, to compare it before and after."""
+    return _fingerprint
+
+
+def _fingerprint(adata: AnnData) -> bytes:
+    matrices = {"X": adata.X, **adata.layers, **adata.obsm, **adata.obsp, **adata.varm}
+    frames = (adata.obs, adata.var)
+    return pickle.dumps(
+        (
+            {name: _parts(matrix) for name, matrix in matrices.items()},
+            [(list(frame.columns), frame.index.tolist(), frame.dtypes.astype(str).tolist()) for frame in frames],
+            [pd.util.hash_pandas_object(frame).to_numpy().tobytes() for frame in frames],
+            repr(adata.uns),
+        )
+    )
+
+
+def _parts(matrix: Any) -> tuple[Any, ...]:
+    arrays = [matrix.data, matrix.indices, matrix.indptr] if sparse.issparse(matrix) else [np.asarray(matrix)]
+    return type(matrix).__name__, *((array.dtype.str, array.shape, array.tobytes()) for array in arrays)

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: nothing was written\n")
         return _INTERRUPTED
-    except (KeyError, OSError, TypeError, ValueError) as error:
+    except (ArithmeticError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         if arguments.traceback:
             raise
         # str() of a KeyError puts its message in quotes
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--data",
         type=Path,
-        default=os.environ.get("FALCON_SC_DATA"),
+        default=_data_folder(),
         help="folder with the data sets (default: $FALCON_SC_DATA)",
     )
     bench.add_argument("-o", "--output", type=Path, default=None, help="folder for tables and plots")
@@ -135,9 +136,18 @@ def _benchmarks() -> list[str]:
     return [module.name for module in iter_modules(benchmarks.__path__) if not module.name.startswith("_")]
 
 
+def _data_folder() -> Path | None:
+    folder = os.environ.get("FALCON_SC_DATA")
+    return Path(folder) if folder else None
+
+
 def _bench(arguments: argparse.Namespace) -> None:
     run = import_module(f"falcon_sc.benchmarks.{arguments.name}").run
-    run(data=arguments.data, output=arguments.output)
+    given = {"data": arguments.data, "out": arguments.output}
+    if given["data"] is None:  # left to the benchmark, which knows whether it can do without
+        del given["data"]
+    accepted = signature(run).parameters
+    run(**{name: value for name, value in given.items() if name in accepted})
 
 
 if __name__ == "__main__":

@@ -44,23 +44,23 @@ def _summary(adata: AnnData) -> str:
 
 def _picture(adata: AnnData) -> Figure:
     """The cells coloured by coarse class, fine class and confidence, and the relation."""
-    import matplotlib as mpl
+    import matplotlib.pyplot as plt
     import scanpy as sc
-    from matplotlib.figure import Figure
 
-    import falcon_sc as fsc
+    from falcon_sc.pl import relation
+    from falcon_sc.pl._slots import fine_colors
 
     drawn = adata.copy()  # scanpy stores the colours it chooses
-    figure = Figure(figsize=(13, 9), layout="constrained")
-    axes = figure.subplots(2, 2)
-    with mpl.rc_context({"axes.spines.top": False}):
-        for ax, column, title in zip(
-            axes.flat[:3],
-            ("coarse", "falcon_fine", "falcon_confidence"),
-            ("coarse labels: given", "fine classes: discovered", "probability of the fine class"),
-            strict=True,
-        ):
-            sc.pl.umap(drawn, color=column, title=title, ax=ax, show=False, frameon=False)
-    fsc.pl.relation(drawn, ax=axes.flat[3])
+    plt.switch_backend("agg")  # a file, not a window
+    figure, axes = plt.subplots(2, 2, figsize=(12, 8), layout="constrained")
+    for ax, column, title, palette in zip(
+        axes.flat[:3],
+        ("coarse", "falcon_fine", "falcon_confidence"),
+        ("coarse labels: given", "fine classes: discovered", "probability of the fine class"),
+        (None, fine_colors(drawn, "falcon"), None),
+        strict=True,
+    ):
+        sc.pl.umap(drawn, color=column, title=title, palette=palette, size=35, ax=ax, show=False, frameon=False)
+    relation(drawn, ax=axes.flat[3])
     axes.flat[3].set_title("fine classes under their coarse classes")
     return figure

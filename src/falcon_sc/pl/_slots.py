@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 QUIET = "#8c8c8c"
+_DARKEST = 0.25
+_PALEST = 0.6
 
 
 def read_about(adata: AnnData, key: str) -> Mapping[str, Any]:
@@ -55,12 +57,27 @@ def parent_colors(adata: AnnData, key: str, parents: list[str]) -> dict[str, str
     return colors
 
 
-def lighter(color: str, share: float) -> tuple[float, float, float]:
-    """The colour mixed with a share of white, in [0, 1]."""
-    from matplotlib.colors import to_rgb
+def fine_colors(adata: AnnData, key: str) -> dict[str, str]:
+    """Colour of each fine class: a shade of the colour of its coarse class."""
+    names = np.asarray(read_about(adata, key)["fine_names"]).astype(str)
+    parents = parents_of(names)
+    colors = {}
+    for parent, color in parent_colors(adata, key, list(dict.fromkeys(parents.tolist()))).items():
+        members = names[parents == parent]
+        colors |= dict(zip(members.tolist(), shades(color, members.size), strict=True))
+    return colors
 
-    red, green, blue = (channel + (1 - channel) * share for channel in to_rgb(color))
-    return red, green, blue
+
+def shades(color: str, n: int) -> list[str]:
+    """Shades of a colour for the fine classes of a coarse class, from dark to light."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    if n == 1:
+        return [color]
+    rgb = np.array(to_rgb(color))
+    # below zero a share of black is mixed in, above zero a share of white
+    steps = np.linspace(-_DARKEST, _PALEST, n)
+    return [to_hex(rgb * (1 + step) if step < 0 else rgb + (1 - rgb) * step) for step in steps]
 
 
 def quiet(ax: Axes) -> None:

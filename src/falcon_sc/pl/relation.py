@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.pl._slots import QUIET, lighter, parent_colors, parents_of, quiet, read_about, read_fine
+from falcon_sc.pl._slots import QUIET, parent_colors, parents_of, quiet, read_about, read_fine, shades
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -16,7 +16,6 @@ _GAP = 0.8  # between coarse classes, in heights of a bar
 _INCHES_A_BAR = 0.23, 0.17  # few, many
 _MANY = 40
 _STEM = 44  # points left of the bars, so that the sizes have room
-_PALEST = 0.55  # share of white in the bar of the smallest fine class
 
 
 def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> Axes:
@@ -80,8 +79,7 @@ def _draw_group(ax: Axes, parent: str, names: np.ndarray, sizes: np.ndarray, col
     from matplotlib.transforms import ScaledTranslation
 
     y = top + np.arange(names.size)
-    fade = np.linspace(0, _PALEST, names.size) if names.size > 1 else [0.0]
-    ax.barh(y, sizes, height=0.78, color=[lighter(color, share) for share in fade])
+    ax.barh(y, sizes, height=0.78, color=shades(color, names.size))
     text: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
     for position, name, size in zip(y, names, sizes, strict=True):
         ax.annotate(name, (size, position), xytext=(5, 0), fontsize=8, **text)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from anndata import AnnData
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from scipy import sparse
+
+from falcon_sc._expression import Expression, read_embedding, read_expression
+
+COUNTS = np.random.default_rng(0).poisson(0.7, (40, 30)).astype(np.float64)
+LOGNORM = np.log1p(COUNTS / COUNTS.sum(axis=1, keepdims=True) * 1e4)
+LINEAR = COUNTS / COUNTS.sum(axis=1, keepdims=True) * 1e4
+
+
+def _read(matrix) -> Expression:
+    return read_expression(AnnData(matrix), None)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (COUNTS, "counts"),
+        (COUNTS.astype(np.int64), "counts"),
+        (COUNTS.astype(np.uint8), "counts"),
+        (LOGNORM, "lognorm"),
+        (LOGNORM[:, :10], "lognorm"),  # a panel: the rows no longer sum to 10,000
+        (np.log2(1 + LINEAR), "lognorm"),
+        (LINEAR, "linear"),
+        (LINEAR / 1000, "linear"),  # as small as logarithms, but every cell sums to 10
+        (COUNTS * 20.3, "linear"),  # corrected counts: no integers, not the same total
+        (LOGNORM[:1], "lognorm"),  # the sum of a single cell says nothing
+    ],
+)
+@pytest.mark.parametrize("flavour", [np.asarray, sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
+def test_kind(values: np.ndarray, kind: str, flavour) -> None:
+    assert _read(flavour(values)).kind == kind
+
+
+@pytest.mark.parametrize("values", [COUNTS, LINEAR, LOGNORM])
+@pytest.mark.parametrize("flavour", [np.asarray, np.asfortranarray, sparse.csr_matrix, sparse.csc_matrix])
+def test_log_normalised(values: np.ndarray, flavour) -> None:
+    result = _read(flavour(values)).log_normalised()
+    assert isinstance(result, sparse.csr_matrix)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result.toarray(), LOGNORM, rtol=1e-5)
+
+
+def test_totals_run_over_all_genes() -> None:
+    genes = np.arange(30) % 3 == 0
+    np.testing.assert_allclose(_read(COUNTS).log_normalised(genes).toarray(), LOGNORM[:, genes], rtol=1e-5)
+    order = np.array([5, 0, 7])
+    np.testing.assert_allclose(_read(COUNTS).log_normalised(order).toarray(), LOGNORM[:, order], rtol=1e-5)
+
+
+def test_a_cell_without_counts_stays_zero() -> None:
+    values = COUNTS.copy()
+    values[3] = 0
+    result = _read(values).log_normalised().toarray()
+    assert np.isfinite(result).all()
+    assert not result[3].any()
+
+
+@given(npst.arrays(np.float32, (4, 3), elements=st.integers(0, 50).map(float)).filter(lambda a: a.any()))
+def test_dense_and_sparse_agree(values: np.ndarray) -> None:
+    dense, csr, csc = (_read(f(values)) for f in (np.asarray, sparse.csr_matrix, sparse.csc_matrix))
+    for other in (csr, csc):
+        assert (dense.log_normalised() != other.log_normalised()).nnz == 0
+        np.testing.assert_array_equal(dense.expressed, other.expressed)
+
+
+def test_stored_zeros_and_disorder_change_nothing_and_are_not_changed() -> None:
+    data = np.array([3.0, 0.0, 1.0, 2.0, 5.0], dtype=np.float32)
+    messy = sparse.csr_matrix((data, np.array([2, 1, 0, 2, 1]), np.array([0, 3, 5])), shape=(2, 4))
+    before = data.copy(), messy.indices.copy()
+    expression = _read(messy)
+    np.testing.assert_array_equal(expression.expressed, [True, True, True, False])
+    np.testing.assert_array_equal(expression.values.toarray(), [[1, 0, 3, 0], [0, 5, 2, 0]])
+    np.testing.assert_array_equal(data, before[0])
+    np.testing.assert_array_equal(messy.indices, before[1])
+    assert not messy.has_sorted_indices
+
+
+def test_counts_are_recovered_from_logarithms() -> None:
+    rounded = np.round(LOGNORM, 3)  # as in files that were stored with few digits
+    for values in (LOGNORM, rounded, LOGNORM[:, :20]):
+        np.testing.assert_array_equal(_read(values).counts.toarray(), COUNTS[:, : values.shape[1]])
+
+
+def test_counts_are_not_invented() -> None:
+    smooth = np.random.default_rng(1).gamma(1, 1, (40, 30))
+    assert _read(smooth).kind == "lognorm"
+    assert _read(smooth).counts is None
+    assert _read(np.log2(1 + LINEAR)).counts is None
+    assert _read(LINEAR).counts is None
+    assert _read(COUNTS).counts.sum() == COUNTS.sum()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("flavour", [np.asarray, sparse.csr_matrix])
+def test_nan_and_inf(bad: float, flavour) -> None:
+    values = COUNTS.copy()
+    values[1, 2] = bad
+    with pytest.raises(ValueError, match=r"adata\.X holds NaN or inf"):
+        _read(flavour(values))
+
+
+def test_negative_values_look_scaled() -> None:
+    with pytest.raises(ValueError, match=r"adata\.X holds negative values .*scaled.*layer='counts'"):
+        _read(LOGNORM - LOGNORM.mean(axis=0))
+
+
+def test_only_zeros() -> None:
+    with pytest.raises(ValueError, match=r"adata\.X holds nothing but zeros"):
+        _read(np.zeros((3, 2)))
+
+
+def test_layers() -> None:
+    adata = AnnData(LOGNORM, layers={"counts": COUNTS})
+    assert read_expression(adata, "counts").kind == "counts"
+    with pytest.raises(KeyError, match=r"layer='raw' is not in adata\.layers, which has: 'counts'"):
+        read_expression(adata, "raw")
+    with pytest.raises(ValueError, match=r"adata\.X is empty: choose one of the layers.*'counts'"):
+        read_expression(AnnData(None, layers={"counts": COUNTS}), None)
+
+
+def test_what_is_not_a_matrix_of_numbers() -> None:
+    with pytest.raises(TypeError, match=r"adata\.X has dtype complex128: real numbers are needed"):
+        _read(COUNTS.astype(complex))
+
+
+def test_what_was_assumed_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "falcon_sc"):
+        _read(COUNTS).log_normalised()
+    assert [record.message for record in caplog.records] == [
+        "adata.X: taken for raw counts (non-negative integers); normalised to 10,000 a cell, then log1p"
+    ]
+
+
+def test_embedding() -> None:
+    adata = AnnData(COUNTS, obsm={"X_pca": np.arange(80.0).reshape(40, 2) - 40})
+    embedding = read_embedding(adata, "X_pca")
+    assert embedding.dtype == np.float32
+    np.testing.assert_array_equal(embedding, adata.obsm["X_pca"])
+    with pytest.raises(KeyError, match=r"use_rep='X_scvi' is not in adata\.obsm, which has: 'X_pca'"):
+        read_embedding(adata, "X_scvi")
+    adata.obsm["X_pca"][0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"adata\.obsm\['X_pca'\] holds NaN or inf"):
+        read_embedding(adata, "X_pca")

@@ -1,0 +1,66 @@
+"""Conventions of the whole public surface."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import falcon_sc as fsc
+
+HEAVY = ("torch", "scanpy", "numba", "gurobipy", "matplotlib", "sklearn", "pynndescent")
+FUNCTIONS = [
+    getattr(module, name) for module in (fsc.pp, fsc.tl, fsc.pl) for name in module.__all__
+]  # every public function that takes an AnnData
+CHANGING = [function for function in FUNCTIONS if not function.__module__.startswith("falcon_sc.pl")]
+
+
+@pytest.mark.parametrize("statement", ["import falcon_sc", "import falcon_sc.pp, falcon_sc.tl, falcon_sc.pl"])
+def test_import_loads_nothing_heavy(statement: str) -> None:
+    code = f"{statement}; import sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_names() -> None:
+    assert set(fsc.__all__) <= set(dir(fsc))
+    assert fsc.Falcon.__module__ == "falcon_sc.core.model"
+    assert fsc.FalconConfig.__module__ == "falcon_sc.core.config"
+    assert fsc.__version__.count(".") >= 2
+    with pytest.raises(AttributeError, match="'falcon_sc' has no attribute 'falcno'"):
+        fsc.falcno  # noqa: B018
+
+
+def test_functions_are_named_like_their_files() -> None:
+    for function in FUNCTIONS:
+        assert function.__module__.rpartition(".")[2] == function.__name__
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__qualname__)
+def test_signature(function) -> None:
+    parameters = inspect.signature(function).parameters
+    positional = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert positional[0] == "adata"
+    assert parameters["adata"].annotation == "AnnData"
+    assert len(positional) <= 3
+    assert all(p.annotation is not p.empty for p in parameters.values())
+    assert function.__annotations__["return"]
+
+
+@pytest.mark.parametrize("function", CHANGING, ids=lambda function: function.__qualname__)
+def test_copy_is_offered(function) -> None:
+    signature = inspect.signature(function)
+    assert signature.parameters["copy"].default is False
+    assert signature.parameters["copy"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert signature.return_annotation == "AnnData | None"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__qualname__)
+def test_docstring(function) -> None:
+    text = inspect.getdoc(function)
+    for section in ("Parameters", "Returns", "Raises", "Examples"):
+        assert f"\n{section}\n{'-' * len(section)}\n" in text, section
+    for name in inspect.signature(function).parameters:
+        assert f"\n{name}\n" in text, name
