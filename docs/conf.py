@@ -42,6 +42,7 @@ napoleon_numpy_docstring = True
 napoleon_include_init_with_doc = False
 napoleon_use_rtype = True
 napoleon_use_param = True
+napoleon_use_ivar = True  # some attributes of a class are properties, which autodoc describes already
 typehints_defaults = "braces"
 bibtex_bibfiles = ["references.bib"]
 bibtex_reference_style = "author_year"
