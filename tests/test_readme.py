@@ -29,11 +29,15 @@ def adata():
     """The object that the quickstart leaves behind, run as a user would run it, without a window."""
     (code,) = re.findall(r"```python\n(.*?)```", section("Quickstart"), flags=re.DOTALL)
     variables = {}
-    with pytest.MonkeyPatch.context() as patch, mpl.rc_context():
-        patch.setattr(sc.settings, "autoshow", False)
+    shows = sc.settings.autoshow
+    with mpl.rc_context():
+        sc.settings.autoshow = False
         plt.switch_backend("agg")
-        exec(compile(code, "README.md", "exec"), variables)
-        plt.close("all")
+        try:
+            exec(compile(code, "README.md", "exec"), variables)
+        finally:
+            sc.settings.autoshow = shows
+            plt.close("all")
     return variables["adata"]
 
 
