@@ -1,0 +1,29 @@
+"""Every public name is on the API page, and the API page names nothing else."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+API = (Path(__file__).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+NAMESPACES = ("pp", "tl", "pl", "metrics", "datasets")
+
+
+def documented() -> set[str]:
+    """Entries of the autosummary blocks."""
+    blocks = re.findall(r"\.\. autosummary::\n    :toctree: generated\n\n((?:    \S+\n)+)", API)
+    return {name for block in blocks for name in block.split()}
+
+
+def test_api_page_lists_the_public_names():
+    classes = {name for name in import_module("falcon_sc").__all__ if name not in NAMESPACES}
+    functions = {f"{n}.{name}" for n in NAMESPACES for name in import_module(f"falcon_sc.{n}").__all__}
+    assert {name for name in documented() if not name.startswith("core.")} == classes | functions
+
+
+def test_core_names_of_the_api_page_exist():
+    for name in documented():
+        if name.startswith("core."):
+            module, attribute = name.rsplit(".", 1)
+            assert hasattr(import_module(f"falcon_sc.{module}"), attribute)

@@ -1,0 +1,63 @@
+"""The README is code: its quickstart runs, and what it says is written is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pytest
+import scanpy as sc
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    """Text of one second-level section."""
+    return re.split(r"^## ", README.split(f"\n## {title}\n")[1], flags=re.MULTILINE)[0]
+
+
+def slots() -> list[str]:
+    """First column of the table of what is written: expressions such as `obs["falcon_fine"]`."""
+    return re.findall(r"^\| `(.+?)` \|", section("What is written"), flags=re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def adata():
+    """The object that the quickstart leaves behind, run as a user would run it, without a window."""
+    (code,) = re.findall(r"```python\n(.*?)```", section("Quickstart"), flags=re.DOTALL)
+    variables = {}
+    shows = sc.settings.autoshow
+    with mpl.rc_context():
+        sc.settings.autoshow = False
+        plt.switch_backend("agg")
+        try:
+            exec(compile(code, "README.md", "exec"), variables)
+        finally:
+            sc.settings.autoshow = shows
+            plt.close("all")
+    return variables["adata"]
+
+
+def test_the_table_of_slots_is_found():
+    assert len(slots()) == 6
+
+
+@pytest.mark.parametrize("slot", slots())
+def test_documented_slot_is_written(slot, adata):
+    attribute, key = re.fullmatch(r'(\w+)\["(.+)"\]', slot).groups()
+    assert key in getattr(adata, attribute)
+
+
+def test_fine_types_are_named_after_their_coarse_type(adata):
+    fine = adata.obs["falcon_fine"]
+    assert fine.cat.categories.size == 10
+    assert (fine.astype(str).str.rsplit(":", n=1).str[0] == adata.obs["coarse"].astype(str)).all()
+
+
+@pytest.mark.parametrize("command", ["uv run falcon-sc demo", "uv run pytest"])
+def test_the_two_commands_are_those_of_ci(command):
+    assert command in section("Start")
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
