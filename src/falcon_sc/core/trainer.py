@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from tqdm.auto import tqdm
 from falcon_sc.core import losses, relations, schedules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
     from torch import Generator, Tensor
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Elements of a batch up to which one thread computes it; 1,024 samples of 50 components are far below.
+_ONE_THREAD_MAX = 200_000
 _LOSSES = ("loss", "loss_coarse", "loss_nn", "loss_conf", "loss_reg")
 
 
@@ -156,9 +161,12 @@ class Trainer:
         if checkpoint is not None and (state := checkpoint.load_training(self._device)) is not None:
             self.load_state_dict(state)
             logger.info("resuming after epoch %d of %d", self._epoch, self._n_epochs)
-        with tqdm(
-            total=self._n_epochs, initial=self._epoch, desc="FALCON", unit="epoch", disable=not progress_bar
-        ) as bar:
+        with (
+            _threads_for(self._batch_size * self._samples.n_features),
+            tqdm(
+                total=self._n_epochs, initial=self._epoch, desc="FALCON", unit="epoch", disable=not progress_bar
+            ) as bar,
+        ):
             while self._epoch < self._n_epochs:
                 self._train_epoch()
                 self._epoch += 1
@@ -290,6 +298,17 @@ class Trainer:
                 "max_grad_norm set, and check the input for extreme values. No labels are returned."
             )
             raise FloatingPointError(msg)
+
+
+@contextlib.contextmanager
+def _threads_for(batch_elements: int) -> Iterator[None]:
+    """One thread for small batches: a second gains little there, and where the cores are shared it loses a lot."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if batch_elements <= _ONE_THREAD_MAX else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _optimizer(classifier: FineClassifier, config: FalconConfig) -> torch.optim.Optimizer:
