@@ -100,16 +100,16 @@ def test_the_relation_is_solved_from_the_last_batches_of_the_teacher(monkeypatch
     trainer = make_trainer(config)
     monkeypatch.setattr(relations, "solve", record)
     masses = []
-    iterate = trainer._iterate
+    iterate = trainer.iterate
 
     def watch(index, used):
-        rows = trainer._samples.rows(index)
+        rows = trainer.samples.rows(index)
         with torch.no_grad():
             p = trainer._teacher(rows).softmax(dim=1).double().numpy()
         masses.append(p.T @ np.eye(3)[trainer._codes[index].numpy()])
         return iterate(index, used)
 
-    trainer._iterate = watch
+    trainer.iterate = watch
     trainer.run()
     assert len(costs) == len(masses) // 2
     np.testing.assert_allclose(costs[0][0], (masses[0] + masses[1]) / (2 * 64), atol=1e-6)
@@ -162,10 +162,10 @@ def test_no_host_synchronisation_inside_the_loop():
     trainer = make_trainer(dataclasses.replace(CONFIG, relation_interval=10_000), device="cuda")
     index = torch.arange(64, device="cuda")
     used = torch.zeros(6, device="cuda")
-    trainer._iterate(index, used)
+    trainer.iterate(index, used)
     trainer._iteration += 1
     torch.cuda.set_sync_debug_mode("error")
     try:
-        trainer._iterate(index, used)
+        trainer.iterate(index, used)
     finally:
         torch.cuda.set_sync_debug_mode("default")

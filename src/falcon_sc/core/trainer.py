@@ -81,7 +81,7 @@ class Trainer:
     ) -> None:
         device = data.samples.device
         self._config = config
-        self._samples = data.samples
+        self.samples = data.samples
         self._taxonomy = data.taxonomy
         self._codes = torch.from_numpy(data.codes).to(device)
         self._neighbors = torch.from_numpy(data.neighbors).to(device)
@@ -162,7 +162,7 @@ class Trainer:
             self.load_state_dict(state)
             logger.info("resuming after epoch %d of %d", self._epoch, self._n_epochs)
         with (
-            _threads_for(self._batch_size * self._samples.n_features),
+            _threads_for(self._batch_size * self.samples.n_features),
             tqdm(
                 total=self._n_epochs, initial=self._epoch, desc="FALCON", unit="epoch", disable=not progress_bar
             ) as bar,
@@ -190,7 +190,7 @@ class Trainer:
             if self._iteration < self._warmup:
                 sums[:1] += self._learn_start(index, used)
             else:
-                sums += self._iterate(index, used)
+                sums += self.iterate(index, used)
             self._iteration += 1
             if self._iteration > self._warmup and self._iteration % self._config.relation_interval == 0:
                 self._raise_unless_finite(sums)
@@ -204,13 +204,13 @@ class Trainer:
     def _learn_start(self, index: Tensor, used: Tensor) -> Tensor:
         """An iteration of plain cross-entropy on the labels of the start."""
         assert self._labels is not None
-        logits = self._student(self._samples.rows(index))
+        logits = self._student(self.samples.rows(index))
         loss = F.cross_entropy(logits, self._labels[index])
         self._descend(loss)
         used += F.one_hot(self._labels[index], self._n_fine).sum(dim=0)
         return loss.detach()
 
-    def _iterate(self, index: Tensor, used: Tensor) -> Tensor:
+    def iterate(self, index: Tensor, used: Tensor) -> Tensor:
         """One pass through the inner loop of algorithm A1; returns the losses of `_LOSSES`."""
         config = self._config
         codes = self._codes[index]
@@ -220,7 +220,7 @@ class Trainer:
 
         with torch.no_grad():
             neighbors = self._draw_neighbors(index)
-            teacher = self._teacher(self._samples.rows(torch.cat([index, neighbors.flatten()])))
+            teacher = self._teacher(self.samples.rows(torch.cat([index, neighbors.flatten()])))
             own, others = teacher[: len(index)], teacher[len(index) :]
             log_p_neighbors = losses.log_probabilities(others).view(*neighbors.shape, -1)
             soft = losses.sharpened_target(own, children, config.temperature)  # eq. 7
@@ -228,7 +228,7 @@ class Trainer:
             self._cost += membership.T @ own.float().softmax(dim=1)  # C = Y^T P, summed over the last P batches
             used += F.one_hot(target.argmax(dim=1), self._n_fine).sum(dim=0)
 
-        log_p = losses.log_probabilities(self._student(self._samples.rows(index)))
+        log_p = losses.log_probabilities(self._student(self.samples.rows(index)))
         coarse = losses.coarse_loss(log_p, children)  # eq. 3
         nn = losses.neighbor_loss(log_p, log_p_neighbors)  # eq. 4
         confidence = losses.confidence_loss(target, log_p)  # eq. 6
