@@ -87,13 +87,14 @@ class Expression:
 
 def read_expression(adata: AnnData, layer: str | None) -> Expression:
     """Read ``adata.X`` or a layer, say in the log what it was taken for, refuse what cannot be right."""
-    if layer is not None and layer not in adata.layers:
-        msg = f"layer={layer!r} is not in adata.layers, which has: {listed(adata.layers)}."
+    layers = [name for name in adata.layers if name is not None]  # newer anndata lists X under None
+    if layer is not None and layer not in layers:
+        msg = f"layer={layer!r} is not in adata.layers, which has: {listed(layers)}."
         raise KeyError(msg)
     name = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
     found = adata.X if layer is None else adata.layers[layer]
     if found is None:
-        msg = f"adata.X is empty: choose one of the layers with layer=..., which are: {listed(adata.layers)}."
+        msg = f"adata.X is empty: choose one of the layers with layer=..., which are: {listed(layers)}."
         raise ValueError(msg)
     values = _as_csr(found, name)
     kind = recognise(values, name)

@@ -26,6 +26,11 @@ def read_about(adata: AnnData, key: str) -> Mapping[str, Any]:
     return about
 
 
+def read_names(adata: AnnData, key: str) -> np.ndarray:
+    """Names of the fine classes; a zarr file gives them back in another kind of string."""
+    return np.array([str(name) for name in read_about(adata, key)["fine_names"]])
+
+
 def read_fine(adata: AnnData, key: str) -> pd.Series:
     """The column ``adata.obs[f"{key}_fine"]``."""
     if f"{key}_fine" not in adata.obs:
@@ -59,7 +64,7 @@ def parent_colors(adata: AnnData, key: str, parents: list[str]) -> dict[str, str
 
 def fine_colors(adata: AnnData, key: str) -> dict[str, str]:
     """Colour of each fine class: a shade of the colour of its coarse class."""
-    names = np.asarray(read_about(adata, key)["fine_names"]).astype(str)
+    names = read_names(adata, key)
     parents = parents_of(names)
     colors = {}
     for parent, color in parent_colors(adata, key, list(dict.fromkeys(parents.tolist()))).items():

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from falcon_sc._checks import check_int, listed
 from falcon_sc._expression import read_expression
-from falcon_sc.pl._slots import QUIET, parent_colors, parents_of, quiet, read_about, read_fine
+from falcon_sc.pl._slots import QUIET, parent_colors, parents_of, quiet, read_fine, read_names
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -77,7 +77,7 @@ def confident(
     import matplotlib.pyplot as plt
 
     n_cells, n_genes = check_int(n_cells, "n_cells"), check_int(n_genes, "n_genes")
-    names = np.asarray(read_about(adata, key)["fine_names"]).astype(str)
+    names = read_names(adata, key)
     fine = read_fine(adata, key).cat.codes.to_numpy()
     confidence = adata.obs[f"{key}_confidence"].to_numpy()
     classes = np.unique(fine[fine >= 0])

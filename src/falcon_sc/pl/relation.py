@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.pl._slots import QUIET, parent_colors, parents_of, quiet, read_about, read_fine, shades
+from falcon_sc.pl._slots import QUIET, parent_colors, parents_of, quiet, read_fine, read_names, shades
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -52,7 +52,7 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     """
     import matplotlib.pyplot as plt
 
-    names = np.asarray(read_about(adata, key)["fine_names"]).astype(str)
+    names = read_names(adata, key)
     fine = read_fine(adata, key)
     sizes = np.bincount(fine.cat.codes[fine.notna()], minlength=names.size)
     parents = parents_of(names)

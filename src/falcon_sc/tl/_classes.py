@@ -42,6 +42,12 @@ def report_small_classes(labels: Labels, n_neighbors: int) -> None:
         logger.warning("coarse classes with too few cells for n_neighbors=%d repeat theirs: %s", n_neighbors, small)
 
 
+def count_coarse(labels: Labels, dataset: np.ndarray | None) -> int:
+    """Number of coarse classes, of the data set that has most."""
+    blocks = [labels.values] if dataset is None else [labels.values[dataset == name] for name in np.unique(dataset)]
+    return max(np.unique(block).size for block in blocks)
+
+
 def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> int | dict[Any, int]:
     """Total number of fine classes, or number of each coarse class.
 
@@ -64,8 +70,7 @@ def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> 
         msg = f"n_fine must be an int or a mapping from coarse class to int, found {n_fine!r}."
         raise TypeError(msg)
     total = check_int(n_fine, "n_fine")
-    blocks = [labels.values] if dataset is None else [labels.values[dataset == name] for name in np.unique(dataset)]
-    n_coarse = max(np.unique(block).size for block in blocks)
+    n_coarse = count_coarse(labels, dataset)
     if total < n_coarse:
         msg = (
             f"n_fine={total} is smaller than the number of coarse classes, {n_coarse}: every class needs at least one."

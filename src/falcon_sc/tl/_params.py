@@ -39,6 +39,8 @@ def with_keywords(
     for name, value in {"n_neighbors": n_neighbors, "max_epochs": max_epochs, "batch_size": batch_size}.items():
         if value is not None and not (name == "n_neighbors" and value == N_NEIGHBORS):
             given[name] = check_int(value, name)
+    if "n_neighbors" in given:  # no more can be drawn at a step than were searched
+        given["n_neighbors_per_step"] = min(config.n_neighbors_per_step, given["n_neighbors"])
     if lr is not None:
         given["lr"] = lr
     if relation_solver != RELATION_SOLVER:
@@ -57,6 +59,16 @@ def check_rng(rng: object) -> None:
     if rng < 0:
         msg = f"rng must not be negative, found {rng}."
         raise ValueError(msg)
+
+
+def check_licence(config: FalconConfig, n_fine: int, n_coarse: int) -> None:
+    """Let Gurobi solve one easy relation of the final size: a licence too small for it is known before any work."""
+    if config.relation_solver != "gurobi":
+        return
+    from falcon_sc.core import relations
+
+    easy = np.eye(n_coarse)[np.arange(n_fine) % n_coarse] / n_fine
+    relations.solve(easy, config.lambda_M, solver="gurobi", time_limit=config.relation_time_limit)
 
 
 def about_run(model: Falcon, rng: object) -> dict[str, Any]:

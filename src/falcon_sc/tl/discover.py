@@ -10,9 +10,9 @@ import numpy as np
 from falcon_sc._checks import check_adata, check_int, check_key_added, check_unique_genes, check_writable
 from falcon_sc._labels import read_labels, warn_missing
 from falcon_sc.pp.select_genes import read_batch
-from falcon_sc.tl._classes import check_classes, check_n_fine, report_small_classes
+from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._inputs import check_choice, dataset_names, read_inputs
-from falcon_sc.tl._params import N_NEIGHBORS, RELATION_SOLVER, about_run, check_rng, plain, with_keywords
+from falcon_sc.tl._params import N_NEIGHBORS, RELATION_SOLVER, about_run, check_licence, check_rng, plain, with_keywords
 from falcon_sc.tl._write import Results, write
 
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ def discover(
         classes, larger than the number of cells, or a mapping that misses a class; NaN, inf or
         negative values in the matrix; `layer` and `use_rep` together; duplicate cell names; `adata`
         is a view, backed or empty; a device that is not there.
+    RuntimeError
+        ``relation_solver="gurobi"`` and no licence, or one too small for this problem.
     PermissionError
         `save_model` or `checkpoint` cannot be written.
 
@@ -163,6 +165,8 @@ def discover(
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
     config = with_keywords(config, n_neighbors, max_epochs, batch_size, lr, relation_solver)
+    n_total = sum(n_fine.values()) if isinstance(n_fine, dict) else n_fine
+    check_licence(config, n_total, count_coarse(labels, dataset))
     report_small_classes(labels, config.n_neighbors)
     if save_model is not None:
         check_unique_genes(adata)
@@ -180,7 +184,9 @@ def discover(
     training = inputs.features if labels.known.all() else inputs.features[labels.known]
     model.fit(training, labels.values, dataset, start_input=inputs.start, feature_names=names, checkpoint=checkpoint)
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
-    about |= {"batch_key": batch_key, "dataset_key": dataset_key, "n_top_genes": n_top_genes}
+    about |= {"batch_key": batch_key, "dataset_key": dataset_key}
+    if use_rep is None:
+        about["n_top_genes"] = n_top_genes
     model.metadata |= plain(about | {"falcon_sc": version("falcon-sc")})
     params = plain(config.to_dict() | model.metadata | about_run(model, rng))
     results = _results(model, inputs, labels, params)

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from scipy import stats
+
+import falcon_sc as fsc
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def _genes(ax: Axes) -> list[str]:
+    return [label.get_text() for label in ax.get_xticklabels()]
+
+
+def _classes(ax: Axes) -> list[str]:
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+@pytest.fixture
+def labelled(discovered: AnnData) -> AnnData:
+    """The planted fine classes in place of the discovered ones: their markers are known."""
+    adata = discovered.copy()
+    names = adata.uns["falcon"]["fine_names"]
+    adata.obs["falcon_fine"] = adata.obs["fine"].cat.rename_categories(list(names))
+    return adata
+
+
+def test_planted_markers_are_drawn(labelled: AnnData, fingerprint) -> None:
+    before = fingerprint(labelled)
+    ax = fsc.pl.confident(labelled, n_genes=3)
+    assert isinstance(ax, Axes)
+    assert _classes(ax) == labelled.uns["falcon"]["fine_names"].tolist()
+    for code in range(6):
+        planted = {f"gene{i}" for i in range(60 + 12 * code, 72 + 12 * code)}
+        assert set(_genes(ax)[3 * code : 3 * code + 3]) <= planted
+    ax.figure.draw_without_rendering()
+    assert fingerprint(labelled) == before
+
+
+def test_genes_are_ranked_by_welchs_t_in_the_most_confident_cells(labelled: AnnData) -> None:
+    ax = fsc.pl.confident(labelled, coarse="µ glia", n_cells=10, n_genes=5)
+    values = labelled.X.toarray().astype(np.float64)
+    values = np.log1p(values / values.sum(axis=1, keepdims=True) * 1e4)
+    expected = []
+    fine, confidence = labelled.obs["falcon_fine"], labelled.obs["falcon_confidence"]
+    best = {name: confidence[fine == name].nlargest(10, keep="first").index for name in ("µ glia:0", "µ glia:1")}
+    for one, other in (("µ glia:0", "µ glia:1"), ("µ glia:1", "µ glia:0")):
+        cells, siblings = (values[labelled.obs_names.isin(best[name])] for name in (one, other))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            t = stats.ttest_ind(cells, siblings, equal_var=False).statistic
+            # scipy divides by n - 1, the plot by n, which for groups of one size is the same order
+        expected += labelled.var_names[np.argsort(-np.nan_to_num(t), kind="stable")[:5]].tolist()
+    assert _genes(ax) == expected
+    assert _classes(ax) == ["µ glia:0", "µ glia:1"]
+
+
+def test_dots_are_shares_and_means(labelled: AnnData) -> None:
+    ax = fsc.pl.confident(labelled, n_cells=1000, n_genes=1)
+    (dots,) = ax.collections
+    genes = _genes(ax)
+    sizes = dots.get_sizes().reshape(6, len(genes))
+    colors = dots.get_array().reshape(6, len(genes))
+    found = (labelled[:, genes].X.toarray() > 0).astype(float)
+    for code, name in enumerate(_classes(ax)):
+        here = (labelled.obs["falcon_fine"] == name).to_numpy()
+        np.testing.assert_allclose(sizes[code] / sizes.max(), found[here].mean(axis=0), atol=0.02)
+    np.testing.assert_allclose(colors.max(axis=0), 1)
+    beside = [text.get_text() for text in ax.texts]
+    medians = labelled.obs.groupby("falcon_fine", observed=True)["falcon_confidence"].median()
+    assert beside == [f"{median:.2f}" for median in medians]
+
+
+def test_empty_classes_and_lone_children(labelled: AnnData) -> None:
+    labelled.obs["falcon_fine"] = labelled.obs["falcon_fine"].replace({"B cell:1": "B cell:0"})
+    ax = fsc.pl.confident(labelled)
+    assert _classes(ax) == ["B cell:0", "CD4/CD8 T:0", "CD4/CD8 T:1", "µ glia:0", "µ glia:1"]
+    # without a sibling it stands against all others: genes of the coarse class mark it
+    assert set(_genes(ax)[:2]) <= {f"gene{i}" for i in range(15)}
+
+
+def test_cells_without_class_are_left_out(labelled: AnnData) -> None:
+    expected = _genes(fsc.pl.confident(labelled[20:].copy()))
+    labelled.obs.loc[labelled.obs_names[:20], ["falcon_fine", "falcon_confidence"]] = None
+    assert _genes(fsc.pl.confident(labelled)) == expected
+
+
+def test_mistakes(labelled: AnnData, planted: AnnData) -> None:
+    with pytest.raises(ValueError, match="coarse='T cell' is no coarse class.* there are 'B cell'"):
+        fsc.pl.confident(labelled, coarse="T cell")
+    with pytest.raises(ValueError, match="n_genes must be at least 1"):
+        fsc.pl.confident(labelled, n_genes=0)
+    with pytest.raises(KeyError, match="layer='raw' is not in"):
+        fsc.pl.confident(labelled, layer="raw")
+    with pytest.raises(KeyError, match=r"run falcon_sc\.tl\.discover"):
+        fsc.pl.confident(planted)

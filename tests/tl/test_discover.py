@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import logging
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+import falcon_sc as fsc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from anndata import AnnData
+
+SLOTS = ("falcon_fine", "falcon_confidence", "falcon_proba", "X_falcon")
+
+
+@pytest.fixture(scope="module")
+def found(planted: AnnData) -> AnnData:
+    """The result of a whole run at the default setting."""
+    return fsc.tl.discover(planted, "coarse", 6, progress_bar=False, device="cpu", copy=True)
+
+
+def test_planted_classes_are_found(found: AnnData) -> None:
+    assert fsc.metrics.clustering_accuracy(found.obs["fine"], found.obs["falcon_fine"]) > 0.9
+
+
+def test_slots(found: AnnData, planted: AnnData) -> None:
+    fine, about = found.obs["falcon_fine"], found.uns["falcon"]
+    assert set(found.obs) - set(planted.obs) == {"falcon_fine", "falcon_confidence"}
+    assert set(found.obsm) == {"falcon_proba", "X_falcon"}
+    assert set(found.uns) == {"falcon"}
+    assert set(found.var) == {"falcon_highly_variable"}
+    assert found.var["falcon_highly_variable"].dtype == bool
+    assert set(about) == {"M", "fine_names", "coarse_names", "params", "history"}
+
+    names = [f"{coarse}:{i}" for coarse in ("B cell", "CD4/CD8 T", "µ glia") for i in range(2)]
+    assert fine.cat.categories.tolist() == names
+    assert not fine.cat.ordered
+    assert about["fine_names"].tolist() == names
+    assert about["coarse_names"].tolist() == ["B cell", "CD4/CD8 T", "µ glia"]
+    assert about["M"].dtype == np.uint8
+    np.testing.assert_array_equal(about["M"], np.repeat(np.eye(3), 2, axis=0))
+
+    proba, confidence = found.obsm["falcon_proba"], found.obs["falcon_confidence"]
+    assert (proba.dtype, proba.shape) == (np.float32, (240, 6))
+    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
+    assert confidence.dtype == np.float32
+    np.testing.assert_array_equal(confidence, proba[np.arange(240), fine.cat.codes])
+    assert (found.obsm["X_falcon"].dtype, found.obsm["X_falcon"].shape) == (np.float32, (240, 64))
+
+
+def test_fine_classes_lie_in_the_coarse_class_of_the_cell(found: AnnData) -> None:
+    parent = found.obs["falcon_fine"].astype(str).str.rpartition(":")[0]
+    np.testing.assert_array_equal(parent, found.obs["coarse"].astype(str))
+
+
+def test_fine_classes_are_numbered_by_falling_size(found: AnnData) -> None:
+    sizes = found.obs["falcon_fine"].value_counts(sort=False)
+    for coarse in found.uns["falcon"]["coarse_names"]:
+        assert sizes[f"{coarse}:0"] >= sizes[f"{coarse}:1"]
+
+
+def test_params_and_history(found: AnnData) -> None:
+    params, history = found.uns["falcon"]["params"], found.uns["falcon"]["history"]
+    expected = {
+        "coarse_key": "coarse", "n_fine": 6, "seed": 0, "device": "cpu", "relation_solver": "flow",
+        "assumed": "counts", "n_neighbors": 20, "falcon_sc": fsc.__version__, "anndata": version("anndata"),
+    }  # fmt: skip
+    assert expected.items() <= params.items()
+    assert {type(value) for value in params.values()} <= {str, int, float, bool}
+    assert len({len(series) for series in history.values()}) == 1
+    assert {series.ndim for series in history.values()} == {1}
+    assert {"epoch", "loss", "n_used", "relation_changes"} <= set(history)
+
+
+@pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
+@pytest.mark.parametrize("labels", [str, int])
+def test_round_trip(cells: AnnData, quick, tmp_path: Path, suffix: str, labels: type) -> None:
+    if labels is int:
+        cells.obs["coarse"] = cells.obs["coarse"].cat.codes.astype(int) * 9  # 0, 9, 18
+    fsc.tl.discover(cells, "coarse", 6, **quick)
+    getattr(cells, f"write_{suffix}")(tmp_path / f"cells.{suffix}")
+    back = getattr(anndata, f"read_{suffix}")(tmp_path / f"cells.{suffix}")
+    pd.testing.assert_series_equal(back.obs["falcon_fine"].astype(object), cells.obs["falcon_fine"].astype(object))
+    assert back.obs["falcon_fine"].cat.categories.tolist() == cells.obs["falcon_fine"].cat.categories.tolist()
+    for slot in ("falcon_proba", "X_falcon"):
+        np.testing.assert_array_equal(back.obsm[slot], cells.obsm[slot])
+    for name in ("M", "fine_names", "coarse_names"):
+        np.testing.assert_array_equal(back.uns["falcon"][name], cells.uns["falcon"][name])
+    assert back.uns["falcon"]["params"] == cells.uns["falcon"]["params"]
+    for name, series in cells.uns["falcon"]["history"].items():
+        np.testing.assert_array_equal(back.uns["falcon"]["history"][name], series)
+    fsc.pl.relation(back)
+
+
+def test_numbers_as_coarse_labels(cells: AnnData, quick) -> None:
+    cells.obs["coarse"] = pd.Categorical(cells.obs["coarse"].cat.codes * 5 + 2, categories=[12, 7, 2])  # 2, 7, 12
+    quick.pop("config")
+    fsc.tl.discover(cells, "coarse", {2: 2, "7": 1, 12: 3}, **quick)
+    assert cells.obs["falcon_fine"].cat.categories.tolist() == ["2:0", "2:1", "7:0", "12:0", "12:1", "12:2"]
+    assert cells.uns["falcon"]["coarse_names"].tolist() == ["2", "7", "12"]
+
+
+def test_seed(cells: AnnData, quick) -> None:
+    first, again = (fsc.tl.discover(cells, "coarse", 6, rng=3, copy=True, **quick) for _ in range(2))
+    other = fsc.tl.discover(cells, "coarse", 6, rng=4, copy=True, **quick)
+    assert first.obs["falcon_fine"].equals(again.obs["falcon_fine"])
+    np.testing.assert_array_equal(first.obsm["falcon_proba"], again.obsm["falcon_proba"])
+    assert (first.obsm["falcon_proba"] != other.obsm["falcon_proba"]).any()
+    generator = fsc.tl.discover(cells, "coarse", 6, rng=np.random.default_rng(3), copy=True, **quick)
+    assert "seed" not in generator.uns["falcon"]["params"]
+
+
+@pytest.mark.parametrize("flavour", [np.asarray, sparse.csc_matrix, sparse.csr_array])
+def test_dense_and_sparse_agree(cells: AnnData, quick, flavour) -> None:
+    other = cells.copy()
+    other.X = flavour(cells.X.toarray() if flavour is np.asarray else cells.X)
+    fsc.tl.discover(cells, "coarse", 6, n_top_genes=50, **quick)
+    fsc.tl.discover(other, "coarse", 6, n_top_genes=50, **quick)
+    assert cells.obs["falcon_fine"].equals(other.obs["falcon_fine"])
+    np.testing.assert_array_equal(cells.obsm["falcon_proba"], other.obsm["falcon_proba"])
+
+
+def test_copy(cells: AnnData, quick, fingerprint: Callable[[AnnData], bytes]) -> None:
+    before = fingerprint(cells)
+    result = fsc.tl.discover(cells, "coarse", 6, copy=True, **quick)
+    assert fingerprint(cells) == before
+    assert fsc.tl.discover(cells, "coarse", 6, **quick) is None
+    assert fingerprint(cells) == fingerprint(result)
+
+
+def test_copy_of_a_view(cells: AnnData, quick, fingerprint) -> None:
+    before = fingerprint(cells)
+    result = fsc.tl.discover(cells[::2], "coarse", 6, copy=True, **quick)
+    assert fingerprint(cells) == before
+    assert not result.is_view
+    assert result.obs["falcon_fine"].notna().all()
+
+
+def test_nothing_else_is_changed(cells: AnnData, quick) -> None:
+    before = cells.copy()
+    fsc.tl.discover(cells, "coarse", 6, n_top_genes=50, **quick)
+    assert (cells.X != before.X).nnz == 0
+    pd.testing.assert_frame_equal(cells.obs[before.obs.columns], before.obs)
+
+
+def test_cells_without_label(cells: AnnData, quick) -> None:
+    some = cells[20:].copy()
+    cells.obs.loc[cells.obs_names[:20], "coarse"] = None
+    with pytest.warns(UserWarning, match=r"coarse_key='coarse' is missing \(NA\) for 20 of 240 cells"):
+        fsc.tl.discover(cells, "coarse", 6, n_top_genes=50, **quick)
+    assert cells.obs["falcon_fine"].isna().tolist() == [True] * 20 + [False] * 220
+    assert cells.obs["falcon_confidence"].isna().tolist() == [True] * 20 + [False] * 220
+    np.testing.assert_allclose(cells.obsm["falcon_proba"].sum(axis=1), 1, atol=1e-6)
+    assert np.isfinite(cells.obsm["X_falcon"]).all()
+    fsc.tl.discover(some, "coarse", 6, n_top_genes=50, **quick)  # as if those cells did not exist
+    assert some.obs["falcon_fine"].equals(cells.obs["falcon_fine"][20:])
+    np.testing.assert_array_equal(cells.var["falcon_highly_variable"], some.var["falcon_highly_variable"])
+
+
+def test_unused_categories(cells: AnnData, quick) -> None:
+    plain = cells.copy()
+    cells.obs["coarse"] = cells.obs["coarse"].cat.add_categories(["A ghost"])
+    for adata in (cells, plain):
+        fsc.tl.discover(adata, "coarse", 6, **quick)
+    assert cells.obs["falcon_fine"].equals(plain.obs["falcon_fine"])
+    assert cells.uns["falcon"]["M"].shape == (6, 3)
+
+
+def test_a_later_run_leaves_nothing_of_the_earlier(cells: AnnData, quick) -> None:
+    cells.obsm["X_rep"] = np.random.default_rng(0).normal(size=(240, 10))
+    fsc.tl.discover(cells, "coarse", 6, **quick)
+    cells.uns["falcon_fine_colors"] = ["#000000"] * 6
+    cells.uns["falcon"]["stale"] = 1
+    fsc.tl.discover(cells, "coarse", 7, use_rep="X_rep", **quick)
+    assert "falcon_fine_colors" not in cells.uns
+    assert "stale" not in cells.uns["falcon"]
+    assert "falcon_highly_variable" not in cells.var
+    assert cells.obsm["falcon_proba"].shape == (240, 7)
+    assert cells.uns["falcon"]["params"]["use_rep"] == "X_rep"
+
+
+def test_key_added(cells: AnnData, quick) -> None:
+    fsc.tl.discover(cells, "coarse", 6, key_added="sub", **quick)
+    assert {"sub_fine", "sub_confidence"} <= set(cells.obs)
+    assert set(cells.obsm) == {"sub_proba", "X_sub"}
+    assert set(cells.uns) == {"sub"}
+    assert "sub_highly_variable" in cells.var
+
+
+def test_number_for_each_class(cells: AnnData, quick) -> None:
+    fsc.tl.discover(cells, "coarse", {"CD4/CD8 T": 3, "B cell": 1, "µ glia": np.int64(2)}, max_epochs=2,
+                    progress_bar=False)  # fmt: skip
+    np.testing.assert_array_equal(cells.uns["falcon"]["M"].sum(axis=0), [1, 3, 2])
+    assert (cells.obs.loc[cells.obs["coarse"] == "B cell", "falcon_fine"] == "B cell:0").all()
+
+
+def test_several_data_sets(cells: AnnData, quick) -> None:
+    lab = np.where(np.arange(240) % 2, "lab 2", "lab 1")
+    first = cells.obs["coarse"].astype(str)
+    second = np.where(first == "µ glia", "µ glia", "lymphoid")
+    cells.obs["lab"], cells.obs["mixed"] = lab, np.where(lab == "lab 1", first, second)
+    fsc.tl.discover(cells, "mixed", 6, dataset_key="lab", **quick)
+    about = cells.uns["falcon"]
+    assert about["coarse_names"].tolist() == ["B cell", "CD4/CD8 T", "µ glia", "lymphoid", "µ glia"]
+    assert about["coarse_dataset"].tolist() == ["lab 1"] * 3 + ["lab 2"] * 2
+    np.testing.assert_array_equal(about["M"][:, :3].sum(axis=1), 1)
+    np.testing.assert_array_equal(about["M"][:, 3:].sum(axis=1), 1)
+    for name, row in zip(about["fine_names"], about["M"], strict=True):
+        parents = dict.fromkeys(about["coarse_names"][row == 1].tolist())
+        assert name.rpartition(":")[0] == "|".join(parents)
+    assert len(set(about["fine_names"])) == 6
+
+
+def test_small_classes_are_named(cells: AnnData, quick, caplog: pytest.LogCaptureFixture) -> None:
+    cells = cells[np.r_[np.flatnonzero(cells.obs["coarse"] == "B cell")[:9], 100:240]].copy()
+    cells = cells[~((cells.obs["coarse"] == "B cell") & (np.arange(cells.n_obs) >= 9))].copy()
+    with caplog.at_level(logging.INFO, "falcon_sc"):
+        fsc.tl.discover(cells, "coarse", 6, **quick)
+    assert "too few cells for n_neighbors=20 repeat theirs: {'B cell': 9}" in caplog.text
+    assert "adata.X: taken for raw counts" in caplog.text
+
+
+def test_keywords_replace_the_configuration(cells: AnnData, quick) -> None:
+    config = fsc.FalconConfig(start="random", n_neighbors=9, max_epochs=50, lr=0.01, batch_size=64)
+    quick |= {"config": config}
+    fsc.tl.discover(cells, "coarse", 6, lr=0.5, **quick)
+    params = cells.uns["falcon"]["params"]
+    assert (params["n_neighbors"], params["max_epochs"], params["batch_size"], params["lr"]) == (9, 2, 64, 0.5)
+    fsc.tl.discover(cells, "coarse", 6, n_neighbors=3, batch_size=32, **quick)
+    params = cells.uns["falcon"]["params"]
+    assert (params["n_neighbors"], params["n_neighbors_per_step"], params["batch_size"]) == (3, 3, 32)
+
+
+def test_resumes_from_a_checkpoint(cells: AnnData, quick, tmp_path: Path) -> None:
+    plain = fsc.tl.discover(cells, "coarse", 6, copy=True, **quick)
+    for _ in range(2):
+        fsc.tl.discover(cells, "coarse", 6, checkpoint=tmp_path / "state", **quick)
+    assert plain.obs["falcon_fine"].equals(cells.obs["falcon_fine"])

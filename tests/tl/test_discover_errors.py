@@ -1,0 +1,187 @@
+"""Every mistake is named before anything is computed, and leaves the object as it was."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+
+import anndata
+import numpy as np
+import pytest
+import torch
+
+import falcon_sc as fsc
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+
+@pytest.fixture
+def odd(cells: AnnData) -> AnnData:
+    """Cells with everything that can be asked for by mistake."""
+    coarse = cells.obs["coarse"].astype(str).to_numpy()
+    cells.obs["one"] = "all"
+    cells.obs["lonely"] = np.where(np.arange(240) == 5, "alone", coarse)
+    cells.obs["holes"] = np.where(np.arange(240) < 3, None, coarse)
+    cells.layers["nan"] = np.where(np.arange(160) == 7, np.nan, cells.X.toarray())
+    cells.layers["inf"] = np.where(np.arange(160) == 7, np.inf, cells.X.toarray())
+    cells.layers["scaled"] = cells.X.toarray() - 1
+    cells.obsm["X_pca"] = np.ones((240, 4))
+    return cells
+
+
+MAPPING = {"B cell": 2, "CD4/CD8 T": 2, "µ glia": 2}
+MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "coarse_key": (
+        {"coarse_key": "celltype"},
+        KeyError,
+        "coarse_key='celltype' is not a column of adata.obs, which has: 'coarse', 'fine'",
+    ),
+    "one class": ({"coarse_key": "one"}, ValueError, "coarse_key='one' has one class only, 'all'"),
+    "a class of one cell": ({"coarse_key": "lonely"}, ValueError, r"classes of one cell.*\['alone'\].*Merge"),
+    "too few": ({"n_fine": 2}, ValueError, "n_fine=2 is smaller than the number of coarse classes, 3"),
+    "too many": ({"n_fine": 241}, ValueError, "n_fine=241 is larger than the number of labelled cells, 240"),
+    "float": ({"n_fine": 6.0}, TypeError, r"n_fine must be an int, found 6\.0 \(float\)"),
+    "bool": ({"n_fine": True}, TypeError, "n_fine must be an int, found True"),
+    "text": ({"n_fine": "auto"}, TypeError, "n_fine must be an int or a mapping.*found 'auto'"),
+    "none": ({"n_fine": None}, TypeError, "n_fine must be an int, found None"),
+    "mapping misses": ({"n_fine": {"B cell": 2, "µ glia": 1}}, ValueError, "no number for .* 'CD4/CD8 T'"),
+    "mapping names another": ({"n_fine": MAPPING | {"NK": 1}}, ValueError, "n_fine names 'NK'"),
+    "mapping to nothing": ({"n_fine": MAPPING | {"B cell": 0}}, ValueError, r"n_fine\['B cell'\] must be at least 1"),
+    "mapping to text": ({"n_fine": MAPPING | {"B cell": "2"}}, TypeError, r"n_fine\['B cell'\] must be an int"),
+    "mapping too large": ({"n_fine": MAPPING | {"B cell": 91}}, ValueError, "larger than the number of cells .* 90"),
+    "mapping, data sets": (
+        {"n_fine": MAPPING, "dataset_key": "donor"},
+        ValueError,
+        "n_fine cannot be a mapping with several data sets",
+    ),
+    "layer": ({"layer": "raw"}, KeyError, "layer='raw' is not in adata.layers, which has: 'nan'"),
+    "use_rep": ({"use_rep": "X_scvi"}, KeyError, "use_rep='X_scvi' is not in adata.obsm, which has: 'X_pca'"),
+    "both": ({"layer": "nan", "use_rep": "X_pca"}, ValueError, "were both given: choose one"),
+    "NaN": ({"layer": "nan"}, ValueError, "'nan'.* holds NaN or inf"),
+    "inf": ({"layer": "inf"}, ValueError, "'inf'.* holds NaN or inf"),
+    "scaled": ({"layer": "scaled"}, ValueError, "'scaled'.* holds negative values .*looks scaled"),
+    "n_top_genes": ({"n_top_genes": 0}, ValueError, "n_top_genes must be at least 1"),
+    "batch_key": ({"batch_key": "lane"}, KeyError, "batch_key='lane' is not a column"),
+    "batch_key NA": ({"batch_key": "holes"}, ValueError, "batch_key='holes' is missing"),
+    "dataset_key": ({"dataset_key": "lab"}, KeyError, "dataset_key='lab' is not a column"),
+    "dataset_key NA": ({"dataset_key": "holes"}, ValueError, "dataset_key='holes' is missing"),
+    "n_neighbors": ({"n_neighbors": 0}, ValueError, "n_neighbors must be at least 1"),
+    "config": ({"config": {"lr": 1}}, TypeError, "config must be a FalconConfig, found dict"),
+    "max_epochs": ({"max_epochs": 0}, ValueError, "max_epochs must be at least 1"),
+    "batch_size": ({"batch_size": 1.5}, TypeError, "batch_size must be an int"),
+    "lr": ({"lr": -1.0}, ValueError, r"lr=-1\.0 must be a number above 0"),
+    "relation_solver": ({"relation_solver": "cplex"}, ValueError, "relation_solver='cplex' is not one of"),
+    "device": ({"device": "cuda:77"}, ValueError, "device='cuda:77' is not there"),
+    "device name": ({"device": "gpu"}, ValueError, "device='gpu' is not there"),
+    "rng": ({"rng": "zero"}, TypeError, "rng must be an int"),
+    "negative rng": ({"rng": -1}, ValueError, "rng must not be negative"),
+    "key_added": ({"key_added": "a/b"}, ValueError, "key_added must be a non-empty string without '/'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes(odd: AnnData, fingerprint, quick, mistake: str) -> None:
+    options, error, message = MISTAKES[mistake]
+    before = fingerprint(odd)
+    with pytest.raises(error, match=message):
+        fsc.tl.discover(odd, **({"coarse_key": "coarse", "n_fine": 6} | quick | options))
+    assert fingerprint(odd) == before
+
+
+@pytest.mark.parametrize("mistake", ["scaled", "device", "too few"])
+def test_the_same_for_a_copy(odd: AnnData, quick, mistake: str) -> None:
+    options, error, message = MISTAKES[mistake]
+    with pytest.raises(error, match=message):
+        fsc.tl.discover(odd, **({"coarse_key": "coarse", "n_fine": 6, "copy": True} | quick | options))
+
+
+@pytest.mark.parametrize("argument", ["save_model", "checkpoint"])
+def test_unwritable_path(cells: AnnData, quick, fingerprint, tmp_path: Path, argument: str) -> None:
+    (tmp_path / "file").touch()
+    before = fingerprint(cells)
+    with pytest.raises(PermissionError, match=f"{argument}='.*file/model' cannot be written"):
+        fsc.tl.discover(cells, "coarse", 6, **{argument: tmp_path / "file" / "model"}, **quick)
+    assert fingerprint(cells) == before
+
+
+def test_names_that_are_not_unique(cells: AnnData, quick, tmp_path: Path) -> None:
+    cells.var_names = ["twice", "twice", *cells.var_names[2:]]
+    fsc.tl.discover(cells, "coarse", 6, **quick)  # genes need no names here
+    with pytest.raises(ValueError, match="var_names_make_unique"):
+        fsc.tl.discover(cells, "coarse", 6, save_model=tmp_path / "model", **quick)
+    cells.obs_names = ["twice", "twice", *cells.obs_names[2:]]
+    with pytest.raises(ValueError, match="obs_names_make_unique"):
+        fsc.tl.discover(cells, "coarse", 6, **quick)
+
+
+def test_view_and_backed(cells: AnnData, quick, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"adata is a view.*adata\.copy\(\)"):
+        fsc.tl.discover(cells[:100], "coarse", 6, **quick)
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    backed = anndata.read_h5ad(tmp_path / "cells.h5ad", backed="r")
+    with pytest.raises(ValueError, match=r"backed mode.*adata\.to_memory\(\)"):
+        fsc.tl.discover(backed, "coarse", 6, **quick)
+    backed.file.close()
+
+
+def test_gurobi_licence_too_small(cells: AnnData, quick, fingerprint) -> None:
+    from falcon_sc.core import relations
+
+    n_fine = 230  # 693 variables still fit the piecewise-linear form of the free licence, more classes do not
+    cells.obs["many"] = (np.arange(240) // 20).astype(str)
+    try:
+        relations.solve(np.full((n_fine, 12), 1 / n_fine), 0.1, solver="gurobi")
+    except RuntimeError:
+        before = fingerprint(cells)
+        quick["config"] = fsc.FalconConfig(start="random", relation_solver="gurobi", lambda_M=0.1)
+        with pytest.raises(RuntimeError, match='solver="flow"'):
+            fsc.tl.discover(cells, "many", n_fine, **quick)
+        assert fingerprint(cells) == before
+    else:
+        pytest.skip("a full Gurobi licence is here")
+
+
+@pytest.mark.parametrize("message", ["neighbours:", "training:"])
+def test_interrupt_leaves_everything_as_it_was(
+    cells: AnnData, quick, fingerprint, tmp_path: Path, message: str
+) -> None:
+    class Interrupt(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage().startswith(message):
+                raise KeyboardInterrupt
+
+    before = fingerprint(cells)
+    logger, interrupt = logging.getLogger("falcon_sc"), Interrupt()
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fsc.tl.discover(cells, "coarse", 6, save_model=tmp_path / "model", **quick)
+    finally:
+        logger.removeHandler(interrupt)
+        logger.setLevel(level)
+    assert fingerprint(cells) == before
+    assert not (tmp_path / "model").exists()
+
+
+def test_divergence_is_no_result(cells: AnnData, fingerprint) -> None:
+    config = fsc.FalconConfig(
+        start="random", optimizer="sgd", lr=1e30, max_grad_norm=None, batch_norm=False, max_epochs=5, n_pcs=None
+    )
+    before = fingerprint(cells)
+    with pytest.raises(FloatingPointError):
+        fsc.tl.discover(cells, "coarse", 6, config=config, progress_bar=False, device="cpu")
+    assert fingerprint(cells) == before
+
+
+def test_device_that_is_there(cells: AnnData, quick) -> None:
+    quick["device"] = None
+    fsc.tl.discover(cells, "coarse", 6, **quick)
+    device = cells.uns["falcon"]["params"]["device"]
+    assert device.startswith("cuda" if torch.cuda.is_available() else "cpu")
+    assert math.isfinite(cells.obs["falcon_confidence"].sum())
