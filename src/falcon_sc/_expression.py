@@ -87,7 +87,7 @@ class Expression:
 
 def read_expression(adata: AnnData, layer: str | None) -> Expression:
     """Read ``adata.X`` or a layer, say in the log what it was taken for, refuse what cannot be right."""
-    layers = [name for name in adata.layers if name is not None]  # newer anndata lists X under None
+    layers = [name for name in list(adata.layers.keys()) if name is not None]  # newer anndata lists X under None
     if layer is not None and layer not in layers:
         msg = f"layer={layer!r} is not in adata.layers, which has: {listed(layers)}."
         raise KeyError(msg)

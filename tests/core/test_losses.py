@@ -57,7 +57,10 @@ def _slow_prior(relation, codes, logits, prior):
         inside = [_softmax(s) * relation[:, c] for s, y in zip(logits, codes, strict=True) if y == c]
         if inside:
             mean = np.mean([p / p.sum() for p in inside], axis=0)
-            kl = sum(mean[f] * math.log(mean[f] / prior[c, f]) for f in np.flatnonzero(relation[:, c]))
+            kl = sum(
+                prior[c, f] * math.log(prior[c, f] / (mean[f] + 1e-3 * prior[c, f]))
+                for f in np.flatnonzero(relation[:, c])
+            )
             total += len(inside) / len(codes) * kl
     return total
 
@@ -91,7 +94,7 @@ def test_every_equation_equals_its_slow_version(seed, n_fine):
     assert float(losses.entropy_regularizer(log_p)) == pytest.approx(_slow_entropy(logits), abs=1e-12)
     prior = _prior(relation, np.random.default_rng(seed))
     membership = torch.from_numpy(np.eye(relation.shape[1])[codes])
-    fast = losses.prior_regularizer(log_p, children, membership, torch.from_numpy(prior))
+    fast = losses.prior_divergence(losses.class_mass(log_p, children, membership), torch.from_numpy(prior))
     assert float(fast) == pytest.approx(_slow_prior(relation, codes, logits, prior), abs=1e-9)
 
 
@@ -113,8 +116,34 @@ def _all_losses(logits, teacher, relation, codes):
         "neighbor": losses.neighbor_loss(log_p, losses.log_probabilities(teacher)),
         "confidence": losses.confidence_loss(target, log_p),
         "entropy": losses.entropy_regularizer(log_p),
-        "prior": losses.prior_regularizer(log_p, children, membership, prior),
+        "prior": _prior_of_one_batch(log_p, children, membership, prior),
     }
+
+
+def _prior_of_one_batch(log_p, children, membership, prior):
+    mass = losses.class_mass(log_p, children, membership)
+    return losses.prior_regularizer(mass, mass, prior)
+
+
+def test_prior_of_one_batch_has_the_gradient_of_the_divergence():
+    relation, codes, logits, _ = _case(5)
+    children, membership = _children(relation, codes), torch.from_numpy(np.eye(3)[codes])
+    prior = torch.from_numpy(_prior(relation, np.random.default_rng(0)))
+    gradients = []
+    for loss in (_prior_of_one_batch, lambda p, c, m, r: losses.prior_divergence(losses.class_mass(p, c, m), r)):
+        s = torch.from_numpy(logits.copy()).requires_grad_()
+        loss(losses.log_probabilities(s), children, membership, prior).backward()
+        gradients.append(s.grad)
+    torch.testing.assert_close(*gradients)
+    assert gradients[0].abs().max() > 0
+
+
+def test_a_class_without_mass_is_pulled_back():
+    """The other direction of the divergence lets a class die; this one does not."""
+    prior = torch.tensor([[0.5, 0.4, 0.1]], dtype=torch.float64)
+    mass = torch.tensor([[0.6, 0.4, 0.0]], dtype=torch.float64, requires_grad=True)
+    losses.prior_divergence(mass, prior).backward()
+    assert mass.grad[0, 2] - mass.grad[0, 0] < -50
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])

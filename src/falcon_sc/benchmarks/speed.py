@@ -128,7 +128,8 @@ def _plot(table: pd.DataFrame, out: Path) -> None:
     from matplotlib.figure import Figure
 
     labels = table["device"] + " x" + table["threads"].astype(str) + ", " + table["network"] + " " + table["input"]
-    ax = Figure(figsize=(7, 4), layout="constrained").subplots()
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    ax = figure.subplots()
     for offset, batch in ((-0.2, 128), (0.2, 1024)):
         part = table["batch"] == batch
         ax.barh(np.arange(part.sum()) + offset, table.loc[part, "median_ms"], height=0.38, label=f"batch {batch}")
@@ -136,4 +137,4 @@ def _plot(table: pd.DataFrame, out: Path) -> None:
     ax.invert_yaxis()
     ax.set_xlabel("milliseconds an iteration (median)")
     ax.legend()
-    ax.get_figure().savefig(out / "speed.png", dpi=150)
+    figure.savefig(out / "speed.png", dpi=150)

@@ -57,24 +57,44 @@ def entropy_regularizer(log_p: Tensor) -> Tensor:
     return math.log(n_fine) + (log_mean.exp() * log_mean).sum()  # eq. 9
 
 
-def prior_regularizer(log_p: Tensor, children: Tensor, membership: Tensor, prior: Tensor) -> Tensor:
-    """Divergence of the class sizes inside each coarse class from a prior, in place of eq. 9: a scalar.
+def class_mass(log_p: Tensor, children: Tensor, membership: Tensor) -> Tensor:
+    """Share of the batch in each coarse class and each of its fine classes: (K_C, K), entries sum to 1.
 
-    `sum_c w_c KL(mean prediction inside c || prior inside c)`, with `w_c` the share of the batch that is in `c`. It
-    answers the paper's own remark (section 7) that long tails need a prior other than the uniform one.
+    `membership` is (B, K_C), one-hot rows: the coarse class of each sample.
+    """
+    inside = log_p.masked_fill(~children, -math.inf).softmax(dim=1)  # p(f | x, y)
+    return membership.T @ inside / log_p.shape[0]
+
+
+def prior_divergence(mass: Tensor, prior: Tensor) -> Tensor:
+    """Divergence of the class sizes inside each coarse class from a prior, in place of eq. 9: a scalar, at least 0.
+
+    `sum_c w_c KL(prior inside c || sizes inside c)`, with `w_c` the share of the samples in `c`. It answers the paper's own
+    remark (section 7) that long tails need a prior other than the uniform one. In this direction a fine class
+    that loses its last sample costs without bound, so none dies.
 
     Parameters
     ----------
-    membership
-        (B, K_C), one-hot rows: the coarse class of each sample.
+    mass
+        (K_C, K), see :func:`class_mass`.
     prior
         (K_C, K), rows are distributions over the children of a coarse class, zero elsewhere.
     """
-    inside = log_p.masked_fill(~children, -math.inf).softmax(dim=1)  # p(f | x, y)
-    mass = membership.T @ inside / log_p.shape[0]  # (K_C, K): rows sum to w_c
-    weight = mass.sum(dim=1, keepdim=True)
+    expected = mass.sum(dim=1, keepdim=True) * prior
     tiny = torch.finfo(mass.dtype).tiny
-    expected = weight * prior
-    # terms with no mass or no prior are zero; the floor keeps their logarithm, and its gradient, finite
-    log_ratio = mass.clamp_min(tiny).log() - expected.clamp_min(tiny).log()
-    return torch.where(prior > 0, mass * log_ratio, 0.0).sum()
+    # a thousandth of what is expected is added to the mass: the slope stays finite, but does not vanish, at no mass
+    log_ratio = expected.clamp_min(tiny).log() - (mass + 1e-3 * expected).clamp_min(tiny).log()
+    return torch.where(expected > 0, expected * log_ratio, 0.0).sum()
+
+
+def prior_regularizer(mass: Tensor, running_mass: Tensor, prior: Tensor) -> Tensor:
+    """:func:`prior_divergence` of the running mass, with the gradient that it has in the mass of this batch.
+
+    A batch holds few samples, or none, of a rare fine class: the divergence of its own sizes would be mostly noise.
+    """
+    running = running_mass.detach().requires_grad_()
+    with torch.enable_grad():
+        value = prior_divergence(running, prior)
+        (slope,) = torch.autograd.grad(value, running)
+    change = (slope * mass).sum()
+    return value.detach() + change - change.detach()

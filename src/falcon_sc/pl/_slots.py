@@ -66,7 +66,7 @@ def fine_colors(adata: AnnData, key: str) -> dict[str, str]:
     """Colour of each fine class: a shade of the colour of its coarse class."""
     names = read_names(adata, key)
     parents = parents_of(names)
-    colors = {}
+    colors: dict[str, str] = {}
     for parent, color in parent_colors(adata, key, list(dict.fromkeys(parents.tolist()))).items():
         members = names[parents == parent]
         colors |= dict(zip(members.tolist(), shades(color, members.size), strict=True))
@@ -82,7 +82,7 @@ def shades(color: str, n: int) -> list[str]:
     rgb = np.array(to_rgb(color))
     # below zero a share of black is mixed in, above zero a share of white
     steps = np.linspace(-_DARKEST, _PALEST, n)
-    return [to_hex(rgb * (1 + step) if step < 0 else rgb + (1 - rgb) * step) for step in steps]
+    return [to_hex(tuple(rgb * (1 + step) if step < 0 else rgb + (1 - rgb) * step)) for step in steps]
 
 
 def quiet(ax: Axes) -> None:
