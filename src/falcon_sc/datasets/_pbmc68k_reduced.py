@@ -24,7 +24,7 @@ LINEAGES = {
 def pbmc68k_reduced() -> AnnData:
     """700 peripheral blood mononuclear cells with lineages (coarse) and cell types (fine).
 
-    The cells of :func:`scanpy.datasets.pbmc68k_reduced` (a sample of the 68k PBMCs of :cite:t:`Zheng17`); the
+    The cells of :func:`scanpy.datasets.pbmc68k_reduced` (a sample of the 68k PBMCs of :cite:t:`Zheng2017`); the
     file ships with scanpy, nothing is downloaded. The ten fine classes are the labels that the authors of
     the data gave each cell by its most similar population of sorted cells. The five coarse classes are their
     lineages:

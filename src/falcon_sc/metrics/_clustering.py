@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def clustering_accuracy(true: ArrayLike, predicted: ArrayLike) -> float:
     """Share of samples that are right under the best one-to-one matching of classes.
 
-    Equation 18 of :cite:t:`Grcic24`: every predicted class stands for at most one true class, and the
+    Equation 18 of :cite:t:`Grcic2024`: every predicted class stands for at most one true class, and the
     matching that gets most samples right is found with the Hungarian algorithm. The numbers of classes may
     differ; samples of a predicted class that is left without a true class count as wrong.
 
