@@ -57,9 +57,12 @@ class FalconConfig:
         and then refines (ours). `"random"`: random weights and the relation of a random cost matrix (algorithm A1).
     warmup_iterations
         Iterations of plain cross-entropy on the labels of the start before eq. 10 takes over. Only with a start
-        from labels. Default: ours.
+        from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learnt yet
+        are lost. Default: ours.
     lambda_start
-        Weight of the cross-entropy to the labels of the start after the warm-up. Default: ours.
+        Weight of the cross-entropy to the labels of the start after the warm-up, in which samples of small classes
+        weigh more (by one over the square root of the size): without it their neighbours absorb them.
+        Default: ours.
     n_pcs
         Principal components that replace the input features; `None` trains on the features themselves (paper).
         Inputs with no more features than this are taken as they are.
@@ -129,17 +132,17 @@ class FalconConfig:
     prior: Prior = "within_coarse"
     prior_power: float = 1.0
     start: Start = "consensus"
-    warmup_iterations: int = 200
-    lambda_start: float = 0.0
+    warmup_iterations: int = 300
+    lambda_start: float = 0.1
     n_pcs: int | None = 50
     n_hidden: int = 64
     n_layers: int = 4
     batch_norm: bool = True
     max_epochs: int | None = None
-    min_iterations: int = 600
+    min_iterations: int = 800
     batch_size: int | None = None
     optimizer: Optimizer = "adamw"
-    lr: float = 1e-3
+    lr: float = 5e-3
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: Schedule = "cosine"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.config import Metric
 
-# Largest class searched exactly. Measured with `falcon-sc bench neighbors`: the first call of pynndescent in a
-# process compiles for about half a minute, which exact search only needs at about this size.
+# Largest class searched exactly, from `falcon-sc bench neighbors`: below it, exact search takes no longer than the
+# half minute for which pynndescent compiles when a process first calls it.
 EXACT_MAX = 60_000
 _CHUNK_ELEMENTS = 2**23  # of the similarity matrix held at once: 32 MiB of float32
 
