@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -114,3 +116,21 @@ def test_demo(tmp_path: Path, capsys) -> None:
     assert float(found["  falcon_fine"]) > float(found["  coarse labels alone"]) > 0.6
     assert {path.suffix for path in (tmp_path / "demo").iterdir()} == {".h5ad", ".png"}
     assert "falcon_fine" in anndata.read_h5ad(tmp_path / "demo" / "pbmc68k_reduced_falcon.h5ad").obs
+
+
+def test_interrupt_writes_nothing(source: Path, tmp_path: Path, capsys) -> None:
+    class Interrupt(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage().startswith("training:"):
+                signal.raise_signal(signal.SIGINT)  # Ctrl-C, just before the results are written
+
+    interrupt = Interrupt()
+    logging.getLogger("falcon_sc").addHandler(interrupt)
+    try:
+        options = ["--coarse-key", "coarse", "--n-fine", "6", "--max-epochs", "2", "--no-progress-bar"]
+        code = main(["discover", str(source), *options, "-o", str(tmp_path / "out.h5ad")])
+    finally:
+        logging.getLogger("falcon_sc").removeHandler(interrupt)
+    assert code == 130
+    assert capsys.readouterr().err.endswith("interrupted\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.h5ad"]

@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments.command(arguments)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: nothing was written\n")
+        sys.stderr.write("interrupted\n")
         return _INTERRUPTED
     except (ArithmeticError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         if arguments.traceback:

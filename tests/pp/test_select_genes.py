@@ -98,7 +98,7 @@ def test_poor_cells_and_rare_genes_are_counted_and_kept(caplog: pytest.LogCaptur
     with caplog.at_level(logging.INFO, "falcon_sc"):
         select_genes(adata, n_top_genes=400)
     assert adata.shape == (12, 300)
-    assert "1 of 12 cells have fewer than 200 genes; kept" in caplog.text
+    assert "1 of 12 cells have fewer than 200 of the 300 genes; kept" in caplog.text
     assert "1 of 300 genes are found in fewer than 5 cells; kept" in caplog.text
 
 

@@ -127,7 +127,8 @@ def _report_poor_cells_and_genes(values: sparse.csr_matrix) -> None:
     if n_genes >= _MIN_GENES_OF_CELL:
         n_poor = int((np.diff(values.indptr) < _MIN_GENES_OF_CELL).sum())
         if n_poor:
-            logger.info("%d of %d cells have fewer than %d genes; kept", n_poor, n_cells, _MIN_GENES_OF_CELL)
+            message = "%d of %d cells have fewer than %d of the %d genes; kept"
+            logger.info(message, n_poor, n_cells, _MIN_GENES_OF_CELL, n_genes)
     n_rare = int((np.bincount(values.indices, minlength=n_genes) < _MIN_CELLS_OF_GENE).sum())
     if n_rare:
         logger.info("%d of %d genes are found in fewer than %d cells; kept", n_rare, n_genes, _MIN_CELLS_OF_GENE)
