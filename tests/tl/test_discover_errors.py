@@ -53,6 +53,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "mapping to nothing": ({"n_fine": MAPPING | {"B cell": 0}}, ValueError, r"n_fine\['B cell'\] must be at least 1"),
     "mapping to text": ({"n_fine": MAPPING | {"B cell": "2"}}, TypeError, r"n_fine\['B cell'\] must be an int"),
     "mapping too large": ({"n_fine": MAPPING | {"B cell": 91}}, ValueError, "larger than the number of cells .* 90"),
+    "mapping, random start": ({"n_fine": MAPPING}, ValueError, r"mapping, which FalconConfig\(start='random'\)"),
     "mapping, data sets": (
         {"n_fine": MAPPING, "dataset_key": "donor"},
         ValueError,

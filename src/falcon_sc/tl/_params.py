@@ -61,6 +61,13 @@ def check_rng(rng: object) -> None:
         raise ValueError(msg)
 
 
+def check_start(config: FalconConfig, n_fine: int | dict[Any, int]) -> None:
+    """Only the start from labels can keep to numbers for each class: algorithm A1 knows a total."""
+    if config.start == "random" and isinstance(n_fine, dict):
+        msg = "n_fine is a mapping, which FalconConfig(start='random') cannot keep to: give the total, or use start='consensus'."
+        raise ValueError(msg)
+
+
 def check_licence(config: FalconConfig, n_fine: int, n_coarse: int) -> None:
     """Let Gurobi solve one easy relation of the final size: a licence too small for it is known before any work."""
     if config.relation_solver != "gurobi":

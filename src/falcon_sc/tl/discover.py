@@ -12,7 +12,16 @@ from falcon_sc._labels import read_labels, warn_missing
 from falcon_sc.pp.select_genes import read_batch
 from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._inputs import check_choice, dataset_names, read_inputs
-from falcon_sc.tl._params import N_NEIGHBORS, RELATION_SOLVER, about_run, check_licence, check_rng, plain, with_keywords
+from falcon_sc.tl._params import (
+    N_NEIGHBORS,
+    RELATION_SOLVER,
+    about_run,
+    check_licence,
+    check_rng,
+    check_start,
+    plain,
+    with_keywords,
+)
 from falcon_sc.tl._write import Results, write
 
 if TYPE_CHECKING:
@@ -165,6 +174,7 @@ def discover(
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
     config = with_keywords(config, n_neighbors, max_epochs, batch_size, lr, relation_solver)
+    check_start(config, n_fine)
     n_total = sum(n_fine.values()) if isinstance(n_fine, dict) else n_fine
     check_licence(config, n_total, count_coarse(labels, dataset))
     report_small_classes(labels, config.n_neighbors)
