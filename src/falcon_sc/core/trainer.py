@@ -181,7 +181,8 @@ class Trainer:
                 self._train_epoch()
                 self._epoch += 1
                 bar.update()
-                bar.set_postfix(loss=f"{self._history['loss'][-1]:.3f}", used=int(self._history["n_used"][-1]))
+                last = {name: self._history[name][-1] for name in ("loss", "n_used")}
+                bar.set_postfix(loss=f"{last['loss']:.3f}", used=int(last["n_used"]), refresh=False)
                 if checkpoint is not None and (checkpoint.is_due() or self._epoch == self._n_epochs):
                     checkpoint.save_training(self.state_dict())
         history = {name: np.asarray(values) for name, values in self._history.items()}
