@@ -16,6 +16,7 @@ from falcon_sc.core.budget import fine_budget
 from falcon_sc.core.checkpoint import Checkpoint, fingerprint
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.device import resolve_device
+from falcon_sc.core.inference import infer
 from falcon_sc.core.initial import initialize
 from falcon_sc.core.neighbors import neighbors_within_classes
 from falcon_sc.core.networks import FineClassifier, build_mlp_classifier
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 logger = logging.getLogger(__name__)
-
-_PREDICT_ROWS = 8192
 
 
 class Falcon:
@@ -263,27 +262,8 @@ class Falcon:
         return X
 
     def _forward(self, Z: Any, codes: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probabilities and last hidden layer, a block of rows at a time."""
-        samples = as_samples(Z, self._device)
-        parents = torch.from_numpy(self.relation_.T.astype(bool)).to(self._device)
-        # an extra row, which -1 picks: without a coarse label every fine class may be predicted
-        parents = torch.cat([parents, torch.ones_like(parents[:1])])
-        if not self._config.restrict_to_coarse:
-            parents = torch.ones_like(parents)
-        proba = np.empty((len(samples), len(self.relation_)), dtype=np.float32)
-        hidden = np.empty((len(samples), self._classifier.head.in_features), dtype=np.float32)
-        self._classifier.eval()
-        with torch.no_grad():
-            for begin in range(0, len(samples), _PREDICT_ROWS):
-                block = slice(begin, min(begin + _PREDICT_ROWS, len(samples)))
-                features = self._classifier.backbone(
-                    samples.rows(torch.arange(block.start, block.stop, device=self._device))
-                )
-                allowed = parents[torch.from_numpy(codes[block]).to(self._device)]
-                logits = self._classifier.head(features).masked_fill(~allowed, -torch.inf)
-                proba[block] = logits.softmax(dim=1).cpu().numpy()
-                hidden[block] = features.cpu().numpy()
-        return proba, hidden
+        relation = self.relation_ if self._config.restrict_to_coarse else np.ones_like(self.relation_)
+        return infer(self._classifier, as_samples(Z, self._device), codes, relation)
 
     # -- what was learnt ----------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 
 from falcon_sc.core import losses, relations, schedules
+from falcon_sc.core.objective import Objective
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Decay, per iteration, of the running class sizes that the prior is compared with.
-_MASS_DECAY = 0.95
 # Elements of a batch up to which one thread computes it; 1,024 samples of 50 components are far below.
 _ONE_THREAD_MAX = 200_000
 _LOSSES = ("loss", "loss_coarse", "loss_nn", "loss_conf", "loss_reg")
@@ -109,12 +108,7 @@ class Trainer:
         self._history: dict[str, list[float]] = {
             name: [] for name in ("epoch", *_LOSSES, "n_used", "relation_changes", "lr")
         }
-        if self._labels is not None:
-            # rare classes hold on to their samples more firmly: their neighbours would absorb them (eq. 4)
-            weight = self._start_sizes()[self._labels].rsqrt()
-            self._anchor = weight / weight.mean()
-        shares = torch.bincount(self._codes, minlength=data.taxonomy.n_coarse) / n_samples
-        self._coarse_shares = shares[:, None]
+        self._objective = Objective(config, self._codes, data.taxonomy.n_coarse, self._n_fine, self._labels)
         self._set_relation(relation)
 
     # -- state --------------------------------------------------------------------------------------------------
@@ -122,15 +116,7 @@ class Trainer:
     def _set_relation(self, relation: NDArray[np.uint8]) -> None:
         self._relation = relation
         self._children = torch.from_numpy(relation.T.astype(bool)).to(self._device)  # (K_C, K_F)
-        self._prior = self._children * self._start_sizes() ** self._config.prior_power
-        self._prior = self._prior / self._prior.sum(dim=1, keepdim=True)
-        self._mass = self._prior * self._coarse_shares  # (K_C, K_F), running; begins where it should be
-
-    def _start_sizes(self) -> Tensor:
-        """Share of the samples that each fine class starts with; equal when the start is random."""
-        if self._labels is None:
-            return torch.ones(self._n_fine, device=self._device)
-        return torch.bincount(self._labels, minlength=self._n_fine).clamp_min(1).float() / len(self._labels)
+        self._objective.set_children(self._children)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""
@@ -141,7 +127,7 @@ class Trainer:
             "generator": self._generator.get_state(),
             "relation": torch.from_numpy(self._relation),
             "cost": self._cost,
-            "mass": self._mass,
+            "mass": self._objective.mass,
             "epoch": self._epoch,
             "iteration": self._iteration,
             "history": self._history,
@@ -154,7 +140,7 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self._generator.set_state(state["generator"].cpu())
         self._set_relation(state["relation"].cpu().numpy())
-        self._cost, self._mass = state["cost"], state["mass"]
+        self._cost, self._objective.mass = state["cost"], state["mass"]
         self._epoch, self._iteration = state["epoch"], state["iteration"]
         self._history = state["history"]
 
@@ -240,23 +226,9 @@ class Trainer:
             used += F.one_hot(target.argmax(dim=1), self._n_fine).sum(dim=0)
 
         log_p = losses.log_probabilities(self._student(self.samples.rows(index)))
-        coarse = losses.coarse_loss(log_p, children)  # eq. 3
-        nn = losses.neighbor_loss(log_p, log_p_neighbors)  # eq. 4
-        confidence = losses.confidence_loss(target, log_p)  # eq. 6
-        if config.prior == "uniform":
-            regularizer = losses.entropy_regularizer(log_p)  # eq. 9
-        else:
-            mass = losses.class_mass(log_p, children, membership)
-            self._mass = torch.lerp(mass.detach(), self._mass, _MASS_DECAY)
-            regularizer = losses.prior_regularizer(mass, self._mass, self._prior)
-        total = (
-            config.lambda_1 * coarse + config.lambda_2 * (nn + confidence) + config.lambda_3 * regularizer
-        )  # eq. 10, with eq. 8
-        if self._labels is not None and config.lambda_start > 0:
-            anchor = F.nll_loss(log_p, self._labels[index], reduction="none") * self._anchor[index]
-            total = total + config.lambda_start * anchor.mean()
-        self._descend(total)
-        return torch.stack([total, coarse, nn, confidence, regularizer]).detach()
+        terms = self._objective(index, log_p, log_p_neighbors, target, children, membership)
+        self._descend(terms.total)
+        return torch.stack(terms).detach()
 
     def _draw_neighbors(self, index: Tensor) -> Tensor:
         """Some of the neighbours of each sample, without repetition: (B, n_neighbors_per_step)."""
