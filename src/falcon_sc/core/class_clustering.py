@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.normalisations import Kind
 
+N_REPEATS = 2  # sweeps of each view from different K-Means starts
+
 
 @dataclass(frozen=True)
 class ClassFit:
@@ -48,7 +50,11 @@ def fit_class(
     if ks == [1]:
         return ClassFit(views, (), np.zeros(1))
     sweeps = tuple(sweep_mixtures(views.view(name, d)[views.fit_cells], ks, rng) for name, d in names)
-    pairs = [(a, b) for a, b in combinations(range(len(names)), 2) if names[a][1] == names[b][1]]
+    pairs = [
+        (a, b)
+        for a, b in combinations(range(len(names)), 2)
+        if names[a][1] == names[b][1] and names[a][0] != names[b][0]
+    ]
     agreed = [np.mean([agreement(sweeps[a].labels[i], sweeps[b].labels[i]) for a, b in pairs]) for i in range(len(ks))]
     return ClassFit(views, sweeps, np.asarray(agreed))
 
@@ -77,7 +83,7 @@ def label_class(fit: ClassFit, k: int) -> np.ndarray:
 
 
 def _view_names(views: ClassViews) -> tuple[tuple[str, int], ...]:
-    return COUNT_VIEWS if "pr" in views.scores else CONTINUOUS_VIEWS
+    return N_REPEATS * (COUNT_VIEWS if "pr" in views.scores else CONTINUOUS_VIEWS)
 
 
 def _by_falling_size(labels: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import linalg
 
 from falcon_sc.core.kmeans import kmeans_labels
 
@@ -34,22 +33,22 @@ class TiedMixture:
     log_determinant: float
 
     def relative_log_joint(self, X: np.ndarray) -> np.ndarray:
-        """Joint log p(x, component) + x'Px/2 + const, n x k: enough to compare components for one x."""
+        """Joint log p(x, component) + x'Px/2 + const, k x n: enough to compare components for one x."""
         projected = self.means @ self.precision
         offset = self.log_weights - 0.5 * np.einsum("kd,kd->k", projected, self.means)
-        return np.asarray(X @ projected.T.astype(X.dtype) + offset.astype(X.dtype))
+        return np.asarray(projected.astype(X.dtype) @ X.T + offset[:, None].astype(X.dtype))
 
     def log_likelihood(self, X: np.ndarray) -> float:
         """Mean log-likelihood in nats a sample."""
         log_norm, _ = normalise(self.relative_log_joint(X))
-        return self._absolute(log_norm, second_moment(X), X.shape[1])
+        return self._absolute(log_norm, second_moment(X))
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Most probable component of each row of X (n x d), int16."""
-        return self.relative_log_joint(X).argmax(axis=1).astype(np.int16)
+        return self.relative_log_joint(X).argmax(axis=0).astype(np.int16)
 
-    def _absolute(self, log_norm: np.ndarray, moment: np.ndarray, d: int) -> float:
-        common = np.sum(self.precision * moment) + d * np.log(2 * np.pi) - self.log_determinant
+    def _absolute(self, log_norm: np.ndarray, moment: np.ndarray) -> float:
+        common = np.sum(self.precision * moment) + len(moment) * np.log(2 * np.pi) - self.log_determinant
         return float(log_norm.mean(dtype=np.float64) - 0.5 * common)
 
 
@@ -69,24 +68,23 @@ def second_moment(X: np.ndarray) -> np.ndarray:
 
 
 def normalise(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Row-wise log-sum-exp and responsibilities; `log_joint` is overwritten by the responsibilities."""
-    top = log_joint.max(axis=1, keepdims=True)
+    """Log-sum-exp over the components (n,) and responsibilities (k x n), which overwrite `log_joint`."""
+    top = log_joint.max(axis=0)
     log_joint -= top
     np.exp(log_joint, out=log_joint)
-    total = log_joint.sum(axis=1, keepdims=True)
+    total = log_joint.sum(axis=0)
     log_joint /= total
-    return (np.log(total) + top)[:, 0], log_joint
+    return np.log(total) + top, log_joint
 
 
 def maximise(X: np.ndarray, responsibilities: np.ndarray, moment: np.ndarray, ridge: float) -> TiedMixture:
     """M step: weights, means and the shared covariance ``X'X/n - sum_k w_k m_k m_k' + ridge I``."""
-    n, d = X.shape
-    mass = responsibilities.sum(axis=0, dtype=np.float64) + 10 * np.finfo(np.float64).eps
-    means = (responsibilities.T @ X).astype(np.float64) / mass[:, None]
+    mass = responsibilities.sum(axis=1, dtype=np.float64) + 10 * np.finfo(np.float64).eps
+    means = (responsibilities @ X).astype(np.float64) / mass[:, None]
     weights = mass / mass.sum()
     covariance = moment - (means * weights[:, None]).T @ means
-    covariance.flat[:: d + 1] += ridge
-    values, vectors = linalg.eigh(covariance)
+    covariance.flat[:: X.shape[1] + 1] += ridge
+    values, vectors = np.linalg.eigh(covariance)
     # Cancellation (float32 input, k close to n) can leave an eigenvalue below the ridge, its floor by construction.
     values = np.maximum(values, ridge)
     precision = (vectors / values) @ vectors.T
@@ -96,35 +94,32 @@ def maximise(X: np.ndarray, responsibilities: np.ndarray, moment: np.ndarray, ri
 def expectation_maximisation(
     X: np.ndarray, responsibilities: np.ndarray, *, ridge: float, n_steps: int = N_STEPS, tolerance: float = TOLERANCE
 ) -> tuple[TiedMixture, np.ndarray]:
-    """EM from given responsibilities (n x k).
+    """EM from given responsibilities (k x n).
 
     Returns
     -------
     The mixture and the mean log-likelihood after each M step.
     """
     moment = second_moment(X)
-    trace: list[float] = []
     mixture = maximise(X, responsibilities, moment, ridge)
-    for _ in range(n_steps):
+    trace: list[float] = []
+    for step in range(n_steps):
         log_norm, responsibilities = normalise(mixture.relative_log_joint(X))
-        trace.append(mixture._absolute(log_norm, moment, X.shape[1]))
-        if len(trace) > 1 and trace[-1] - trace[-2] < tolerance:
+        trace.append(mixture._absolute(log_norm, moment))
+        if step == n_steps - 1 or (step > 0 and trace[-1] - trace[-2] < tolerance):
             break
         mixture = maximise(X, responsibilities, moment, ridge)
-    else:
-        trace.append(mixture.log_likelihood(X))
     return mixture, np.asarray(trace)
 
 
 def fit_mixture(X: np.ndarray, n_components: int, rng: np.random.Generator) -> tuple[TiedMixture, float]:
     """Best of one or two mixtures started from K-Means labels, and its mean log-likelihood."""
-    n = X.shape[0]
     ridge = REGULARISATION * float(X.var(axis=0, dtype=np.float64).mean()) + 1e-12
     starts = 1 if n_components == 1 or n_components > TWO_STARTS_UP_TO else 2
     best: tuple[TiedMixture, float] | None = None
     for _ in range(starts):
-        responsibilities = np.zeros((n, n_components), dtype=X.dtype)
-        responsibilities[np.arange(n), kmeans_labels(X, n_components, rng)] = 1
+        labels = kmeans_labels(X, n_components, rng, n_init=3 - starts)
+        responsibilities = (labels == np.arange(n_components)[:, None]).astype(X.dtype)
         mixture, trace = expectation_maximisation(X, responsibilities, ridge=ridge)
         if best is None or trace[-1] > best[1]:
             best = mixture, float(trace[-1])
