@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.normalisations import Kind
 
-N_REPEATS = 2  # sweeps of each view from different K-Means starts
-
 
 @dataclass(frozen=True)
 class ClassFit:
@@ -83,7 +81,7 @@ def label_class(fit: ClassFit, k: int) -> np.ndarray:
 
 
 def _view_names(views: ClassViews) -> tuple[tuple[str, int], ...]:
-    return N_REPEATS * (COUNT_VIEWS if "pr" in views.scores else CONTINUOUS_VIEWS)
+    return COUNT_VIEWS if "pr" in views.scores else CONTINUOUS_VIEWS
 
 
 def _by_falling_size(labels: np.ndarray) -> np.ndarray:
