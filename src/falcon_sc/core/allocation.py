@@ -76,8 +76,8 @@ def eigenvalue_gains(eigenvalues: np.ndarray, null_eigenvalues: np.ndarray, n_ga
 
 
 def agreement_gains(agreement: np.ndarray, n_cells: int) -> np.ndarray:
-    """sqrt(n) times the rise of the mutual information between views, beyond chance: (K - 1,) from (K,)."""
-    return np.asarray(np.sqrt(n_cells) * np.diff(agreement))
+    """n^(1/4) times the rise of the mutual information between views, beyond chance: (K - 1,) from (K,)."""
+    return np.asarray(n_cells**0.25 * np.diff(agreement))
 
 
 def vote(rules: Sequence[np.ndarray], total: int, upper: np.ndarray) -> np.ndarray:

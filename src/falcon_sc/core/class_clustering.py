@@ -48,7 +48,11 @@ def fit_class(
     if ks == [1]:
         return ClassFit(views, (), np.zeros(1))
     sweeps = tuple(sweep_mixtures(views.view(name, d)[views.fit_cells], ks, rng) for name, d in names)
-    pairs = [(a, b) for a, b in combinations(range(len(names)), 2) if names[a][1] == names[b][1]]
+    pairs = [
+        (a, b)
+        for a, b in combinations(range(len(names)), 2)
+        if names[a][1] == names[b][1] and names[a][0] != names[b][0]
+    ]
     agreed = [np.mean([agreement(sweeps[a].labels[i], sweeps[b].labels[i]) for a, b in pairs]) for i in range(len(ks))]
     return ClassFit(views, sweeps, np.asarray(agreed))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 N_LLOYD = 20  # steps at most: a mixture refines the result
 
@@ -41,14 +40,14 @@ def _lloyd(X: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, float]:
     n, k = len(X), len(centres)
     labels = np.full(n, -1)
     for _ in range(N_LLOYD):
-        # |x - c|^2 less |x|^2, which no comparison and no difference of inertias needs
-        distance = np.einsum("ij,ij->i", centres, centres) - 2 * (X @ centres.T)
-        previous, labels = labels, distance.argmin(axis=1)
+        # |x - c|^2 less |x|^2, which no comparison and no difference of inertias needs; k x n, the faster layout
+        distance = np.einsum("ij,ij->i", centres, centres)[:, None] - 2 * (centres @ X.T)
+        previous, labels = labels, distance.argmin(axis=0)
         if np.array_equal(labels, previous):
             break
         sizes = np.bincount(labels, minlength=k)
-        members = sparse.csr_matrix((np.ones(n, dtype=X.dtype), (labels, np.arange(n))), shape=(k, n))
+        members = (labels == np.arange(k)[:, None]).astype(X.dtype)
         filled = sizes > 0
         centres = centres.copy()
-        centres[filled] = (members @ X)[filled] / sizes[filled, None]
-    return labels, float(distance[np.arange(n), labels].sum(dtype=np.float64))
+        centres[filled] = (members @ X)[filled] / sizes[filled, None].astype(X.dtype)
+    return labels, float(distance.min(axis=0).sum(dtype=np.float64))

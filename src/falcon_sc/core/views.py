@@ -15,7 +15,6 @@ from falcon_sc.core.normalisations import Kind, Normaliser, pseudo_counts
 from falcon_sc.core.variable_genes import select_variable_genes
 
 N_COMPONENTS = 30
-NULL_CELLS = 2000
 EXACT_PCA_UP_TO = 600  # min(cells, genes) up to which an exact eigendecomposition is the faster one
 PROJECTION_ROWS = 4096
 DONOR_PRIOR_CELLS = 10.0  # pseudo-cells that pull the mean of a donor towards the mean of the class
@@ -138,10 +137,7 @@ def principal_axes(centred: np.ndarray, n_axes: int, rng: np.random.Generator) -
 
 def _null_eigenvalues(centred: np.ndarray, n_axes: int, rng: np.random.Generator) -> np.ndarray:
     """Eigenvalues when every gene is permuted over the cells: what sampling noise alone reaches."""
-    n = len(centred)
-    cells = np.arange(n) if n <= NULL_CELLS else rng.choice(n, NULL_CELLS, replace=False)
-    permuted = rng.permuted(centred[cells], axis=0)
-    return principal_axes(permuted - permuted.mean(axis=0), n_axes, rng)[1]
+    return principal_axes(rng.permuted(centred, axis=0), n_axes, rng)[1]
 
 
 def _centres(matrix: np.ndarray, codes: np.ndarray, n_codes: int) -> np.ndarray:

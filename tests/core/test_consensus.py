@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist
+from scipy.stats import entropy
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, mutual_info_score
+
+from falcon_sc.core import consensus
+
+
+def test_co_association_counts_agreements() -> None:
+    labels = np.array([[0, 0, 1], [0, 1, 1]])
+    np.testing.assert_allclose(consensus.co_association(labels), [[1, 0.5, 0], [0.5, 1, 0.5], [0, 0.5, 1]])
+
+
+@given(st.integers(0, 10_000), st.integers(1, 20))
+def test_cut_equals_scipy_without_ties(seed: int, n_clusters: int) -> None:
+    tree = linkage(pdist(np.random.default_rng(seed).normal(size=(20, 2))), "average")
+    found = consensus.cut(tree, n_clusters)
+    assert adjusted_rand_score(found, fcluster(tree, n_clusters, "maxclust")) == 1
+    assert len(np.unique(found)) == n_clusters
+
+
+def test_exact_number_even_where_all_is_tied() -> None:
+    found = consensus.consensus_labels(np.zeros((3, 8), dtype=np.int16), 5)
+    assert len(np.unique(found)) == 5
+
+
+def test_consensus_overrules_one_bad_view() -> None:
+    truth = np.repeat([0, 1, 2], 20)
+    bad = np.random.default_rng(0).integers(3, size=60)
+    found = consensus.consensus_labels(np.stack([truth, 2 - truth, truth, bad]), 3)
+    assert adjusted_rand_score(truth, found) == 1
+
+
+def test_extend_is_the_largest_mean_co_association() -> None:
+    rng = np.random.default_rng(0)
+    landmark_views, views = rng.integers(4, size=(5, 40)), rng.integers(4, size=(5, 30))
+    landmark_labels = np.r_[np.arange(3), rng.integers(3, size=37)]
+    share = (views[:, :, None] == landmark_views[:, None, :]).mean(axis=0)
+    slow = np.stack([share[:, landmark_labels == g].mean(axis=1) for g in range(3)])
+    found = consensus.extend(landmark_labels, landmark_views, views)
+    np.testing.assert_allclose(slow[found, np.arange(30)], slow.max(axis=0))
+
+
+def test_extend_knows_labels_that_no_landmark_has() -> None:
+    found = consensus.extend(np.array([0, 1]), np.array([[0, 1], [0, 1]]), np.array([[7], [1]]))
+    np.testing.assert_array_equal(found, [1])
+
+
+def test_agreement_is_beyond_chance() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(4, size=(2, 60))
+    second[:30] = first[:30]
+    above = consensus.agreement(first, second)
+    bound = (entropy(np.bincount(first)) + entropy(np.bincount(second))) / 2
+    # AMI = (MI - E) / (bound - E), so MI - E = AMI (bound - MI) / (1 - AMI)
+    ami = adjusted_mutual_info_score(first, second)
+    assert above == pytest.approx(ami * (bound - mutual_info_score(first, second)) / (1 - ami))

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+
+from falcon_sc.core import mixture
+
+
+def planted(sizes: tuple[int, ...], rng: np.random.Generator, d: int = 4, gap: float = 6.0) -> tuple[np.ndarray, ...]:
+    """Groups that share one elongated covariance."""
+    truth = np.repeat(np.arange(len(sizes)), sizes)
+    shape = rng.normal(size=(d, d))
+    X = rng.normal(size=(len(truth), d)) @ shape + gap * rng.normal(size=(len(sizes), d))[truth]
+    return X - X.mean(axis=0), truth
+
+
+def one_hot(labels: np.ndarray, k: int) -> np.ndarray:
+    return (labels == np.arange(k)[:, None]).astype(np.float64)
+
+
+def test_log_likelihood_equals_scipy_and_sklearn_at_fixed_parameters() -> None:
+    rng = np.random.default_rng(0)
+    X, truth = planted((50, 30, 20), rng)
+    fitted, trace = mixture.expectation_maximisation(X, one_hot(truth, 3), ridge=1e-6)
+    covariance = np.linalg.inv(fitted.precision)
+    joint = np.stack(
+        [
+            weight + multivariate_normal.logpdf(X, mean, covariance)
+            for weight, mean in zip(fitted.log_weights, fitted.means, strict=True)
+        ]
+    )
+    slow = np.logaddexp.reduce(joint, axis=0).mean()
+    assert fitted.log_likelihood(X) == pytest.approx(slow, abs=1e-9)
+    assert trace[-1] == pytest.approx(slow, abs=1e-9)
+    sklearn = GaussianMixture(3, covariance_type="tied")
+    sklearn.weights_, sklearn.means_ = np.exp(fitted.log_weights), fitted.means
+    sklearn.precisions_cholesky_ = np.linalg.cholesky(fitted.precision)
+    assert sklearn.score(X) == pytest.approx(slow, abs=1e-9)
+    np.testing.assert_array_equal(sklearn.predict(X), fitted.predict(X))
+
+
+def test_the_m_step_equals_sklearns() -> None:
+    rng = np.random.default_rng(1)
+    X, _ = planted((40, 40), rng)
+    responsibilities = rng.dirichlet(np.ones(3), len(X))
+    fitted = mixture.maximise(X, responsibilities.T, mixture.second_moment(X), 1e-6)
+    sklearn = GaussianMixture(3, covariance_type="tied", reg_covar=1e-6)
+    sklearn._initialize(X, responsibilities)
+    np.testing.assert_allclose(fitted.means, sklearn.means_)
+    np.testing.assert_allclose(np.exp(fitted.log_weights), sklearn.weights_)
+    np.testing.assert_allclose(np.linalg.inv(fitted.precision), sklearn.covariances_)
+
+
+def test_log_likelihood_never_falls() -> None:
+    rng = np.random.default_rng(2)
+    X, _ = planted((60, 60, 60), rng, gap=1.0)
+    start = one_hot(rng.integers(4, size=len(X)), 4)
+    _, trace = mixture.expectation_maximisation(X, start, ridge=1e-12, tolerance=0.0)
+    assert len(trace) > 5
+    assert np.diff(trace).min() > -1e-10
+
+
+def test_single_precision_agrees() -> None:
+    rng = np.random.default_rng(3)
+    X, truth = planted((80, 40), rng)
+    exact, _ = mixture.expectation_maximisation(X, one_hot(truth, 2), ridge=1e-3)
+    single, _ = mixture.expectation_maximisation(X.astype(np.float32), one_hot(truth, 2).astype(np.float32), ridge=1e-3)
+    assert single.log_likelihood(X.astype(np.float32)) == pytest.approx(exact.log_likelihood(X), abs=1e-4)
+
+
+def test_elongated_groups_that_kmeans_cuts_are_found() -> None:
+    rng = np.random.default_rng(4)
+    truth = np.repeat([0, 1, 2], 100)
+    X = rng.normal(size=(300, 2)) * [3, 0.5] + np.array([[0, -4], [0, 0], [0, 4]])[truth]
+    fitted, _ = mixture.fit_mixture(X, 3, rng)
+    assert adjusted_rand_score(truth, fitted.predict(X)) > 0.95
+
+
+def test_merging_down_finds_a_small_distinct_group() -> None:
+    """Two small groups beside a wide one: K-Means cuts the wide one; a merge from above leaves them."""
+    rng = np.random.default_rng(5)
+    truth = np.repeat([0, 1, 2], [1000, 40, 40])
+    X = rng.normal(size=(1080, 3)) * [6, 1, 1] + np.array([[0, 0, 0], [0, 9, 0], [0, 0, 9]])[truth]
+    X -= X.mean(axis=0)
+    sweep = mixture.sweep_mixtures(X, [3], rng)
+    assert adjusted_rand_score(truth, sweep.labels[0]) > 0.95
+
+
+def test_merge_joins_the_two_closest() -> None:
+    X = np.array([[0.0, 0], [0.1, 0], [5, 0], [5.1, 0], [5.2, 0.4], [5.3, 0.4]] * 5)
+    start = one_hot(np.tile([0, 0, 1, 1, 2, 2], 5), 3)
+    fitted = mixture.maximise(X, start, mixture.second_moment(X), 0.1)
+    merged = mixture.merge_closest(fitted, start)
+    np.testing.assert_array_equal(merged.sum(axis=0), 1)
+    np.testing.assert_array_equal(merged, one_hot(np.tile([0, 0, 1, 1, 1, 1], 5), 2))
+
+
+def test_sweep_reports_the_requested_counts() -> None:
+    rng = np.random.default_rng(6)
+    X, truth = planted((60, 60, 60), rng)
+    sweep = mixture.sweep_mixtures(X.astype(np.float32), range(1, 6), rng)
+    np.testing.assert_array_equal(sweep.ks, np.arange(1, 6))
+    assert sweep.labels.shape == (5, 180)
+    assert sweep.labels[0].max() == 0
+    assert adjusted_rand_score(truth, sweep.labels[2]) > 0.95
+    for k, (model, value) in enumerate(zip(sweep.mixtures, sweep.log_likelihood, strict=True), start=1):
+        assert model.means.shape == (k, 4)
+        assert value == pytest.approx(model.log_likelihood(X.astype(np.float32)), abs=1e-3)
+
+
+def test_as_many_components_as_samples() -> None:
+    X = np.random.default_rng(7).normal(size=(5, 2))
+    sweep = mixture.sweep_mixtures(X, [5], np.random.default_rng(0))
+    assert np.isfinite(sweep.log_likelihood).all()

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from falcon_sc.core.normalisations import Normaliser, look_like_counts, pseudo_counts
+
+
+@pytest.fixture
+def counts() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(rng.gamma(2, 1, 60), size=(80, 60)).astype(np.float32)
+    counts[:, 0] = 1  # the smallest positive count of every cell
+    return counts
+
+
+def test_counts_are_recovered_from_log_normalised_values(counts: np.ndarray) -> None:
+    lognorm = np.log1p(counts / counts.sum(1, keepdims=True) * 1e4).astype(np.float32)
+    np.testing.assert_allclose(pseudo_counts(lognorm), counts, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(pseudo_counts(sparse.csr_matrix(lognorm)).toarray(), counts, rtol=1e-4, atol=1e-4)
+    assert look_like_counts(pseudo_counts(lognorm))
+
+
+def test_an_empty_cell_stays_empty() -> None:
+    values = np.array([[0.0, 0], [np.log1p(2), np.log1p(6)]])
+    for given in (values, sparse.csr_matrix(values)):
+        found = pseudo_counts(given)
+        found = found if isinstance(found, np.ndarray) else found.toarray()
+        np.testing.assert_allclose(found, [[0, 0], [1, 3]], rtol=1e-6)
+
+
+def test_what_is_no_count_is_not_taken_for_one(counts: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    assert not look_like_counts(counts + rng.random(counts.shape))
+    assert not look_like_counts((counts > 0).astype(float))
+    assert not look_like_counts(np.zeros((3, 3)))
+    assert look_like_counts(counts)
+
+
+def test_matrices_by_their_formulas(counts: np.ndarray) -> None:
+    library = counts.sum(axis=1, dtype=np.float64) * 2  # half of the library lies in other genes
+    found = Normaliser.learn("counts", counts, counts, library).apply(counts, counts, library)
+    log = np.log1p(counts / library[:, None] * np.median(library))
+    np.testing.assert_allclose(found["log"], log, rtol=1e-5, atol=1e-6)
+    sd = log.std(axis=0)
+    np.testing.assert_allclose(found["sc"], np.clip((log - log.mean(axis=0)) / sd, -10, 10), rtol=1e-3, atol=1e-4)
+    assert (counts.sum(axis=0) > 0).all()
+    mu = np.outer(library, counts.sum(axis=0) / library.sum())
+    residual = np.clip((counts - mu) / np.sqrt(mu + mu**2 / 100), -np.sqrt(80), np.sqrt(80))
+    np.testing.assert_allclose(found["pr"], residual, rtol=1e-4, atol=1e-5)
+
+
+def test_no_residuals_without_counts() -> None:
+    values = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    found = Normaliser.learn("embedding", values, None, None).apply(values, None, None)
+    assert list(found) == ["log", "sc"]
+    np.testing.assert_array_equal(found["log"], values)
+    np.testing.assert_allclose(found["sc"].std(axis=0), 1, rtol=1e-5)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.metrics import adjusted_rand_score
+
+from falcon_sc.core.start import Start, StartInput, consensus_start, largest_k
+
+N_TRUE = np.array([3, 1, 2])
+
+
+def simulate(seed: int = 0, n: int = 300, g: int = 120) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts, coarse and fine codes: three coarse classes of 60, 30 and 10 % with 3, 1 and 2 fine classes."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.permutation(np.repeat(np.arange(3), [n * 6 // 10, n * 3 // 10, n // 10]))
+    offset = np.cumsum(N_TRUE) - N_TRUE
+    fine = offset[coarse] + (rng.random(n) * N_TRUE[coarse]).astype(int)
+    fold = np.exp(rng.normal(0, 1.5, (N_TRUE.sum(), g)) * (rng.random((N_TRUE.sum(), g)) < 0.12))
+    rate = rng.gamma(1, 1.5, g) * fold[fine] * np.exp(rng.normal(0, 0.3, (n, 1)))
+    return rng.poisson(rate * rng.gamma(4, 0.25, (n, g))).astype(np.float32), coarse, fine
+
+
+def check(start: Start, coarse: np.ndarray, n_fine: int) -> None:
+    """Every fine class is used and lies in one coarse class; codes follow coarse class, then falling size."""
+    assert start.n_per_class.sum() == n_fine
+    np.testing.assert_array_equal(np.unique(start.labels), np.arange(n_fine))
+    parent = np.repeat(np.arange(len(start.n_per_class)), start.n_per_class)
+    np.testing.assert_array_equal(parent[start.labels], coarse)
+    sizes = np.bincount(start.labels)
+    for c in range(len(start.n_per_class)):
+        assert (np.diff(sizes[parent == c]) <= 0).all()
+
+
+@pytest.mark.parametrize("kind", ["counts", "lognorm", "embedding"])
+def test_planted_classes_are_found(kind: str) -> None:
+    counts, coarse, fine = simulate()
+    matrix = counts if kind == "counts" else np.log1p(counts / counts.sum(1, keepdims=True) * 1e3)
+    if kind == "embedding":
+        centred = matrix - matrix.mean(axis=0)
+        matrix = centred @ np.linalg.svd(centred, full_matrices=False)[2][:20].T
+    start = consensus_start(StartInput(matrix, kind), coarse, 6, rng=0, n_jobs=1)
+    check(start, coarse, 6)
+    np.testing.assert_array_equal(start.n_per_class, N_TRUE)
+    assert adjusted_rand_score(fine, start.labels) > 0.95
+    assert start.latents is not None
+    assert start.latents.dtype == np.float32
+    assert np.isfinite(start.latents).all()
+
+
+def test_same_seed_same_result_whatever_the_jobs_and_the_storage() -> None:
+    counts, coarse, _ = simulate(1)
+    first = consensus_start(StartInput(counts, "counts"), coarse, 8, rng=3, n_jobs=1)
+    for matrix, n_jobs in ((counts, 2), (sparse.csr_matrix(counts), 1), (sparse.csc_matrix(counts), 2)):
+        again = consensus_start(StartInput(matrix, "counts"), coarse, 8, rng=3, n_jobs=n_jobs)
+        np.testing.assert_array_equal(again.labels, first.labels)
+        np.testing.assert_array_equal(again.latents, first.latents)
+
+
+def test_global_random_state_is_not_touched() -> None:
+    counts, coarse, _ = simulate(1)
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    consensus_start(StartInput(counts, "counts"), coarse, 4, rng=0, n_jobs=1)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_numbers_given_per_class_are_kept() -> None:
+    counts, coarse, fine = simulate(2)
+    start = consensus_start(StartInput(counts, "counts"), coarse, N_TRUE, rng=0, n_jobs=1)
+    check(start, coarse, 6)
+    np.testing.assert_array_equal(start.n_per_class, N_TRUE)
+    assert adjusted_rand_score(fine, start.labels) > 0.95
+    assert start.curves == {}
+
+
+def test_cells_beyond_max_cells_follow_the_models() -> None:
+    counts, coarse, fine = simulate(3)
+    start = consensus_start(StartInput(counts, "counts"), coarse, N_TRUE, rng=0, n_jobs=1, max_cells=100)
+    check(start, coarse, 6)
+    assert adjusted_rand_score(fine, start.labels) > 0.9
+
+
+def test_donors_do_not_become_fine_classes() -> None:
+    counts, coarse, fine = simulate(4)
+    rng = np.random.default_rng(0)
+    donor = rng.integers(2, size=len(counts))
+    counts[donor == 1] = rng.poisson(counts[donor == 1] * np.exp(rng.normal(0, 2.0, counts.shape[1])))
+    blind = consensus_start(StartInput(counts, "counts"), coarse, N_TRUE, rng=0, n_jobs=1)
+    aware = consensus_start(StartInput(counts, "counts", donor), coarse, N_TRUE, rng=0, n_jobs=1)
+    assert adjusted_rand_score(fine, aware.labels) > 0.9
+    assert adjusted_rand_score(fine, aware.labels) > adjusted_rand_score(fine, blind.labels) + 0.1
+
+
+def test_curves_have_the_documented_shapes() -> None:
+    counts, coarse, _ = simulate(1)
+    curves = consensus_start(StartInput(counts, "counts"), coarse, 8, rng=3, n_jobs=1).curves
+    k = int(curves["k_max"].max())
+    assert curves["log_likelihood"].shape[0] == 3
+    assert curves["log_likelihood"].shape[2] == k
+    assert curves["agreement"].shape == (3, k)
+    assert curves["eigenvalue_ratio"].shape == (3, k - 1)
+    for rule in ("n_likelihood", "n_eigenvalue", "n_agreement"):
+        assert curves[rule].sum() == 8
+
+
+def test_as_many_fine_as_coarse_classes_needs_no_fit() -> None:
+    coarse = np.array([0, 1, 1, 2])
+    start = consensus_start(StartInput(np.full((4, 2), np.nan), "counts"), coarse, 3, rng=0)
+    np.testing.assert_array_equal(start.labels, coarse)
+    assert start.latents is None
+
+
+@pytest.mark.parametrize("n_fine", [6, 9, 60])
+def test_tiny_classes_and_one_that_dominates(n_fine: int) -> None:
+    counts, _, _ = simulate(5, n=60)
+    coarse = np.r_[np.zeros(53, dtype=int), 1, 2, 2, 3, 3, 3, 4]
+    start = consensus_start(StartInput(counts, "counts"), coarse, n_fine, rng=0, n_jobs=1)
+    check(start, coarse, n_fine)
+
+
+def test_identical_and_empty_cells() -> None:
+    counts, coarse, _ = simulate(6, n=200)
+    counts[:20] = 0
+    counts[50:150] = counts[50]
+    check(consensus_start(StartInput(counts, "counts"), coarse, 12, rng=0, n_jobs=1), coarse, 12)
+
+
+@pytest.mark.parametrize(
+    ("n_fine", "message"),
+    [
+        (2, "n_fine is 2: give between 3 .* and 200"),
+        (201, "n_fine is 201"),
+        ([3, 1], r"shape \(2,\)"),
+        ([1, 0, 2], "0 fine classes in coarse class 1"),
+        ([1, 1, 21], "21 fine classes in coarse class 2, which has 20 cells"),
+    ],
+)
+def test_the_impossible_is_refused(n_fine: int | list[int], message: str) -> None:
+    counts, coarse, _ = simulate(6, n=200)
+    with pytest.raises(ValueError, match=message):
+        consensus_start(StartInput(counts, "counts"), coarse, n_fine, rng=0)
+
+
+@pytest.mark.parametrize("n_fine", [4, 10, 60, 199, 200])
+def test_largest_k_leaves_room(n_fine: int) -> None:
+    sizes = np.array([1, 3, 176, 20])
+    k_max = largest_k(sizes, n_fine)
+    assert k_max.sum() >= n_fine
+    assert (k_max <= sizes).all()
+    assert (k_max >= 1).all()

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from falcon_sc.core.views import class_views, principal_axes
+
+
+def simulate(rng: np.random.Generator, n: int = 300, g: int = 200, n_groups: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Gamma-Poisson cells; a tenth of the genes differs between the groups."""
+    group = rng.integers(n_groups, size=n)
+    fold = np.exp(rng.normal(0, 1.5, (n_groups, g)) * (rng.random((n_groups, g)) < 0.1))
+    rate = rng.gamma(1, 1, g) * fold[group] * np.exp(rng.normal(0, 0.3, (n, 1)))
+    return rng.poisson(rate * rng.gamma(4, 0.25, (n, g))).astype(np.float32), group
+
+
+@pytest.mark.parametrize("shape", [(40, 90), (90, 40), (700, 650)])
+def test_principal_axes_equal_the_svd(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=shape).astype(np.float32) * (1 + 20 * (np.arange(shape[1]) < 4)) * np.linspace(2, 1, shape[1])
+    X -= X.mean(axis=0)
+    axes, values = principal_axes(X, 4, rng)
+    _, singular, right = np.linalg.svd(X.astype(np.float64), full_matrices=False)
+    np.testing.assert_allclose(values, singular[:4] ** 2 / (shape[0] - 1), rtol=1e-3)
+    np.testing.assert_allclose(np.abs(np.sum(axes.T * right[:4], axis=1)), 1, atol=1e-3)
+
+
+def test_groups_stand_out_in_every_view() -> None:
+    rng = np.random.default_rng(0)
+    counts, group = simulate(rng)
+    views = class_views(counts, "counts", rng)
+    assert list(views.scores) == ["log", "sc", "pr"]
+    for scores in views.scores.values():
+        assert scores.shape == (300, 30)
+        two = scores[:, :2]
+        centres = np.stack([two[group == g].mean(axis=0) for g in range(3)])
+        nearest = ((two[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+        assert (nearest == group).mean() > 0.95
+    ratio = views.eigenvalues / views.null_eigenvalues
+    assert ratio[:2].min() > 1.5
+    assert ratio[3:10].max() < 1.25
+
+
+def test_dense_equals_csr() -> None:
+    counts, _ = simulate(np.random.default_rng(1))
+    dense = class_views(counts, "counts", np.random.default_rng(0), n_genes=100)
+    csr = class_views(sparse.csr_matrix(counts), "counts", np.random.default_rng(0), n_genes=100)
+    for name, scores in dense.scores.items():
+        np.testing.assert_allclose(np.abs(csr.scores[name][:, :3]), np.abs(scores[:, :3]), rtol=1e-3, atol=1e-3)
+
+
+def test_projected_cells_lie_where_learned_ones_lie() -> None:
+    counts, _ = simulate(np.random.default_rng(2), n=600)
+    doubled = np.vstack([counts, counts])
+    views = class_views(doubled, "counts", np.random.default_rng(0), max_cells=600)
+    assert len(views.fit_cells) == 600
+    for scores in views.scores.values():
+        np.testing.assert_allclose(scores[:600], scores[600:], rtol=1e-4, atol=1e-4)
+
+
+def test_donor_shift_is_removed() -> None:
+    rng = np.random.default_rng(3)
+    counts, _ = simulate(rng, n=600)
+    donor = rng.integers(2, size=600)
+    counts[donor == 1] = rng.poisson(counts[donor == 1] * np.exp(rng.normal(0, 0.7, 200)))
+
+    def shift(batch: np.ndarray | None) -> float:
+        scores = class_views(counts, "counts", np.random.default_rng(0), batch=batch).scores["sc"]
+        difference = scores[donor == 0].mean(axis=0) - scores[donor == 1].mean(axis=0)
+        return float(np.linalg.norm(difference) / np.sqrt(scores.var(axis=0).sum()))
+
+    assert shift(None) > 0.5
+    assert shift(donor) < 0.1
+
+
+def test_log_normalised_values_give_residuals_only_where_counts_are_recovered() -> None:
+    counts, _ = simulate(np.random.default_rng(4))
+    lognorm = np.log1p(counts / counts.sum(1, keepdims=True) * 1e4)
+    assert list(class_views(lognorm, "lognorm", np.random.default_rng(0)).scores) == ["log", "sc", "pr"]
+    without = class_views(lognorm, "lognorm", np.random.default_rng(0), has_counts=False)
+    assert list(without.scores) == ["log", "sc"]
+
+
+def test_embedding_is_used_as_it_is() -> None:
+    X = np.random.default_rng(5).normal(size=(100, 8)).astype(np.float32)
+    scores = class_views(X, "embedding", np.random.default_rng(0)).scores["log"]
+    np.testing.assert_allclose(np.linalg.norm(scores, axis=1), np.linalg.norm(X - X.mean(axis=0), axis=1), rtol=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7])
+def test_tiny_classes(n: int) -> None:
+    counts, _ = simulate(np.random.default_rng(6), n=n)
+    views = class_views(counts, "counts", np.random.default_rng(0))
+    assert views.latent().shape == (n, 45)
+    assert np.isfinite(views.latent()).all()
+
+
+def test_latent_blocks_have_unit_scale() -> None:
+    counts, _ = simulate(np.random.default_rng(7))
+    latent = class_views(counts, "counts", np.random.default_rng(0)).latent()
+    for block in np.split(latent, 3, axis=1):
+        assert np.sqrt(np.mean(block**2)) == pytest.approx(1, rel=1e-3)
