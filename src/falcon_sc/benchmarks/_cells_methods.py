@@ -1,0 +1,114 @@
+"""The methods of the benchmark on cells: each takes a data set and a seed, and gives a label to every cell."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from falcon_sc.benchmarks._cells_data import Cells
+    from falcon_sc.core.config import FalconConfig
+
+METHOD, ORACLE, BOUND = "method", "oracle", "bound"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method; an oracle is told the true number of fine classes of each coarse class, a bound the fine labels.
+
+    `find`: cells, number of fine classes, seed -> labels. `begins_with`: what it takes of `Cells`; the time to that
+    counts as its own.
+    """
+
+    find: Callable[[Cells, Any, int], NDArray[Any]]
+    kind: str = METHOD
+    begins_with: str = "counts"
+
+    def __call__(self, cells: Cells, seed: int) -> tuple[NDArray[Any], float]:
+        """Labels (n_obs,), and the seconds they took from the counts on."""
+        began = time.perf_counter()
+        labels = self.find(cells, cells.n_per_class if self.kind == ORACLE else cells.n_fine, seed)
+        return labels, cells.seconds[self.begins_with] + time.perf_counter() - began
+
+
+def _coarse_alone(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
+    return cells.coarse
+
+
+def _baseline(name: str, kind: str = METHOD, begins_with: str = "scores") -> Method:
+    """A method of `falcon_sc.baselines`, on principal components."""
+
+    def find(cells: Cells, n_fine: Any, seed: int) -> NDArray[Any]:
+        from falcon_sc import baselines
+
+        scores = getattr(cells, begins_with)
+        return getattr(baselines, name)(n_fine, rng=seed).fit(scores, cells.coarse).labels_
+
+    return Method(find, kind, begins_with)
+
+
+def _start(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
+    from falcon_sc.core.start import consensus_start
+
+    codes = np.unique(cells.coarse, return_inverse=True)[1]
+    return consensus_start(cells.inputs.start, codes, n_fine, rng=seed).labels
+
+
+def _falcon(cells: Cells, n_fine: Any, seed: int, config: FalconConfig | None = None) -> NDArray[Any]:
+    from falcon_sc.tl import discover
+
+    found = discover(cells.adata, "coarse", n_fine, config=config, rng=seed, progress_bar=False, copy=True)
+    if found is None:  # never: copy=True
+        raise TypeError
+    return found.obs["falcon_fine"].to_numpy(dtype=np.str_)
+
+
+def _published_falcon(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
+    from falcon_sc.core.config import FalconConfig
+
+    return _falcon(cells, n_fine, seed, FalconConfig.paper())
+
+
+def _supervised(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
+    """Logistic regression inside each coarse class, for a fifth of the cells at a time from the other four fifths."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import KFold
+
+    labels = cells.fine.copy()
+    for name in np.unique(cells.coarse):
+        rows = np.flatnonzero(cells.coarse == name)
+        if len(np.unique(cells.fine[rows])) == 1 or len(rows) < 5:
+            continue
+        for train, test in KFold(5, shuffle=True, random_state=seed).split(rows):
+            known = cells.fine[rows[train]]
+            if len(np.unique(known)) == 1:
+                labels[rows[test]] = known[0]
+                continue
+            model = LogisticRegression(max_iter=2000).fit(cells.scores[rows[train]], known)
+            labels[rows[test]] = model.predict(cells.scores[rows[test]])
+    return labels
+
+
+METHODS = {
+    "coarse labels alone": Method(_coarse_alone),
+    "Leiden": _baseline("FairLeiden"),
+    "Leiden, scaled genes": _baseline("FairLeiden", begins_with="scaled_scores"),
+    "K-Means": _baseline("FairKMeans"),
+    "K-Means, scaled genes": _baseline("FairKMeans", begins_with="scaled_scores"),
+    "Gaussian mixture": _baseline("FairMixture"),
+    "FALCON, as published": Method(_published_falcon),
+    "start alone": Method(_start, begins_with="inputs"),
+    "falcon_sc": Method(_falcon),
+    "K-Means (oracle)": _baseline("FairKMeans", ORACLE),
+    "K-Means, scaled genes (oracle)": _baseline("FairKMeans", ORACLE, "scaled_scores"),
+    "Gaussian mixture (oracle)": _baseline("FairMixture", ORACLE),
+    "falcon_sc (oracle)": Method(_falcon, ORACLE),
+    "supervised (bound)": Method(_supervised, BOUND, begins_with="scores"),
+}

@@ -1,0 +1,67 @@
+"""What all baselines have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from falcon_sc.baselines import FairKMeans, FairLeiden, FairMixture
+from falcon_sc.metrics import clustering_accuracy
+
+from .blobs import PARENTS, TRUE_COUNTS, blobs
+
+METHODS = [FairKMeans, FairLeiden, FairMixture]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_finds_planted_blobs(method):
+    X, coarse, fine = blobs()
+    model = method(len(PARENTS)).fit(X, coarse)
+    assert clustering_accuracy(fine, model.labels_) == 1
+    assert model.labels_.dtype == np.int64
+    assert model.coarse_names_.tolist() == ["a", "b", "c", "d"]
+    assert model.n_per_class_.tolist() == [3, 1, 2, 1]
+
+
+@pytest.mark.parametrize("n_fine", [7, 10, 16])
+@pytest.mark.parametrize("method", METHODS)
+def test_hits_the_total_with_nested_labels(method, n_fine):
+    X, coarse, _ = blobs()
+    model = method(n_fine).fit(X, coarse)
+    assert np.array_equal(np.unique(model.labels_), np.arange(n_fine))
+    assert model.n_per_class_.sum() == n_fine
+    parents = [np.unique(coarse[model.labels_ == k]) for k in range(n_fine)]
+    assert np.array_equal(np.concatenate(parents), np.repeat(model.coarse_names_, model.n_per_class_))
+    sizes = np.split(np.bincount(model.labels_), np.cumsum(model.n_per_class_)[:-1])
+    assert all((np.diff(part) <= 0).all() for part in sizes)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_same_seed_same_labels(method):
+    rng = np.random.default_rng(0)
+    X, coarse = rng.normal(size=(120, 4)), np.repeat(["a", "b"], 60)
+    first, again, other = (method(12, rng=seed).fit(X, coarse).labels_ for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_draws_nothing_from_global_generators(method):
+    X, coarse, _ = blobs()
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    method(8).fit(X, coarse)
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize("method", [FairKMeans, FairMixture])
+def test_numbers_of_a_mapping_are_kept(method):
+    X, coarse, fine = blobs()
+    assert clustering_accuracy(fine, method(TRUE_COUNTS).fit(X, coarse).labels_) == 1
+    assert method({"a": 1, "b": 4, "c": 2, "d": 1}).fit(X, coarse).n_per_class_.tolist() == [1, 4, 2, 1]
+
+
+@pytest.mark.parametrize("method", [FairKMeans, FairMixture])
+def test_equal_samples_stay_together(method):
+    X = np.repeat([[0.0, 0.0], [5.0, 5.0], [9.0, 0.0]], 10, axis=0)
+    coarse = np.repeat(["a", "b"], [10, 20])
+    assert method(6).fit(X, coarse).n_per_class_.tolist() == [1, 2]

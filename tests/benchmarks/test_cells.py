@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from falcon_sc.benchmarks import cells
+from falcon_sc.benchmarks._cells_data import simulated
+from falcon_sc.benchmarks._cells_methods import METHODS
+
+TINY: dict[str, Any] = {"n_obs": 240, "n_vars": 120, "n_coarse": 2, "n_fine": 5, "gini": 0.2, "difficulty": 0.3}
+
+
+def test_run(tmp_path, capsys):
+    table = cells.run(out=tmp_path, seeds=1, simulations={"easy": TINY})
+    assert table["method"].tolist() == list(METHODS)
+    assert table.columns.tolist() == [
+        "data", "group", "n_obs", "n_coarse", "n_fine", "method", "kind", "seed",
+        "accuracy", "macro_accuracy", "ari", "seconds", "classes_used",
+    ]  # fmt: skip
+    kinds = dict(zip(table["method"], table["kind"], strict=True))
+    assert {name for name, kind in kinds.items() if kind == "oracle"} == {
+        "K-Means (oracle)",
+        "K-Means, scaled genes (oracle)",
+        "Gaussian mixture (oracle)",
+        "falcon_sc (oracle)",
+    }
+    assert [name for name, kind in kinds.items() if kind == "bound"] == ["supervised (bound)"]
+    assert table[["accuracy", "macro_accuracy"]].stack().between(0, 100).all()
+    assert (table["seconds"] > 0).all()
+    easy = table.set_index("method")
+    assert easy.loc["coarse labels alone", "classes_used"] == 2
+    assert easy.loc["supervised (bound)", "accuracy"] > easy.loc["coarse labels alone", "accuracy"] + 20
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "cells.csv", "cells.md", "cells.png", "cells_summary.csv", "cells_summary.md"
+    }  # fmt: skip
+    assert len(pd.read_csv(tmp_path / "cells.csv")) == len(table)
+    assert "easy, seed 0, Leiden" in capsys.readouterr().out
+    assert "| easy | " in (tmp_path / "cells.md").read_text()
+
+
+def test_real_data_are_read_from_the_folder(tmp_path):
+    for name, fine in [
+        ("telencephalon", True),
+        ("starmap_mpfc", False),
+        ("cbmc_citeseq", False),
+        ("zeisel_200genes", False),
+    ]:
+        made = simulated("", TINY, 0)
+        made.adata.obs = pd.DataFrame({"coarse": made.coarse, "fine": made.fine}, index=made.adata.obs_names)
+        if fine:
+            made.adata.obs["mid"] = made.coarse
+        made.adata.write_h5ad(tmp_path / f"{name}.h5ad")
+    table = cells.run(data=tmp_path, seeds=2, methods=["coarse labels alone"], simulations={})
+    assert table.groupby("group")["data"].nunique().to_dict() == {"real": 4, "few extra": 1}
+    assert table["seed"].tolist() == 5 * [0, 1]
+    assert (table.loc[table["data"] == "telencephalon mid", "accuracy"] == 100).all()
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="has no file 'telencephalon.h5ad'"):
+        cells.run(data=tmp_path, methods=["Leiden"])
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match="seeds=0 must be at least 1"):
+        cells.run(seeds=0)
+    with pytest.raises(ValueError, match=r"\['Luvain'\] are not among \['coarse labels alone', 'Leiden'"):
+        cells.run(methods=["Luvain"])
+
+
+def test_methods_see_no_fine_label():
+    made = simulated("", TINY, 0)
+    assert made.adata.obs.columns.tolist() == ["coarse"]
+    assert made.n_fine == 5
+    assert sum(made.n_per_class.values()) == 5
+
+
+def test_summary_and_means():
+    rows = [
+        {"data": data, "group": "real", "n_fine": 3, "method": "m", "kind": "method", "seed": seed, "accuracy": accuracy,
+         "macro_accuracy": 10.0, "ari": 5.0, "seconds": seconds, "classes_used": 3}
+        for data, seed, accuracy, seconds in [("a", 0, 40.0, 9.0), ("a", 1, 60.0, 1.0), ("a", 2, 50.0, 1.0), ("b", 0, 80.0, 1.0)]
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    summary = cells.summarise(table).set_index("data")
+    assert summary.loc["a", ["accuracy", "accuracy_sd", "seconds"]].tolist() == [50.0, 10.0, 1.0]
+    assert np.isnan(summary.loc["b", "accuracy_sd"])
+    compact = cells.scores_by_method(table)
+    assert compact["m"].tolist() == ["50.0 / 10.0 / 5.0", "80.0 / 10.0 / 5.0", "65.0 / 10.0 / 5.0"]
+    assert compact["data"].tolist() == ["a", "b", "mean, real"]
