@@ -82,9 +82,10 @@ def test_new_samples_get_their_class(data, fitted):
     assert table[rows, columns].sum() / table.sum() > 0.9
 
 
-def test_numbers_per_coarse_class_are_kept(data):
+@pytest.mark.parametrize("start", ["consensus", "random"])
+def test_numbers_per_coarse_class_are_kept(data, start):
     counts = {"class a": 2, "class b": 1, "class c": 4}
-    model = Falcon(counts, QUICK, device="cpu").fit(data.X, data.coarse)
+    model = Falcon(counts, dataclasses.replace(QUICK, start=start), device="cpu").fit(data.X, data.coarse)
     assert dict(zip(model.coarse_names_.tolist(), model.relation_.sum(axis=0).tolist(), strict=True)) == counts
 
 

@@ -44,8 +44,9 @@ def initialize(
 ) -> Initial:
     """The start that `config.start` names; kept in, and taken from, the checkpoint."""
     if config.start == "random":
-        n_fine = budget if isinstance(budget, int) else int(budget.sum())
-        return Initial(_random_relation(n_fine, taxonomy, config.lambda_M, rng))
+        if isinstance(budget, int):
+            return Initial(_random_relation(budget, taxonomy, config.lambda_M, rng))
+        return Initial(np.repeat(np.eye(len(budget), dtype=np.uint8), budget, axis=0))
     kept = None if keeper is None else keeper.load_start()
     if kept is None:
         kept = _consensus(start_input, Z, codes, taxonomy, budget, rng, progress_bar=progress_bar)

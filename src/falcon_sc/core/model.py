@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 import torch
 
@@ -16,10 +15,10 @@ from falcon_sc.core.budget import fine_budget
 from falcon_sc.core.checkpoint import Checkpoint, fingerprint
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.device import resolve_device
-from falcon_sc.core.inference import infer
+from falcon_sc.core.fitted import Fitted
 from falcon_sc.core.initial import initialize
 from falcon_sc.core.neighbors import neighbors_within_classes
-from falcon_sc.core.networks import FineClassifier, build_mlp_classifier
+from falcon_sc.core.networks import build_mlp_classifier
 from falcon_sc.core.projection import Projection, fit_projection
 from falcon_sc.core.start import StartInput
 from falcon_sc.core.taxonomy import Taxonomy
@@ -63,6 +62,8 @@ class Falcon:
         Last hidden layer for the training samples.
     relation_ : uint8, (K_F, K_C)
         M: which fine class hangs under which coarse class; several data sets stand side by side.
+    relations_ : dict
+        M of each data set.
     coarse_names_ : (K_C,)
         Coarse classes, the columns of `relation_`.
     coarse_dataset_ : (K_C,)
@@ -152,8 +153,8 @@ class Falcon:
         budget = fine_budget(self.n_fine, taxonomy, codes, X.shape[0])
         start_rng, input_rng, train_rng = np.random.default_rng(self.rng).spawn(3)
 
-        self._projection = _projection_for(X, config, input_rng)
-        Z = X if self._projection is None else self._projection(X)
+        projection = _projection_for(X, config, input_rng)
+        Z = X if projection is None else projection(X)
         keeper = None
         if checkpoint is not None:
             seed = None if isinstance(self.rng, np.random.Generator) else self.rng
@@ -187,22 +188,29 @@ class Falcon:
         batches = torch.Generator(device).manual_seed(int(train_rng.integers(2**63)))
         samples = as_samples(Z, device)
         data = TrainingData(samples, codes, near.indices, taxonomy, start.labels)
-        trainer = Trainer(data, classifier, start.relation, config, batches)
+        # numbers that the user gave for each coarse class are kept; a total leaves M to eq. 14
+        trainer = Trainer(
+            data, classifier, start.relation, config, batches, relation_is_known=not isinstance(budget, int)
+        )
         trained = trainer.run(checkpoint=keeper, progress_bar=self.progress_bar)
 
-        self._config, self._device = config, device
-        self._classifier: FineClassifier = trained.classifier
-        self._taxonomy = taxonomy
-        self.n_features_in_ = int(X.shape[1])
-        self.feature_names_in_ = None if feature_names is None else np.asarray(feature_names)
-        self.relation_ = trained.relation
-        self.history_ = trained.history
-        self.solver_ = relations.solver_name(config.relation_solver)
-        proba, embedding = self._forward(Z, codes)
-        order = _by_coarse_then_size(trained.relation, np.bincount(proba.argmax(axis=1), minlength=n_fine))
-        self._reorder(order)
-        self.proba_, self.embedding_ = proba[:, order], embedding
+        fitted = Fitted(
+            config=config,
+            device=device,
+            n_features=int(X.shape[1]),
+            feature_names=None if feature_names is None else np.asarray(feature_names),
+            projection=projection,
+            classifier=trained.classifier,
+            taxonomy=taxonomy,
+            relation=trained.relation,
+            history=trained.history,
+            solver=relations.solver_name(config.relation_solver),
+        )
+        proba, self.embedding_ = fitted.infer(Z, codes)
+        order = fitted.order_by_size(np.bincount(proba.argmax(axis=1), minlength=n_fine))
+        self.proba_ = proba[:, order]
         self.labels_ = self.proba_.argmax(axis=1).astype(np.int64)
+        self._adopt(fitted)
         used = len(np.unique(self.labels_))
         logger.info(
             "training: %d epochs on %s, %d of %d fine classes used", len(self.history_["epoch"]), device, used, n_fine
@@ -211,14 +219,20 @@ class Falcon:
             logger.warning("%d of %d fine classes have no sample", n_fine - used, n_fine)
         return self
 
-    def _reorder(self, order: NDArray[np.int64]) -> None:
-        """Put the fine classes in their final order, in the head and in M."""
-        index = torch.from_numpy(order).to(self._device)
-        head = self._classifier.head
-        with torch.no_grad():
-            head.weight.copy_(head.weight[index].clone())
-            head.bias.copy_(head.bias[index].clone())
-        self.relation_ = self.relation_[order]
+    def _adopt(self, fitted: Fitted) -> None:
+        """Take over what was fitted or loaded."""
+        self._fitted = fitted
+        self.relation_ = fitted.relation
+        self.history_ = fitted.history
+        self.solver_ = fitted.solver
+        self.device_ = str(fitted.device)
+        self.n_features_in_ = fitted.n_features
+        self.feature_names_in_ = fitted.feature_names
+        taxonomy = fitted.taxonomy
+        self.coarse_names_ = np.asarray(taxonomy.names)
+        self.coarse_dataset_ = np.asarray([taxonomy.datasets[d] for d in taxonomy.dataset_of_column])
+        blocks = zip(taxonomy.datasets, taxonomy.blocks, strict=True)
+        self.relations_ = {name: fitted.relation[:, block] for name, block in blocks}
 
     # -- predict ------------------------------------------------------------------------------------------------
 
@@ -242,17 +256,17 @@ class Falcon:
             Data set of each sample, if the model was fitted on several.
         """
         X = self._check_input(X)
-        codes = np.full(X.shape[0], -1) if coarse is None else self._taxonomy.encode(coarse, dataset)
-        return self._forward(X if self._projection is None else self._projection(X), codes)[0]
+        unknown = np.full(X.shape[0], -1)
+        codes = unknown if coarse is None else self._fitted.taxonomy.encode(coarse, dataset)
+        return self._fitted.infer(self._fitted.project(X), codes)[0]
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Last hidden layer, float32 (N, n_hidden)."""
         X = self._check_input(X)
-        codes = np.full(X.shape[0], -1)
-        return self._forward(X if self._projection is None else self._projection(X), codes)[1]
+        return self._fitted.infer(self._fitted.project(X), np.full(X.shape[0], -1))[1]
 
     def _check_input(self, X: Any) -> Any:
-        if not hasattr(self, "relation_"):
+        if not hasattr(self, "_fitted"):
             msg = "this Falcon is not fitted: call fit, or Falcon.load a saved model."
             raise ValueError(msg)
         X = _as_matrix(X)
@@ -260,35 +274,6 @@ class Falcon:
             msg = f"X has {X.shape[1]} features, the model was fitted on {self.n_features_in_}."
             raise ValueError(msg)
         return X
-
-    def _forward(self, Z: Any, codes: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        relation = self.relation_ if self._config.restrict_to_coarse else np.ones_like(self.relation_)
-        return infer(self._classifier, as_samples(Z, self._device), codes, relation)
-
-    # -- what was learnt ----------------------------------------------------------------------------------------
-
-    @property
-    def coarse_names_(self) -> NDArray[Any]:
-        """Coarse classes, the columns of `relation_`."""
-        return np.asarray(self._taxonomy.names)
-
-    @property
-    def coarse_dataset_(self) -> NDArray[Any]:
-        """Data set of each column of `relation_`."""
-        return np.asarray([self._taxonomy.datasets[d] for d in self._taxonomy.dataset_of_column])
-
-    @property
-    def relations_(self) -> dict[Any, NDArray[np.uint8]]:
-        """M of each data set."""
-        return {
-            name: self.relation_[:, block]
-            for name, block in zip(self._taxonomy.datasets, self._taxonomy.blocks, strict=True)
-        }
-
-    @property
-    def device_(self) -> str:
-        """Device of the run."""
-        return str(self._device)
 
     # -- save and load ------------------------------------------------------------------------------------------
 
@@ -302,28 +287,10 @@ class Falcon:
         OSError
             If the folder cannot be written.
         """
-        if not hasattr(self, "relation_"):
+        if not hasattr(self, "_fitted"):
             msg = "this Falcon is not fitted: there is nothing to save."
             raise ValueError(msg)
-        tensors = {f"classifier.{k}": v.cpu() for k, v in self._classifier.state_dict().items()}
-        tensors["relation"] = torch.from_numpy(self.relation_)
-        if self._projection is not None:
-            tensors["projection.mean"] = torch.from_numpy(self._projection.mean)
-            tensors["projection.components"] = torch.from_numpy(np.ascontiguousarray(self._projection.components))
-        names = self.feature_names_in_
-        description = {
-            "n_features": self.n_features_in_,
-            "feature_names": None if names is None else names.tolist(),
-            "config": self._config.to_dict(),
-            "coarse_names": list(self._taxonomy.names),
-            "datasets": list(self._taxonomy.datasets),
-            "dataset_of_column": self._taxonomy.dataset_of_column.tolist(),
-            "projection_scale": None if self._projection is None else self._projection.scale,
-            "history": {k: v.tolist() for k, v in self.history_.items()},
-            "solver": self.solver_,
-            "metadata": self.metadata,
-        }
-        persistence.write(path, tensors, description)
+        persistence.write(path, self._fitted, self.metadata)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str | torch.device | None = None) -> Falcon:
@@ -343,35 +310,10 @@ class Falcon:
         ValueError
             If the model was saved by a version whose models this one cannot read.
         """
-        tensors, description = persistence.read(path)
-        model = cls(len(tensors["relation"]), FalconConfig.from_dict(description["config"]), device=device)
-        model._config = model.config or FalconConfig()
-        model._device = resolve_device(device)
-        model._taxonomy = Taxonomy(
-            tuple(description["coarse_names"]),
-            tuple(description["datasets"]),
-            np.asarray(description["dataset_of_column"], dtype=np.int64),
-        )
-        model._projection = None
-        n_inputs = description["n_features"]
-        if description["projection_scale"] is not None:
-            components = tensors["projection.components"].numpy()
-            model._projection = Projection(
-                tensors["projection.mean"].numpy(), components, description["projection_scale"]
-            )
-            n_inputs = components.shape[1]
-        model.relation_ = tensors["relation"].numpy()
-        model._classifier = build_mlp_classifier(n_inputs, len(model.relation_), model._config, torch.Generator())
-        prefix = "classifier."
-        weights = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        model._classifier.load_state_dict(weights)
-        model._classifier.to(model._device).eval()
-        model.n_features_in_ = description["n_features"]
-        names = description["feature_names"]
-        model.feature_names_in_ = None if names is None else np.asarray(names)
-        model.history_ = {k: np.asarray(v) for k, v in description["history"].items()}
-        model.solver_ = description["solver"]
-        model.metadata = description["metadata"]
+        fitted, metadata = persistence.read(path, resolve_device(device))
+        model = cls(len(fitted.relation), fitted.config, device=device)
+        model.metadata = metadata
+        model._adopt(fitted)
         return model
 
 
@@ -393,9 +335,3 @@ def _projection_for(X: Any, config: FalconConfig, rng: np.random.Generator) -> P
     if config.n_pcs is None or X.shape[1] <= config.n_pcs:
         return None
     return fit_projection(X, config.n_pcs, rng)
-
-
-def _by_coarse_then_size(relation: NDArray[np.uint8], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Order of the fine classes: by parent, then by falling size, then as they were."""
-    parents = pd.DataFrame(relation).apply(lambda row: tuple(np.flatnonzero(row)), axis=1)
-    return np.asarray(sorted(range(len(sizes)), key=lambda f: (parents[f], -sizes[f], f)), dtype=np.int64)

@@ -5,27 +5,50 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from falcon_sc.core.config import FalconConfig
+from falcon_sc.core.fitted import Fitted
+from falcon_sc.core.networks import build_mlp_classifier
+from falcon_sc.core.projection import Projection
+from falcon_sc.core.taxonomy import Taxonomy
 
 _FORMAT = 1  # raised when an older reader would misread the files
+_CLASSIFIER = "classifier."
 
 
-def write(path: str | Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
     """Write `weights.pt` and `model.json` to the folder `path`."""
+    tensors = {_CLASSIFIER + name: value.cpu() for name, value in fitted.classifier.state_dict().items()}
+    tensors["relation"] = torch.from_numpy(fitted.relation)
+    if fitted.projection is not None:
+        tensors["projection.mean"] = torch.from_numpy(fitted.projection.mean)
+        tensors["projection.components"] = torch.from_numpy(np.ascontiguousarray(fitted.projection.components))
+    description = {
+        "format": _FORMAT,
+        "falcon_sc": version("falcon-sc"),
+        "n_features": fitted.n_features,
+        "feature_names": None if fitted.feature_names is None else fitted.feature_names.tolist(),
+        "config": fitted.config.to_dict(),
+        "coarse_names": list(fitted.taxonomy.names),
+        "datasets": list(fitted.taxonomy.datasets),
+        "dataset_of_column": fitted.taxonomy.dataset_of_column.tolist(),
+        "projection_scale": None if fitted.projection is None else fitted.projection.scale,
+        "history": {name: values.tolist() for name, values in fitted.history.items()},
+        "solver": fitted.solver,
+        "metadata": metadata,
+    }
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(tensors, folder / "weights.pt")
-    text = json.dumps({"format": _FORMAT, "falcon_sc": version("falcon-sc"), **description}, default=_plain, indent=1)
-    (folder / "model.json").write_text(text, encoding="utf-8")
+    (folder / "model.json").write_text(json.dumps(description, default=_plain, indent=1), encoding="utf-8")
 
 
-def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what :func:`write` wrote."""
+def read(path: str | Path, device: torch.device) -> tuple[Fitted, dict[str, Any]]:
+    """Read what :func:`write` wrote: the model, on `device`, and the metadata."""
     folder = Path(path)
     if not (folder / "model.json").is_file():
         msg = f"path={str(path)!r} holds no saved Falcon: there is no model.json in it."
@@ -37,8 +60,34 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"{description.get('format')}; this version reads format {_FORMAT}. Fit and save the model again."
         )
         raise ValueError(msg)
-    tensors: dict[str, Tensor] = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
-    return tensors, description
+    tensors = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+    config = FalconConfig.from_dict(description["config"])
+    projection, n_inputs = None, description["n_features"]
+    if description["projection_scale"] is not None:
+        components = tensors["projection.components"].numpy()
+        projection = Projection(tensors["projection.mean"].numpy(), components, description["projection_scale"])
+        n_inputs = components.shape[1]
+    classifier = build_mlp_classifier(n_inputs, len(tensors["relation"]), config, torch.Generator())
+    weights = {k.removeprefix(_CLASSIFIER): v for k, v in tensors.items() if k.startswith(_CLASSIFIER)}
+    classifier.load_state_dict(weights)
+    names = description["feature_names"]
+    fitted = Fitted(
+        config=config,
+        device=device,
+        n_features=description["n_features"],
+        feature_names=None if names is None else np.asarray(names),
+        projection=projection,
+        classifier=classifier.to(device).eval(),
+        taxonomy=Taxonomy(
+            tuple(description["coarse_names"]),
+            tuple(description["datasets"]),
+            np.asarray(description["dataset_of_column"], dtype=np.int64),
+        ),
+        relation=tensors["relation"].numpy(),
+        history={name: np.asarray(values) for name, values in description["history"].items()},
+        solver=description["solver"],
+    )
+    return fitted, description["metadata"]
 
 
 def _plain(value: Any) -> Any:

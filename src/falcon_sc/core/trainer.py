@@ -70,6 +70,8 @@ class Trainer:
         Hyperparameters.
     generator
         Source of the batches and of the neighbours drawn, on the device of the samples.
+    relation_is_known
+        Keep `relation` as it is (table O1) instead of solving eq. 14 every P iterations.
     """
 
     def __init__(
@@ -79,9 +81,12 @@ class Trainer:
         relation: NDArray[np.uint8],
         config: FalconConfig,
         generator: Generator,
+        *,
+        relation_is_known: bool = False,
     ) -> None:
         device = data.samples.device
         self._config = config
+        self._relation_is_known = relation_is_known
         self.samples = data.samples
         self._taxonomy = data.taxonomy
         self._codes = torch.from_numpy(data.codes).to(device)
@@ -191,7 +196,7 @@ class Trainer:
             self._iteration += 1
             if self._iteration > self._warmup and self._iteration % self._config.relation_interval == 0:
                 self._raise_unless_finite(sums)
-                changes += self._update_relation()
+                changes += 0 if self._relation_is_known else self._update_relation()
         self._raise_unless_finite(sums)
         means = (sums / self._iterations_per_epoch).tolist()
         row = (self._epoch, *means, int((used > 0).sum()), changes, self._optimizer.param_groups[0]["lr"])

@@ -1,0 +1,58 @@
+"""What a fit leaves behind: all that predicting and saving need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from falcon_sc.core.batches import as_samples
+from falcon_sc.core.inference import infer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.networks import FineClassifier
+    from falcon_sc.core.projection import Projection
+    from falcon_sc.core.taxonomy import Taxonomy
+
+
+@dataclass
+class Fitted:
+    """A trained classifier with its input and its classes."""
+
+    config: FalconConfig
+    device: torch.device
+    n_features: int
+    feature_names: NDArray[Any] | None
+    projection: Projection | None
+    classifier: FineClassifier
+    taxonomy: Taxonomy
+    relation: NDArray[np.uint8]  # (K_F, K_C)
+    history: dict[str, NDArray[Any]]
+    solver: str
+
+    def project(self, X: Any) -> Any:
+        """What the network sees of `X`."""
+        return X if self.projection is None else self.projection(X)
+
+    def infer(self, Z: Any, codes: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities and last hidden layer of projected samples, see :func:`falcon_sc.core.inference.infer`."""
+        relation = self.relation if self.config.restrict_to_coarse else np.ones_like(self.relation)
+        return infer(self.classifier, as_samples(Z, self.device), codes, relation)
+
+    def order_by_size(self, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Sort the fine classes by parent, then by falling `sizes`, then as they were; returns the order taken."""
+        parents = [tuple(np.flatnonzero(row)) for row in self.relation]
+        ranked = sorted(range(len(sizes)), key=lambda f: (parents[f], -sizes[f], f))
+        order = np.asarray(ranked, dtype=np.int64)
+        index = torch.from_numpy(order).to(self.device)
+        head = self.classifier.head
+        with torch.no_grad():
+            head.weight.copy_(head.weight[index].clone())
+            head.bias.copy_(head.bias[index].clone())
+        self.relation = self.relation[order]
+        return order
