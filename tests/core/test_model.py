@@ -104,6 +104,12 @@ def test_dense_csr_csc_and_torch_agree(data, n_pcs):
         assert adjusted_rand_score(models[0].labels_, model.labels_) > 0.99
 
 
+def test_fits_on_every_device(data, device, fitted):
+    model = Falcon(6, QUICK, device=device).fit(data.X, data.coarse)
+    assert model.device_ == str(device)
+    assert adjusted_rand_score(fitted.labels_, model.labels_) > 0.95
+
+
 def test_same_seed_same_labels(data, fitted):
     again = Falcon(6, QUICK, device="cpu").fit(data.X, data.coarse)
     np.testing.assert_array_equal(fitted.proba_, again.proba_)

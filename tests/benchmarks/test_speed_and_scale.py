@@ -1,0 +1,34 @@
+"""The benchmarks run, at a size at which their figures say nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from falcon_sc.benchmarks import neighbors, scale, speed
+
+
+def test_speed_times_every_input_and_batch_size(monkeypatch, tmp_path):
+    monkeypatch.setattr(speed, "_N_OBS", 300)
+    table = speed.run(out=tmp_path, n_iterations=2)
+    on_cpu = table[table["device"] == "cpu"]
+    assert set(on_cpu["threads"]) == {1, 2}
+    assert len(on_cpu) == 2 * 3 * 2
+    assert (table["median_ms"] > 0).all()
+    assert {p.name for p in tmp_path.iterdir()} == {"speed.csv", "speed.md", "speed.png"}
+
+
+def test_scale_reports_stages_that_add_up(tmp_path):
+    table = scale.run(out=tmp_path, sizes=(500,), device="cpu")
+    row = table.iloc[0]
+    shares = [row["share_start"], row["share_neighbours"], row["share_training"]]
+    assert min(shares) > 0
+    assert sum(shares) == pytest.approx(1, abs=0.1)
+    assert row["classes_used"] == 83
+    assert {p.name for p in tmp_path.iterdir()} == {"scale.csv", "scale.md", "scale.png"}
+
+
+def test_neighbors_compares_both_searches(monkeypatch):
+    table = neighbors.run(sizes=(400,), n_neighbors=10)
+    assert table["recall"].iloc[0] > 0.9
+    assert np.isfinite(table["exact_s"]).all()
