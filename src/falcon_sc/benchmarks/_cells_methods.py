@@ -49,7 +49,8 @@ def _baseline(name: str, kind: str = METHOD, begins_with: str = "scores") -> Met
         from falcon_sc import baselines
 
         scores = getattr(cells, begins_with)
-        return getattr(baselines, name)(n_fine, rng=seed).fit(scores, cells.coarse).labels_
+        labels: NDArray[np.int64] = getattr(baselines, name)(n_fine, rng=seed).fit(scores, cells.coarse).labels_
+        return labels
 
     return Method(find, kind, begins_with)
 
