@@ -81,6 +81,8 @@ def _supervised(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
     """Logistic regression inside each coarse class, for a fifth of the cells at a time from the other four fifths."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import KFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     labels = cells.fine.copy()
     for name in np.unique(cells.coarse):
@@ -92,7 +94,8 @@ def _supervised(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
             if len(np.unique(known)) == 1:
                 labels[rows[test]] = known[0]
                 continue
-            model = LogisticRegression(max_iter=2000).fit(cells.scores[rows[train]], known)
+            model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+            model.fit(cells.scores[rows[train]], known)
             labels[rows[test]] = model.predict(cells.scores[rows[test]])
     return labels
 
