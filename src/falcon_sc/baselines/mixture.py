@@ -23,8 +23,8 @@ class FairMixture:
     """Gaussian mixtures with a shared full covariance inside each coarse class, on principal components.
 
     The total is shared out greedily: each further component goes to the coarse class whose Bayesian information
-    criterion it lowers most (or raises least). On the four data sets of the benchmark a shared ("tied") covariance did
-    better than diagonal ones.
+    criterion it lowers most (or raises least). A full covariance for each component would
+    need more samples than most classes have.
 
     Parameters
     ----------

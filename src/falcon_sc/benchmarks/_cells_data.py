@@ -119,8 +119,7 @@ def _cells(name: str, group: str, adata: AnnData, fine_key: str) -> Cells:
 def _principal_components(adata: AnnData, genes: NDArray[np.bool_] | None, *, scale: bool) -> NDArray[np.float32]:
     """As people do with scanpy: totals to their median, log1p, variable genes, scaled or not, 50 components.
 
-    Not 10,000 counts a cell, as the paper does: on the panels, whose cells have a few hundred counts, that costs the
-    baselines many points.
+    Not to 10,000 as in the paper: a cell of a panel has a few hundred counts, and their logarithms would be stretched.
     """
     import scanpy as sc
 
@@ -129,7 +128,6 @@ def _principal_components(adata: AnnData, genes: NDArray[np.bool_] | None, *, sc
     sc.pp.log1p(normalised)
     normalised = normalised[:, genes].copy()
     if scale:
-        normalised.X = normalised.X.toarray()
-        sc.pp.scale(normalised, max_value=10)
+        sc.pp.scale(normalised, max_value=10, zero_center=False)  # the components centre
     sc.pp.pca(normalised, n_comps=min(_N_PCS, *(size - 1 for size in normalised.shape)))
     return np.asarray(normalised.obsm["X_pca"])

@@ -49,7 +49,8 @@ def _baseline(name: str, kind: str = METHOD, begins_with: str = "scores") -> Met
         from falcon_sc import baselines
 
         scores = getattr(cells, begins_with)
-        return getattr(baselines, name)(n_fine, rng=seed).fit(scores, cells.coarse).labels_
+        labels: NDArray[np.int64] = getattr(baselines, name)(n_fine, rng=seed).fit(scores, cells.coarse).labels_
+        return labels
 
     return Method(find, kind, begins_with)
 
@@ -80,6 +81,8 @@ def _supervised(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
     """Logistic regression inside each coarse class, for a fifth of the cells at a time from the other four fifths."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import KFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     labels = cells.fine.copy()
     for name in np.unique(cells.coarse):
@@ -91,7 +94,8 @@ def _supervised(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
             if len(np.unique(known)) == 1:
                 labels[rows[test]] = known[0]
                 continue
-            model = LogisticRegression(max_iter=2000).fit(cells.scores[rows[train]], known)
+            model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+            model.fit(cells.scores[rows[train]], known)
             labels[rows[test]] = model.predict(cells.scores[rows[test]])
     return labels
 
