@@ -101,6 +101,13 @@ def test_rules_give_the_split_to_the_class_that_gains() -> None:
     np.testing.assert_array_equal(allocation.vote(list(found.values()), 4, np.array([4, 3])), [1, 3])
 
 
+def test_vote_weighs_the_rules() -> None:
+    rules = [np.array([1, 4]), np.array([3, 2])]
+    np.testing.assert_array_equal(allocation.vote(rules, 5, np.array([5, 5]), [3, 1]), [2, 3])
+    np.testing.assert_array_equal(allocation.vote(rules, 5, np.array([5, 5]), [1, 3]), [3, 2])
+    np.testing.assert_array_equal(allocation.vote(rules, 5, np.array([5, 5]), [1, 0]), [1, 4])
+
+
 def test_vote_redistributes_what_a_cap_forbids() -> None:
     counts = allocation.vote([np.array([1, 6]), np.array([1, 6])], 7, np.array([5, 4]))
     np.testing.assert_array_equal(counts, [3, 4])

@@ -79,25 +79,6 @@ def test_elongated_groups_that_kmeans_cuts_are_found() -> None:
     assert adjusted_rand_score(truth, fitted.predict(X)) > 0.95
 
 
-def test_merging_down_finds_a_small_distinct_group() -> None:
-    """Two small groups beside a wide one: K-Means cuts the wide one; a merge from above leaves them."""
-    rng = np.random.default_rng(5)
-    truth = np.repeat([0, 1, 2], [1000, 40, 40])
-    X = rng.normal(size=(1080, 3)) * [6, 1, 1] + np.array([[0, 0, 0], [0, 9, 0], [0, 0, 9]])[truth]
-    X -= X.mean(axis=0)
-    sweep = mixture.sweep_mixtures(X, [3], rng)
-    assert adjusted_rand_score(truth, sweep.labels[0]) > 0.95
-
-
-def test_merge_joins_the_two_closest() -> None:
-    X = np.array([[0.0, 0], [0.1, 0], [5, 0], [5.1, 0], [5.2, 0.4], [5.3, 0.4]] * 5)
-    start = one_hot(np.tile([0, 0, 1, 1, 2, 2], 5), 3)
-    fitted = mixture.maximise(X, start, mixture.second_moment(X), 0.1)
-    merged = mixture.merge_closest(fitted, start)
-    np.testing.assert_array_equal(merged.sum(axis=0), 1)
-    np.testing.assert_array_equal(merged, one_hot(np.tile([0, 0, 1, 1, 1, 1], 5), 2))
-
-
 def test_sweep_reports_the_requested_counts() -> None:
     rng = np.random.default_rng(6)
     X, truth = planted((60, 60, 60), rng)

@@ -13,6 +13,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# The likelihood counts twice: it alone is right when only a few fine classes are added, the others find rare types.
+VOTES = {"n_likelihood": 2.0, "n_eigenvalue": 1.0, "n_agreement": 1.0}
+
 
 def non_increasing(gains: np.ndarray) -> np.ndarray:
     """Closest non-increasing sequence in least squares (pool adjacent violators)."""
@@ -80,9 +83,11 @@ def agreement_gains(agreement: np.ndarray, n_cells: int) -> np.ndarray:
     return np.asarray(n_cells**0.25 * np.diff(agreement))
 
 
-def vote(rules: Sequence[np.ndarray], total: int, upper: np.ndarray) -> np.ndarray:
-    """Counts (n_coarse,) int64 nearest to the mean of the rules' counts, summing to `total`."""
-    return largest_remainder(np.mean(np.stack(list(rules)), axis=0), total, upper)
+def vote(
+    rules: Sequence[np.ndarray], total: int, upper: np.ndarray, weights: Sequence[float] | None = None
+) -> np.ndarray:
+    """Counts (n_coarse,) int64 nearest to the (weighted) mean of the rules' counts, summing to `total`."""
+    return largest_remainder(np.average(np.stack(list(rules)), axis=0, weights=weights), total, upper)
 
 
 def rules(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.consensus import agreement, consensus_labels, extend
+from falcon_sc.core.merging import choose, merge_down
 from falcon_sc.core.mixture import Sweep, sweep_mixtures
 from falcon_sc.core.views import CONTINUOUS_VIEWS, COUNT_VIEWS, ClassViews, class_views
 
@@ -47,7 +48,9 @@ def fit_class(
     names = _view_names(views)
     if ks == [1]:
         return ClassFit(views, (), np.zeros(1))
-    sweeps = tuple(sweep_mixtures(views.view(name, d)[views.fit_cells], ks, rng) for name, d in names)
+    scores = [views.view(name, d)[views.fit_cells] for name, d in names]
+    plain = [sweep_mixtures(X, ks, rng) for X in scores]
+    sweeps = choose(plain, [merge_down(X, plain[0].ks, rng) for X in scores])
     pairs = [
         (a, b)
         for a, b in combinations(range(len(names)), 2)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 N_STEPS = 60  # EM steps at most
 TOLERANCE = 1e-5  # stop when the mean log-likelihood (nats a cell) rises by less
 REGULARISATION = 1e-3  # share of the mean column variance added to the diagonal of the covariance
-MERGED_MARGIN = 0.3  # nats a cell by which a merged start must beat K-Means: small gains only find outliers
-STEPS_ABOVE = 8  # components above the largest count asked for, where the merging begins
 TWO_STARTS_UP_TO = 12  # components; above it the starts differ little and one is kept
 
 
@@ -114,91 +112,32 @@ def expectation_maximisation(
     return mixture, np.asarray(trace)
 
 
-def merge_closest(mixture: TiedMixture, responsibilities: np.ndarray) -> np.ndarray:
-    """Responsibilities (k - 1 x n) after merging the two components whose union costs least likelihood.
-
-    With hard assignments a merge of a and b (weights w, squared Mahalanobis distance D) adds
-    ``w_a w_b / (w_a + w_b) dd'`` to the shared covariance, so the log-likelihood falls by
-    ``log(1 + D w_a w_b / (w_a + w_b)) / 2``, and the entropy of the weights that is saved raises it.
-    """
-    weights = np.exp(mixture.log_weights)
-    projected = mixture.means @ mixture.precision
-    norms = np.einsum("kd,kd->k", projected, mixture.means)
-    distance = np.maximum(norms[:, None] + norms - 2 * projected @ mixture.means.T, 0)
-    union = weights[:, None] + weights
-    own = weights * mixture.log_weights
-    saved = union * np.log(union) - own[:, None] - own
-    cost = 0.5 * np.log1p(distance * weights[:, None] * weights / union) - saved
-    np.fill_diagonal(cost, np.inf)
-    small = weights < smallest_weight(responsibilities.shape[1])
-    if small.any():  # outliers go first: they would cost most, and a class of outliers is of no use
-        cost[~small] = np.inf
-    first, second = sorted(np.unravel_index(int(cost.argmin()), cost.shape))
-    merged = np.delete(responsibilities, second, axis=0)
-    merged[first] += responsibilities[second]
-    return merged
-
-
-def smallest_weight(n: int) -> float:
-    """Smallest weight of a component that a merge keeps: 2 % of the cells, at least five of them."""
-    return max(0.02, 5 / n)
-
-
-def fit_mixture(
-    X: np.ndarray, n_components: int, rng: np.random.Generator, larger: TiedMixture | None = None
-) -> tuple[TiedMixture, float]:
-    """Best of the K-Means starts, or the start merged from `larger` where it is far better; mean log-likelihood.
-
-    K-Means splits wide groups evenly and misses small distinct ones, which merging down from one component more
-    finds; where the two differ little, the even groups are the safer ones (merging then isolates outliers).
-    """
+def fit_mixture(X: np.ndarray, n_components: int, rng: np.random.Generator) -> tuple[TiedMixture, float]:
+    """Best of one or two mixtures started from K-Means labels, and its mean log-likelihood."""
     n_starts = 1 if n_components == 1 or n_components > TWO_STARTS_UP_TO else 2
     labels = [kmeans_labels(X, n_components, rng, n_init=3 - n_starts) for _ in range(n_starts)]
     starts = [(own == np.arange(n_components)[:, None]).astype(X.dtype) for own in labels]
-    fits = [expectation_maximisation(X, start, ridge=_ridge(X)) for start in starts]
-    best = max(fits, key=_final)
-    if larger is not None and n_components > 1:
-        merged = fit_merged(X, larger)
-        large_enough = np.exp(merged[0].log_weights).min() >= smallest_weight(len(X))
-        if large_enough and _final(merged) > _final(best) + MERGED_MARGIN:
-            best = merged
-    return best[0], _final(best)
+    fits = [expectation_maximisation(X, start, ridge=ridge(X)) for start in starts]
+    mixture, trace = max(fits, key=lambda fit: float(fit[1][-1]))
+    return mixture, float(trace[-1])
 
 
-def fit_merged(X: np.ndarray, larger: TiedMixture) -> tuple[TiedMixture, np.ndarray]:
-    """EM with one component less than `larger`, started by merging two of its components."""
-    start = merge_closest(larger, normalise(larger.relative_log_joint(X))[1])
-    return expectation_maximisation(X, start, ridge=_ridge(X))
-
-
-def _ridge(X: np.ndarray) -> float:
+def ridge(X: np.ndarray) -> float:
+    """What is added to the diagonal of the covariance."""
     return REGULARISATION * float(X.var(axis=0, dtype=np.float64).mean()) + 1e-12
 
 
-def _final(fit: tuple[TiedMixture, np.ndarray]) -> float:
-    return float(fit[1][-1])
-
-
 def sweep_mixtures(X: np.ndarray, ks: Iterable[int], rng: np.random.Generator) -> Sweep:
-    """Fit a tied mixture for every component count in `ks` on X (n x d, columns about centred), largest first.
-
-    The sweep begins `STEPS_ABOVE` components above the largest count (at most n / 4 then) and merges down from there.
-    """
+    """Fit a tied mixture for every component count in `ks` on X (n x d, columns about centred)."""
     counts = np.asarray(list(ks), dtype=np.int64)
-    largest = int(counts.max())
-    top = max(largest, min(largest + STEPS_ABOVE, len(X) // 4))
-    larger, value = fit_mixture(X, top, rng)
-    fits = {top: (larger, value)}
-    for k in range(top - 1, int(counts.min()) - 1, -1):
-        if k > largest:  # only passed through
-            larger = fit_merged(X, larger)[0]
-        else:
-            fits[k] = fit_mixture(X, k, rng, larger)
-            larger = fits[k][0]
-    chosen = [fits[int(k)] for k in counts]
+    return collect(X, counts, [fit_mixture(X, int(k), rng) for k in counts])
+
+
+def collect(X: np.ndarray, ks: np.ndarray, fits: list[tuple[TiedMixture, float]]) -> Sweep:
+    """Sweep of fitted mixtures, one for each of `ks`."""
     return Sweep(
-        ks=counts,
-        log_likelihood=np.array([likelihood for _, likelihood in chosen]),
-        labels=np.stack([mixture.predict(X) for mixture, _ in chosen]),
-        mixtures=tuple(mixture for mixture, _ in chosen),
+        ks=ks,
+        log_likelihood=np.array([likelihood for _, likelihood in fits]),
+        labels=np.stack([mixture.predict(X) for mixture, _ in fits]),
+        mixtures=tuple(mixture for mixture, _ in fits),
     )

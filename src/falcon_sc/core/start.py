@@ -186,7 +186,8 @@ def _allocate(
         agreed[c, :k] = fit.agreement
         ratio[c, : k - 1] = allocation.eigenvalue_gains(fit.views.eigenvalues, fit.views.null_eigenvalues, k - 1)
     rules = allocation.rules(likelihood, agreed, ratio, sizes, k_max, n_fine)
-    n_per_class = allocation.vote(list(rules.values()), n_fine, k_max)
+    weights = [allocation.VOTES[name] for name in rules]
+    n_per_class = allocation.vote(list(rules.values()), n_fine, k_max, weights)
     curves = {"log_likelihood": likelihood, "agreement": agreed, "eigenvalue_ratio": ratio, "k_max": k_max, **rules}
     return n_per_class, curves
 
