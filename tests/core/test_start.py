@@ -80,6 +80,14 @@ def test_cells_beyond_max_cells_follow_the_models() -> None:
     assert adjusted_rand_score(fine, start.labels) > 0.9
 
 
+def test_repeats_multiply_the_views() -> None:
+    counts, coarse, fine = simulate(3)
+    start = consensus_start(StartInput(counts, "counts"), coarse, 6, rng=0, n_jobs=1, max_cells=100, n_repeats=2)
+    check(start, coarse, 6)
+    assert start.curves["log_likelihood"].shape[1] == 14
+    assert adjusted_rand_score(fine, start.labels) > 0.9
+
+
 def test_donors_do_not_become_fine_classes() -> None:
     counts, coarse, fine = simulate(4)
     rng = np.random.default_rng(0)

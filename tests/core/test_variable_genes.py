@@ -59,3 +59,16 @@ def test_constant_genes_are_left_out() -> None:
 def test_few_cells(n: int) -> None:
     counts, _ = simulate(np.random.default_rng(5), n=n)
     assert np.isfinite(standardised_variance(counts)).all()
+
+
+def test_many_genes_with_one_mean_keep_a_local_trend() -> None:
+    """Half of the genes were seen once: plain loess is singular there, the trend still follows the others."""
+    rng = np.random.default_rng(6)
+    counts = np.zeros((200, 400), dtype=np.float32)
+    counts[rng.integers(200, size=200), np.arange(200)] = 1
+    counts[:, 200:] = rng.poisson(np.geomspace(0.05, 50, 200), size=(200, 200))
+    counts[:, 300] *= rng.integers(0, 5, 200)  # one gene far above the trend
+    found = standardised_variance(counts)
+    assert found.argmax() == 300
+    np.testing.assert_allclose(np.median(found[:200]), 1, atol=0.3)
+    np.testing.assert_allclose(np.median(found[200:]), 1, atol=0.3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,12 +40,13 @@ def fit_class(
     has_counts: bool,
     n_genes: int,
     max_cells: int,
+    n_repeats: int,
 ) -> ClassFit:
     """Represent one coarse class (`rows`, n x genes) and fit mixtures for every k of `ks` in every view."""
     ks = list(ks)
     max_cells = max(max_cells, ks[-1])
     views = class_views(rows, kind, rng, batch=batch, has_counts=has_counts, n_genes=n_genes, max_cells=max_cells)
-    names = _view_names(views)
+    names = n_repeats * _view_names(views)
     if ks == [1]:
         return ClassFit(views, (), np.zeros(1))
     scores = [views.view(name, d)[views.fit_cells] for name, d in names]
@@ -77,7 +78,7 @@ def label_class(fit: ClassFit, k: int) -> np.ndarray:
     if len(others):
         predicted = [
             sweep.mixtures[index].predict(views.view(name, d)[others])
-            for sweep, (name, d) in zip(fit.sweeps, _view_names(views), strict=True)
+            for sweep, (name, d) in zip(fit.sweeps, cycle(_view_names(views)), strict=False)
         ]
         labels[others] = extend(labels[views.fit_cells], of_fit_cells, np.stack(predicted))
     return _by_falling_size(labels)

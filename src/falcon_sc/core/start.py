@@ -70,6 +70,7 @@ def consensus_start(
     progress_bar: bool = False,
     n_genes: int = 2000,
     max_cells: int = 3500,
+    n_repeats: int = 1,
 ) -> Start:
     """Cluster the cells inside every coarse class into `n_fine` classes altogether, without any fine label.
 
@@ -91,6 +92,9 @@ def consensus_start(
         Genes chosen inside each coarse class (the paper's 2000).
     max_cells
         Cells of a class the models are fitted on; the others follow through the models (ours).
+    n_repeats
+        Sweeps of every view from new K-Means starts (ours). More cost as much each and vary less between seeds; the
+        mean accuracy over four real data sets was the same with three.
 
     Raises
     ------
@@ -120,6 +124,7 @@ def consensus_start(
             has_counts=has_counts,
             n_genes=n_genes,
             max_cells=max_cells,
+            n_repeats=n_repeats,
         )
 
     fits = _over_classes(fit, sizes, n_jobs=n_jobs, progress_bar=progress_bar)

@@ -9,6 +9,7 @@ from scipy import sparse
 
 logger = logging.getLogger(__name__)
 
+MIN_DISTINCT_MEANS = 30
 MIN_DONOR_CELLS = 30  # a donor with fewer cells in the class ranks no genes
 
 
@@ -72,18 +73,32 @@ def _clip_columns(counts: np.ndarray | sparse.csr_matrix, upper: np.ndarray) -> 
 
 
 def _trend(log_mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
-    """Loess (span .3, degree 2) of log variance on log mean; a parabola where too few distinct means allow no loess."""
-    if len(np.unique(log_mean)) >= 30:
-        from skmisc.loess import loess
+    """Loess (span .3, degree 2) of log variance on log mean, one decade beyond the data at most.
 
+    Many genes with the same low mean make its neighbourhoods singular; then the distinct means are fitted, weighted
+    by their genes, and with fewer than 30 of them a parabola.
+    """
+    means, inverse, n_genes = np.unique(log_mean, return_inverse=True, return_counts=True)
+    if len(means) < MIN_DISTINCT_MEANS:
+        return np.asarray(np.polyval(np.polyfit(log_mean, log_variance, min(2, len(means) - 1)), log_mean))
+    try:
+        fitted = _loess(log_mean, log_variance, np.ones(len(log_mean)))
+    except ValueError:
         try:
-            model = loess(log_mean, log_variance, span=0.3, degree=2)
-            model.fit()
-            fitted = np.asarray(model.outputs.fitted_values)
-        except ValueError as error:  # singular neighbourhoods: many genes with the same mean
+            fitted = _loess(means, np.bincount(inverse, log_variance) / n_genes, n_genes.astype(float))[inverse]
+        except ValueError as error:
             logger.debug("loess failed (%s), a parabola is used", error)
-        else:
-            if np.isfinite(fitted).all():
-                return fitted
-    degree = min(2, len(np.unique(log_mean)) - 1)
-    return np.polyval(np.polyfit(log_mean, log_variance, degree), log_mean)
+            fitted = np.polyval(np.polyfit(log_mean, log_variance, 2), log_mean)
+    return np.asarray(np.clip(fitted, log_variance.min() - 1, log_variance.max() + 1))
+
+
+def _loess(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    from skmisc.loess import loess
+
+    model = loess(x, y, weights=weights, span=0.3, degree=2)
+    model.fit()
+    fitted = np.asarray(model.outputs.fitted_values)
+    if not np.isfinite(fitted).all():
+        msg = "fitted values are not finite"
+        raise ValueError(msg)
+    return fitted
