@@ -132,14 +132,14 @@ class FalconConfig:
     prior: Prior = "within_coarse"
     prior_power: float = 1.0
     start: Start = "consensus"
-    warmup_iterations: int = 300
+    warmup_iterations: int = 600
     lambda_start: float = 0.1
     n_pcs: int | None = 50
     n_hidden: int = 64
     n_layers: int = 4
     batch_norm: bool = True
     max_epochs: int | None = None
-    min_iterations: int = 800
+    min_iterations: int = 1400
     batch_size: int | None = None
     optimizer: Optimizer = "adamw"
     lr: float = 5e-3

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+_MIN_SIZE = 5  # cells; smaller groups are not found as classes of their own (ours)
+
 
 def co_association(labels: np.ndarray) -> np.ndarray:
     """Share of the clusterings (rows of `labels`, v x n) that put two samples together: float32 n x n."""
@@ -16,7 +18,10 @@ def co_association(labels: np.ndarray) -> np.ndarray:
 
 
 def consensus_labels(labels: np.ndarray, n_clusters: int) -> np.ndarray:
-    """Exactly `n_clusters` groups (codes 0.., int64 n) by average linkage on 1 - co-association of `labels` (v x n)."""
+    """Exactly `n_clusters` groups (codes 0.., int64 n) by average linkage on 1 - co-association of `labels` (v x n).
+
+    Groups of a few samples are outliers rather than classes: as far as the tree allows, every group has a handful.
+    """
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
 
@@ -28,6 +33,20 @@ def consensus_labels(labels: np.ndarray, n_clusters: int) -> np.ndarray:
     distance = 1 - co_association(labels)
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), method="average")
+    groups = _cut_into_sizeable(tree, n_clusters, min(_MIN_SIZE, n // (4 * n_clusters)))
+    kept = groups >= 0
+    if not kept.all():
+        groups[~kept] = extend(groups[kept], labels[:, kept], labels[:, ~kept])
+    return groups
+
+
+def _cut_into_sizeable(tree: np.ndarray, n_clusters: int, min_size: int) -> np.ndarray:
+    """The highest cut with `n_clusters` groups of at least `min_size`, the rest -1; the plain cut if there is none."""
+    for n_groups in range(n_clusters, min(4 * n_clusters, len(tree)) + 1):
+        groups = cut(tree, n_groups)
+        sizeable = np.bincount(groups) >= min_size
+        if sizeable.sum() == n_clusters:  # each step splits one group, so none is skipped
+            return np.where(sizeable, np.cumsum(sizeable) - 1, -1)[groups]
     return cut(tree, n_clusters)
 
 
