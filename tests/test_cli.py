@@ -125,12 +125,15 @@ def test_interrupt_writes_nothing(source: Path, tmp_path: Path, capsys) -> None:
                 signal.raise_signal(signal.SIGINT)  # Ctrl-C, just before the results are written
 
     interrupt = Interrupt()
+    # a shell starts jobs in the background with Ctrl-C ignored, and pytest may be one of them
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.getLogger("falcon_sc").addHandler(interrupt)
     try:
         options = ["--coarse-key", "coarse", "--n-fine", "6", "--max-epochs", "2", "--no-progress-bar"]
         code = main(["discover", str(source), *options, "-o", str(tmp_path / "out.h5ad")])
     finally:
         logging.getLogger("falcon_sc").removeHandler(interrupt)
+        signal.signal(signal.SIGINT, before)
     assert code == 130
     assert capsys.readouterr().err.endswith("interrupted\n")
     assert [path.name for path in tmp_path.iterdir()] == ["in.h5ad"]

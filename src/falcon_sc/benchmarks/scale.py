@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +16,6 @@ import numpy as np
 from falcon_sc.benchmarks import _tables
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
 _SIZES = (1_000, 10_000, 100_000)
@@ -67,11 +66,11 @@ def measure(n_obs: int, device: str | None) -> None:
     logger = logging.getLogger("falcon_sc")
     logger.setLevel(logging.INFO)
     logger.addHandler(stages)
-    held = _resident_kib()
+    held = _memory_kib("VmRSS")
     begin = time.perf_counter()
     discover(adata, "coarse", 83, device=device, progress_bar=False)
     seconds = time.perf_counter() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = _memory_kib("VmHWM")
     found = adata.obs["falcon_fine"]
     print(
         json.dumps(
@@ -110,7 +109,11 @@ class _Stages(logging.Handler):
         return shares
 
 
-def _resident_kib() -> int:
+def _memory_kib(field: str) -> int:
+    """Memory of this process: "VmRSS" now, "VmHWM" at its peak. Where there is no /proc, the peak for both."""
+    status = Path("/proc/self/status")
+    if status.exists():  # the peak of `resource` is inherited from the parent process, this one is not
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(field))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
