@@ -46,7 +46,8 @@ def _cut_into_sizeable(tree: np.ndarray, n_clusters: int, min_size: int) -> np.n
         groups = cut(tree, n_groups)
         sizeable = np.bincount(groups) >= min_size
         if sizeable.sum() == n_clusters:  # each step splits one group, so none is skipped
-            return np.where(sizeable, np.cumsum(sizeable) - 1, -1)[groups]
+            renamed: np.ndarray = np.where(sizeable, np.cumsum(sizeable) - 1, -1)
+            return np.asarray(renamed[groups])
     return cut(tree, n_clusters)
 
 

@@ -20,6 +20,7 @@ from falcon_sc.core.initial import initialize
 from falcon_sc.core.neighbors import neighbors_within_classes
 from falcon_sc.core.networks import build_mlp_classifier
 from falcon_sc.core.projection import Projection, fit_projection
+from falcon_sc.core.revival import revive_empty_classes
 from falcon_sc.core.start import StartInput
 from falcon_sc.core.taxonomy import Taxonomy
 from falcon_sc.core.trainer import Trainer, TrainingData
@@ -207,6 +208,12 @@ class Falcon:
             solver=relations.solver_name(config.relation_solver),
         )
         proba, self.embedding_ = fitted.infer(Z, codes)
+        if start.labels is not None and config.restrict_to_coarse:
+            sizes = np.bincount(start.labels, minlength=n_fine)
+            revived = revive_empty_classes(trained.classifier, self.embedding_, codes, trained.relation, sizes)
+            if revived:
+                logger.info("training left %d fine classes empty: they got the samples nearest to them", revived)
+                proba, _ = fitted.infer(Z, codes)
         order = fitted.order_by_size(np.bincount(proba.argmax(axis=1), minlength=n_fine))
         self.proba_ = proba[:, order]
         self.labels_ = self.proba_.argmax(axis=1).astype(np.int64)

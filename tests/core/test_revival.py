@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from falcon_sc.core.batches import as_samples
+from falcon_sc.core.config import FalconConfig
+from falcon_sc.core.inference import infer
+from falcon_sc.core.networks import build_mlp_classifier
+from falcon_sc.core.revival import revive_empty_classes
+
+RELATION = np.eye(2, dtype=np.uint8)[[0, 0, 1, 1]]
+
+
+def test_an_empty_class_gets_the_samples_nearest_to_it(rng):
+    samples = as_samples(rng.normal(size=(60, 4)), torch.device("cpu"))
+    codes = np.repeat([0, 1], 30)
+    classifier = build_mlp_classifier(4, 4, FalconConfig(), torch.Generator().manual_seed(0)).eval()
+    with torch.no_grad():
+        classifier.head.bias[1] -= 100  # no sample is ever predicted to be in class 1
+    before, hidden = infer(classifier, samples, codes, RELATION)
+    assert not (before.argmax(axis=1) == 1).any()
+    assert revive_empty_classes(classifier, hidden, codes, RELATION, np.array([20, 7, 20, 10])) >= 1
+    after, _ = infer(classifier, samples, codes, RELATION)
+    labels = after.argmax(axis=1)
+    assert (labels == 1).sum() == 7
+    kept = labels != 1
+    np.testing.assert_array_equal(labels[kept & (codes == 0)], before.argmax(axis=1)[kept & (codes == 0)])
+    assert set(labels) == {0, 1, 2, 3}
+
+
+def test_nothing_changes_when_all_classes_are_used(rng):
+    samples = as_samples(np.vstack([rng.normal(size=(50, 4))]), torch.device("cpu"))
+    classifier = build_mlp_classifier(4, 2, FalconConfig(), torch.Generator().manual_seed(0)).eval()
+    codes = np.repeat([0, 1], 25)
+    relation = np.eye(2, dtype=np.uint8)
+    _, hidden = infer(classifier, samples, codes, relation)
+    bias = classifier.head.bias.detach().clone()
+    assert revive_empty_classes(classifier, hidden, codes, relation, np.array([25, 25])) == 0
+    assert torch.equal(bias, classifier.head.bias)
