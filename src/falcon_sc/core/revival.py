@@ -40,7 +40,7 @@ def revive_empty_classes(
     """
     weight, bias = (p.detach().cpu().numpy() for p in (classifier.head.weight, classifier.head.bias))
     logits = np.where(relation.T[codes] > 0, hidden @ weight.T + bias, -np.inf)
-    raised = np.zeros(len(bias), dtype=np.float32)
+    raised: NDArray[np.float64] = np.zeros(len(bias))
     revived: set[int] = set()
     for _ in range(_ROUNDS):
         empty = np.flatnonzero(np.bincount(logits.argmax(axis=1), minlength=len(bias)) == 0)
@@ -56,8 +56,8 @@ def revive_empty_classes(
                 taken = min(int(sizes[f]), len(rows))
                 step = float(missing[taken - 1] + missing[taken]) / 2  # between the last one taken and the next
                 logits[:, f] += step
-                raised[f] += step
+                raised[f] = raised[f] + step
         revived.update(empty.tolist())
     with torch.no_grad():
-        classifier.head.bias += torch.from_numpy(raised).to(classifier.head.bias.device)
+        classifier.head.bias += torch.from_numpy(raised).to(classifier.head.bias)
     return len(revived)
