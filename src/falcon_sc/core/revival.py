@@ -59,5 +59,5 @@ def revive_empty_classes(
                 raised[f] = raised[f] + step
         revived.update(empty.tolist())
     with torch.no_grad():
-        classifier.head.bias += torch.from_numpy(raised).to(classifier.head.bias)
+        classifier.head.bias.add_(torch.from_numpy(raised).to(classifier.head.bias))
     return len(revived)
