@@ -71,7 +71,7 @@ def prior_divergence(mass: Tensor, prior: Tensor) -> Tensor:
 
     `sum_c w_c KL(prior inside c || sizes inside c)`, with `w_c` the share of the samples in `c`. It answers the paper's own
     remark (section 7) that long tails need a prior other than the uniform one. In this direction a fine class
-    that loses its last sample costs without bound, so none dies.
+    that loses its samples costs more and more; in the other one it could die cheaply.
 
     Parameters
     ----------
