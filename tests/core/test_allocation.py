@@ -83,9 +83,30 @@ def test_eigenvalue_gains_use_the_tenth_null_at_most() -> None:
     np.testing.assert_array_equal(found[30:], 0)
 
 
-def test_likelihood_gains_never_fall() -> None:
-    found = allocation.likelihood_gains(np.array([[0.0, 2, 1, 3]]), 4)
+def test_rising_gains_never_fall() -> None:
+    found = allocation.rising_gains(np.array([[0.0, 2, 1, 3]]), 4)
     np.testing.assert_allclose(found, [[4, 0, 2]])
+
+
+def test_a_view_with_huge_gains_does_not_outvote_the_others() -> None:
+    """Each view's gains count in units of the smallest one it would take; three of them at most."""
+    loud, quiet = [np.array([1000.0, 0]), np.array([1.0, 0])], [np.array([0.0, 0]), np.array([1.0, 0])]
+    gains = [np.stack([loud[c], quiet[c], quiet[c], quiet[c], quiet[c]]) for c in range(2)]
+    np.testing.assert_array_equal(allocation.largest_pooled_gains(gains, 1), [1, 2])
+
+
+@given(st.lists(gains, min_size=2, max_size=4), st.data())
+def test_pooled_gains_of_one_view_are_its_gains(rows: list[list[float]], data: st.DataObject) -> None:
+    curves = [np.abs(np.array(row[:4])) / 100 + 1 for row in rows]  # below the cap
+    n_extra = data.draw(st.integers(1, sum(map(len, curves))))
+    alone = allocation.largest_gains([allocation.non_increasing(curve) for curve in curves], n_extra)
+    pooled = allocation.largest_pooled_gains([curve[None] for curve in curves], n_extra)
+    assert pooled.sum() == alone.sum()
+    gain = [
+        sum(allocation.non_increasing(c)[: k - 1].sum() for c, k in zip(curves, n, strict=True))
+        for n in (alone, pooled)
+    ]
+    assert gain[1] == pytest.approx(gain[0])
 
 
 def test_rules_give_the_split_to_the_class_that_gains() -> None:
@@ -94,20 +115,23 @@ def test_rules_give_the_split_to_the_class_that_gains() -> None:
     likelihood[1, 0, :3] = [0, 1, 2]
     agreement = np.array([[0, 0, 0, 0], [0, 0.5, 0.9, np.nan]])
     ratio = np.array([[1, 1, 1], [9, 5, np.nan]])
-    found = allocation.rules(likelihood, agreement, ratio, np.array([100, 100]), np.array([4, 3]), 4)
-    assert set(found) == {"n_likelihood", "n_eigenvalue", "n_agreement"}
-    for counts in found.values():
-        np.testing.assert_array_equal(counts, [1, 3])
-    np.testing.assert_array_equal(allocation.vote(list(found.values()), 4, np.array([4, 3])), [1, 3])
+    sizes, k_max = np.array([100, 100]), np.array([4, 3])
+    for reproducibility in (None, likelihood):
+        found = allocation.rules(likelihood, agreement, ratio, reproducibility, sizes, k_max, 4)
+        assert set(found) == set(allocation.VOTES) - (set() if reproducibility is not None else {"n_reproducibility"})
+        for counts in found.values():
+            np.testing.assert_array_equal(counts, [1, 3])
+        np.testing.assert_array_equal(allocation.vote(found, 4, k_max), [1, 3])
 
 
-def test_vote_weighs_the_rules() -> None:
-    rules = [np.array([1, 4]), np.array([3, 2])]
-    np.testing.assert_array_equal(allocation.vote(rules, 5, np.array([5, 5]), [3, 1]), [2, 3])
-    np.testing.assert_array_equal(allocation.vote(rules, 5, np.array([5, 5]), [1, 3]), [3, 2])
-    np.testing.assert_array_equal(allocation.vote(rules, 5, np.array([5, 5]), [1, 0]), [1, 4])
+def test_the_likelihood_counts_twice() -> None:
+    upper = np.array([9, 9])
+    rules = {"n_likelihood": np.array([1, 5]), "n_eigenvalue": np.array([4, 2]), "n_agreement": np.array([1, 5])}
+    np.testing.assert_array_equal(allocation.vote(rules, 6, upper), [2, 4])  # (2 x 1 + 4 + 1) / 4 = 1.75
+    rules = {"n_likelihood": np.array([4, 2]), "n_eigenvalue": np.array([1, 5]), "n_agreement": np.array([1, 5])}
+    np.testing.assert_array_equal(allocation.vote(rules, 6, upper), [3, 3])  # 2.5: the tie goes to the first
 
 
 def test_vote_redistributes_what_a_cap_forbids() -> None:
-    counts = allocation.vote([np.array([1, 6]), np.array([1, 6])], 7, np.array([5, 4]))
+    counts = allocation.vote({"n_likelihood": np.array([1, 6])}, 7, np.array([5, 4]))
     np.testing.assert_array_equal(counts, [3, 4])

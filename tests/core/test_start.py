@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
+from falcon_sc.core.allocation import VOTES
 from falcon_sc.core.start import Start, StartInput, consensus_start, largest_k
 
 N_TRUE = np.array([3, 1, 2])
@@ -80,23 +81,11 @@ def test_cells_beyond_max_cells_follow_the_models() -> None:
     assert adjusted_rand_score(fine, start.labels) > 0.9
 
 
-def test_repeats_multiply_the_views() -> None:
+def test_cells_not_learned_from_follow_the_models() -> None:
     counts, coarse, fine = simulate(3)
     start = consensus_start(StartInput(counts, "counts"), coarse, 6, rng=0, n_jobs=1, max_cells=100, n_repeats=2)
     check(start, coarse, 6)
-    assert start.curves["log_likelihood"].shape[1] == 14
     assert adjusted_rand_score(fine, start.labels) > 0.9
-
-
-def test_donors_do_not_become_fine_classes() -> None:
-    counts, coarse, fine = simulate(4)
-    rng = np.random.default_rng(0)
-    donor = rng.integers(2, size=len(counts))
-    counts[donor == 1] = rng.poisson(counts[donor == 1] * np.exp(rng.normal(0, 2.0, counts.shape[1])))
-    blind = consensus_start(StartInput(counts, "counts"), coarse, N_TRUE, rng=0, n_jobs=1)
-    aware = consensus_start(StartInput(counts, "counts", donor), coarse, N_TRUE, rng=0, n_jobs=1)
-    assert adjusted_rand_score(fine, aware.labels) > 0.9
-    assert adjusted_rand_score(fine, aware.labels) > adjusted_rand_score(fine, blind.labels) + 0.1
 
 
 def test_curves_have_the_documented_shapes() -> None:
@@ -107,8 +96,16 @@ def test_curves_have_the_documented_shapes() -> None:
     assert curves["log_likelihood"].shape[2] == k
     assert curves["agreement"].shape == (3, k)
     assert curves["eigenvalue_ratio"].shape == (3, k - 1)
-    for rule in ("n_likelihood", "n_eigenvalue", "n_agreement"):
+    assert curves["reproducibility"].shape == (3, 8, k)
+    for rule in VOTES:
         assert curves[rule].sum() == 8
+
+
+def test_an_embedding_has_no_counts_to_split() -> None:
+    counts, coarse, _ = simulate(1)
+    curves = consensus_start(StartInput(np.log1p(counts)[:, :20], "embedding"), coarse, 8, rng=3, n_jobs=1).curves
+    assert "reproducibility" not in curves
+    assert "n_reproducibility" not in curves
 
 
 def test_as_many_fine_as_coarse_classes_needs_no_fit() -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # The likelihood counts twice: it alone is right when only a few fine classes are added, the others find rare types.
-VOTES = {"n_likelihood": 2.0, "n_eigenvalue": 1.0, "n_agreement": 1.0}
+VOTES = {"n_likelihood": 2.0, "n_eigenvalue": 1.0, "n_agreement": 1.0, "n_reproducibility": 1.0}
+GAIN_CAP = 3.0  # thresholds; a split that one view finds overwhelming decides no more than that
 
 
 def non_increasing(gains: np.ndarray) -> np.ndarray:
@@ -62,10 +63,23 @@ def largest_remainder(shares: np.ndarray, total: int, upper: np.ndarray) -> np.n
     return counts
 
 
-def likelihood_gains(log_likelihood: np.ndarray, n_cells: int) -> np.ndarray:
-    """sqrt(n) times the rise of the mean log-likelihood, per view: (views, K - 1) from (views, K)."""
-    rising = np.maximum.accumulate(log_likelihood, axis=-1)
-    return np.asarray(np.sqrt(n_cells) * np.diff(rising, axis=-1))
+def largest_pooled_gains(gains: Sequence[np.ndarray], n_extra: int) -> np.ndarray:
+    """Counts per class from the gains of several views: (views, K - 1) for each class.
+
+    In each view gains are measured in the smallest one it would take by itself, capped, and added up.
+    """
+    pooled = [np.zeros(g.shape[1]) for g in gains]
+    for view in range(gains[0].shape[0]):
+        own = [non_increasing(g[view]) for g in gains]
+        threshold = np.sort(np.concatenate(own))[-n_extra]
+        for total, gain in zip(pooled, own, strict=True):
+            total += np.minimum(gain / max(threshold, 1e-9), GAIN_CAP)
+    return largest_gains(pooled, n_extra)
+
+
+def rising_gains(curves: np.ndarray, n_cells: int) -> np.ndarray:
+    """sqrt(n) times the rise of each curve (nats a cell), never negative: (views, K - 1) from (views, K)."""
+    return np.asarray(np.sqrt(n_cells) * np.diff(np.maximum.accumulate(curves, axis=-1), axis=-1))
 
 
 def eigenvalue_gains(eigenvalues: np.ndarray, null_eigenvalues: np.ndarray, n_gains: int) -> np.ndarray:
@@ -83,31 +97,35 @@ def agreement_gains(agreement: np.ndarray, n_cells: int) -> np.ndarray:
     return np.asarray(n_cells**0.25 * np.diff(agreement))
 
 
-def vote(
-    rules: Sequence[np.ndarray], total: int, upper: np.ndarray, weights: Sequence[float] | None = None
-) -> np.ndarray:
-    """Counts (n_coarse,) int64 nearest to the (weighted) mean of the rules' counts, summing to `total`."""
-    return largest_remainder(np.average(np.stack(list(rules)), axis=0, weights=weights), total, upper)
+def vote(rules: Mapping[str, np.ndarray], total: int, upper: np.ndarray) -> np.ndarray:
+    """Counts (n_coarse,) int64 nearest to the mean of the rules' counts, weighted by `VOTES`, summing to `total`."""
+    mean = np.average(np.stack(list(rules.values())), axis=0, weights=[VOTES[name] for name in rules])
+    return largest_remainder(mean, total, upper)
 
 
 def rules(
     log_likelihood: np.ndarray,
     agreement: np.ndarray,
     eigenvalue_ratio: np.ndarray,
+    reproducibility: np.ndarray | None,
     sizes: np.ndarray,
     k_max: np.ndarray,
     n_fine: int,
 ) -> dict[str, np.ndarray]:
     """Counts per coarse class by each rule, from curves padded beyond `k_max` (shapes as in `Start.curves`)."""
-    classes = range(len(sizes))
+    classes, n_extra = range(len(sizes)), n_fine - len(sizes)
 
-    def allocate(gains: Sequence[np.ndarray]) -> np.ndarray:
-        return largest_gains([non_increasing(g) for g in gains], n_fine - len(sizes))
+    def of_views(curves: np.ndarray) -> np.ndarray:
+        return largest_pooled_gains([rising_gains(curves[c, :, : k_max[c]], sizes[c]) for c in classes], n_extra)
 
-    by_class = [likelihood_gains(log_likelihood[c, :, : k_max[c]], sizes[c]) for c in classes]
-    by_view = [allocate([g[view] for g in by_class]) for view in range(log_likelihood.shape[1])]
-    return {
-        "n_likelihood": vote(by_view, n_fine, k_max),
-        "n_eigenvalue": allocate([eigenvalue_ratio[c, : k_max[c] - 1] for c in classes]),
-        "n_agreement": allocate([agreement_gains(agreement[c, : k_max[c]], sizes[c]) for c in classes]),
+    def of_one(gains: Sequence[np.ndarray]) -> np.ndarray:
+        return largest_gains([non_increasing(g) for g in gains], n_extra)
+
+    found = {
+        "n_likelihood": of_views(log_likelihood),
+        "n_eigenvalue": of_one([eigenvalue_ratio[c, : k_max[c] - 1] for c in classes]),
+        "n_agreement": of_one([agreement_gains(agreement[c, : k_max[c]], sizes[c]) for c in classes]),
     }
+    if reproducibility is not None:
+        found["n_reproducibility"] = of_views(reproducibility)
+    return found

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, cycle
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from falcon_sc.core.consensus import agreement, consensus_labels, extend
 from falcon_sc.core.merging import choose, merge_down
-from falcon_sc.core.mixture import Sweep, sweep_mixtures
+from falcon_sc.core.mixture import Sweep, TiedMixture, fit_mixture, sweep_mixtures
+from falcon_sc.core.student_mixture import TiedStudentMixture, fit_student_mixture
+from falcon_sc.core.thinning import reproducibility
 from falcon_sc.core.views import CONTINUOUS_VIEWS, COUNT_VIEWS, ClassViews, class_views
 
 if TYPE_CHECKING:
@@ -23,11 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClassFit:
-    """Views of a class, one sweep of mixtures per view (none where only k = 1), agreement of the views per k."""
+    """What was learned of a class.
+
+    `views`; `sweeps`: one of mixtures per view (none where only k = 1); and per k: `agreement` of the views (K,), and
+    `reproducibility` of clusters in the other half of the counts (views, K), None where there are no counts.
+    """
 
     views: ClassViews
     sweeps: tuple[Sweep, ...]
     agreement: np.ndarray
+    reproducibility: np.ndarray | None
 
 
 def fit_class(
@@ -40,15 +47,14 @@ def fit_class(
     has_counts: bool,
     n_genes: int,
     max_cells: int,
-    n_repeats: int,
 ) -> ClassFit:
     """Represent one coarse class (`rows`, n x genes) and fit mixtures for every k of `ks` in every view."""
     ks = list(ks)
     max_cells = max(max_cells, ks[-1])
     views = class_views(rows, kind, rng, batch=batch, has_counts=has_counts, n_genes=n_genes, max_cells=max_cells)
-    names = n_repeats * _view_names(views)
     if ks == [1]:
-        return ClassFit(views, (), np.zeros(1))
+        return ClassFit(views, (), np.zeros(1), None)
+    names = _view_names(views)
     scores = [views.view(name, d)[views.fit_cells] for name, d in names]
     plain = [sweep_mixtures(X, ks, rng) for X in scores]
     sweeps = choose(plain, [merge_down(X, plain[0].ks, rng) for X in scores])
@@ -58,29 +64,36 @@ def fit_class(
         if names[a][1] == names[b][1] and names[a][0] != names[b][0]
     ]
     agreed = [np.mean([agreement(sweeps[a].labels[i], sweeps[b].labels[i]) for a, b in pairs]) for i in range(len(ks))]
-    return ClassFit(views, sweeps, np.asarray(agreed))
+    reproduced = None
+    if has_counts and len(ks) > 1:  # the numbers are still to be found
+        reproduced = reproducibility(rows, kind, ks, rng, n_genes=n_genes)
+    return ClassFit(views, sweeps, np.asarray(agreed), reproduced)
 
 
-def label_class(fit: ClassFit, k: int) -> np.ndarray:
+def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: int) -> np.ndarray:
     """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size.
 
-    A consensus of the views with k classes on the cells learned from; the others join through the models.
+    A consensus, over the views, of Gaussian and Student mixtures with k components, `n_repeats` of each, on the cells
+    learned from; the others join through the models.
     """
     views = fit.views
     n = len(next(iter(views.scores.values())))
     if k == 1:
         return np.zeros(n, dtype=np.int64)
-    index = int(np.flatnonzero(fit.sweeps[0].ks == k)[0])
-    of_fit_cells = np.stack([sweep.labels[index] for sweep in fit.sweeps])
+    members: list[tuple[np.ndarray, TiedMixture | TiedStudentMixture]] = []
+    for sweep, (name, d) in zip(fit.sweeps, _view_names(views), strict=True):
+        scores = views.view(name, d)
+        X = scores[views.fit_cells]
+        members.append((scores, sweep.mixtures[int(np.flatnonzero(sweep.ks == k)[0])]))
+        members += [(scores, fit_mixture(X, k, rng)[0]) for _ in range(n_repeats - 1)]
+        members += [(scores, fit_student_mixture(X, k, rng)) for _ in range(n_repeats)]
+    of_fit_cells = np.stack([mixture.predict(scores[views.fit_cells]) for scores, mixture in members])
     labels = np.empty(n, dtype=np.int64)
     labels[views.fit_cells] = consensus_labels(of_fit_cells, k)
     others = np.setdiff1d(np.arange(n), views.fit_cells)
     if len(others):
-        predicted = [
-            sweep.mixtures[index].predict(views.view(name, d)[others])
-            for sweep, (name, d) in zip(fit.sweeps, cycle(_view_names(views)), strict=False)
-        ]
-        labels[others] = extend(labels[views.fit_cells], of_fit_cells, np.stack(predicted))
+        predicted = np.stack([mixture.predict(scores[others]) for scores, mixture in members])
+        labels[others] = extend(labels[views.fit_cells], of_fit_cells, predicted)
     return _by_falling_size(labels)
 
 

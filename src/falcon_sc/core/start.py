@@ -50,8 +50,8 @@ class Start:
     `latents`: float32 n x 45 (30 without counts), the class-local representation for neighbours inside a class; None
     where n_fine equals the number of coarse classes and nothing was fitted. `curves`: arrays behind the allocation,
     NaN beyond a class's largest k: "log_likelihood" (K_C, views, K), "agreement" (K_C, K), "eigenvalue_ratio"
-    (K_C, K - 1), "k_max" (K_C) and the counts of the rules "n_likelihood", "n_eigenvalue", "n_agreement" (K_C);
-    empty where the numbers were given.
+    (K_C, K - 1), "reproducibility" (K_C, views, K; only with counts), "k_max" (K_C) and the counts of the rules
+    "n_likelihood", "n_eigenvalue", "n_agreement", "n_reproducibility" (K_C); empty where the numbers were given.
     """
 
     labels: np.ndarray
@@ -70,7 +70,7 @@ def consensus_start(
     progress_bar: bool = False,
     n_genes: int = 2000,
     max_cells: int = 3500,
-    n_repeats: int = 1,
+    n_repeats: int = 4,
 ) -> Start:
     """Cluster the cells inside every coarse class into `n_fine` classes altogether, without any fine label.
 
@@ -93,8 +93,7 @@ def consensus_start(
     max_cells
         Cells of a class the models are fitted on; the others follow through the models (ours).
     n_repeats
-        Sweeps of every view from new K-Means starts (ours). More cost as much each and vary less between seeds; the
-        mean accuracy over four real data sets was the same with three.
+        Mixtures of each kind and view in the consensus (ours): more of them vary less between seeds.
 
     Raises
     ------
@@ -124,14 +123,13 @@ def consensus_start(
             has_counts=has_counts,
             n_genes=n_genes,
             max_cells=max_cells,
-            n_repeats=n_repeats,
         )
 
     fits = _over_classes(fit, sizes, n_jobs=n_jobs, progress_bar=progress_bar)
     n_per_class, curves = (given, {}) if given is not None else _allocate(fits, sizes, k_max, total)
 
     def label(c: int) -> np.ndarray:
-        return label_class(fits[c], int(n_per_class[c]))
+        return label_class(fits[c], int(n_per_class[c]), generators[c], n_repeats=n_repeats)
 
     local = _over_classes(label, sizes, n_jobs=n_jobs, progress_bar=False)
     labels = np.empty(len(coarse), dtype=np.int64)
@@ -180,21 +178,44 @@ def _allocate(
     fits: Sequence[ClassFit], sizes: np.ndarray, k_max: np.ndarray, n_fine: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Counts per coarse class, and the curves behind them padded with NaN to one length."""
-    n_views = max(len(f.sweeps) for f in fits)
     longest = int(k_max.max())
-    likelihood = np.full((len(fits), n_views, longest), np.nan)
-    agreed = np.full((len(fits), longest), np.nan)
-    ratio = np.full((len(fits), longest - 1), np.nan)
+    curves = {
+        "log_likelihood": _padded([np.array([s.log_likelihood for s in f.sweeps]) for f in fits], longest),
+        "agreement": _padded([f.agreement[None] for f in fits], longest)[:, 0],
+        "eigenvalue_ratio": np.full((len(fits), longest - 1), np.nan),
+        "k_max": k_max,
+    }
     for c, fit in enumerate(fits):
         k = int(k_max[c])
-        likelihood[c, :, :k] = [s.log_likelihood for s in fit.sweeps] if fit.sweeps else 0
-        agreed[c, :k] = fit.agreement
-        ratio[c, : k - 1] = allocation.eigenvalue_gains(fit.views.eigenvalues, fit.views.null_eigenvalues, k - 1)
-    rules = allocation.rules(likelihood, agreed, ratio, sizes, k_max, n_fine)
-    weights = [allocation.VOTES[name] for name in rules]
-    n_per_class = allocation.vote(list(rules.values()), n_fine, k_max, weights)
-    curves = {"log_likelihood": likelihood, "agreement": agreed, "eigenvalue_ratio": ratio, "k_max": k_max, **rules}
-    return n_per_class, curves
+        views = fit.views
+        curves["eigenvalue_ratio"][c, : k - 1] = allocation.eigenvalue_gains(
+            views.eigenvalues, views.null_eigenvalues, k - 1
+        )
+    if any(f.reproducibility is not None for f in fits):
+        curves["reproducibility"] = _padded(
+            [np.zeros((0, 1)) if f.reproducibility is None else f.reproducibility for f in fits], longest
+        )
+    rules = allocation.rules(
+        curves["log_likelihood"],
+        curves["agreement"],
+        curves["eigenvalue_ratio"],
+        curves.get("reproducibility"),
+        sizes,
+        k_max,
+        n_fine,
+    )
+    return allocation.vote(rules, n_fine, k_max), curves | rules
+
+
+def _padded(curves: Sequence[np.ndarray], longest: int) -> np.ndarray:
+    """One array (classes, views, longest), NaN beyond each curve; zeros for a class that cannot be split."""
+    padded = np.full((len(curves), max(len(own) for own in curves), longest), np.nan)
+    for own, row in zip(curves, padded, strict=True):
+        if len(own):
+            row[:, : own.shape[1]] = own
+        else:
+            row[:, 0] = 0
+    return padded
 
 
 def _over_classes[T](task: Callable[[int], T], sizes: np.ndarray, *, n_jobs: int | None, progress_bar: bool) -> list[T]:

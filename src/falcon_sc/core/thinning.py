@@ -1,0 +1,85 @@
+"""Are the clusters of one half of the counts there in the other half?
+
+Binomial thinning splits every count in two; given the expression of a cell the halves are (for Poisson counts)
+independent. Clusters found in one half that only fit its noise do not show in the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from falcon_sc.core.mixture import fit_mixture, ridge
+from falcon_sc.core.normalisations import pseudo_counts
+from falcon_sc.core.views import class_views
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from falcon_sc.core.normalisations import Kind
+
+VIEWS = (("sc", 10), ("sc", 20), ("pr", 10), ("pr", 20))
+MAX_CELLS = 2000  # a curve needs no more; its cost is that of fitting every k in every view twice
+
+
+def reproducibility(
+    rows: np.ndarray | sparse.csr_matrix, kind: Kind, ks: Sequence[int], rng: np.random.Generator, *, n_genes: int
+) -> NDArray[np.float64]:
+    """How tight the clusters of one half of the counts are in the other half, for each number of clusters.
+
+    Parameters
+    ----------
+    rows
+        n x genes, the cells of a coarse class: counts, or log-normalised values that counts can be recovered from.
+    kind
+        What `rows` holds.
+    ks
+        Numbers of clusters.
+    rng
+        Draws the halves, the cells and the starts.
+    n_genes
+        Genes chosen in each half.
+
+    Returns
+    -------
+    (2 * views, len(ks)): minus half the log determinant of the pooled covariance within clusters (nats a cell).
+    """
+    counts = sparse.csr_matrix(rows if kind == "counts" else pseudo_counts(rows))
+    if counts.shape[0] > MAX_CELLS:
+        counts = counts[np.sort(rng.choice(counts.shape[0], MAX_CELLS, replace=False))]
+    halves = [
+        class_views(half, "counts", rng, n_genes=n_genes, max_cells=counts.shape[0]) for half in halve(counts, rng)
+    ]
+    curves = []
+    for found_in, seen_in in (halves, halves[::-1]):
+        for name, n_dims in VIEWS:
+            X, Y = found_in.view(name, n_dims), seen_in.view(name, n_dims).astype(np.float64)
+            labels = [fit_mixture(X, k, rng)[0].predict(X) for k in ks]
+            curves.append([tightness(Y, own, k) for own, k in zip(labels, ks, strict=True)])
+    return np.asarray(curves)
+
+
+def halve(counts: sparse.csr_matrix, rng: np.random.Generator) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Two matrices that add up to `counts`: every molecule goes to either with probability 1/2."""
+    whole = np.rint(counts.data).astype(np.int64)
+    first, second = counts.astype(np.float32), counts.astype(np.float32)
+    first.data = rng.binomial(whole, 0.5).astype(np.float32)
+    second.data = whole.astype(np.float32) - first.data
+    for half in (first, second):
+        half.eliminate_zeros()
+    return first, second
+
+
+def tightness(X: NDArray[np.float64], labels: np.ndarray, n_clusters: int) -> float:
+    """-log det(W) / 2 of the unbiased pooled covariance W of X (n x d) within `labels`; the ridge keeps it finite."""
+    n, d = X.shape
+    member = np.zeros((n_clusters, n))
+    member[labels, np.arange(n)] = 1
+    means = (member @ X) / np.maximum(member.sum(axis=1), 1)[:, None]
+    within = X - means[labels]
+    covariance = within.T @ within / max(n - n_clusters, 1) + ridge(X) * np.eye(d)
+    return float(-np.linalg.slogdet(covariance)[1] / 2)

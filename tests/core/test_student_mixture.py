@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_t
+
+from falcon_sc.core import mixture, student_mixture
+
+
+def one_hot(labels: np.ndarray, k: int) -> np.ndarray:
+    return (labels == np.arange(k)[:, None]).astype(np.float64)
+
+
+def planted(rng: np.random.Generator, n: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    truth = rng.integers(3, size=n)
+    X = rng.standard_t(3, size=(n, 4)) @ rng.normal(size=(4, 4)) + 12 * rng.normal(size=(3, 4))[truth]
+    return X - X.mean(axis=0), truth
+
+
+def test_log_joint_equals_scipy() -> None:
+    rng = np.random.default_rng(0)
+    X, truth = planted(rng)
+    fitted, trace = student_mixture.expectation_maximisation(X, one_hot(truth, 3))
+    shape = np.linalg.inv(fitted.whitening @ fitted.whitening.T)
+    slow = np.stack(
+        [
+            weight + multivariate_t.logpdf(X, mean, shape, df=fitted.degrees_of_freedom)
+            for weight, mean in zip(fitted.log_weights, fitted.means, strict=True)
+        ]
+    )
+    np.testing.assert_allclose(fitted.log_joint(fitted.distances(X)), slow, atol=1e-8)
+    assert trace[-1] == pytest.approx(np.logaddexp.reduce(slow, axis=0).mean(), abs=1e-8)
+
+
+def test_one_component_is_the_maximum_likelihood_t() -> None:
+    """Location and scale of largest likelihood: no small change of them does better."""
+    rng = np.random.default_rng(1)
+    X, _ = planted(rng)
+    fitted, _ = student_mixture.expectation_maximisation(X, np.ones((1, len(X))), n_steps=500, tolerance=1e-14)
+    mean, shape = fitted.means[0], np.linalg.inv(fitted.whitening @ fitted.whitening.T)
+    shape -= mixture.ridge(X) * np.eye(4)
+    best = multivariate_t.logpdf(X, mean, shape, df=5).mean()
+    for _ in range(20):
+        nudge = 0.05 * rng.normal(size=(4, 4))
+        other = multivariate_t.logpdf(X, mean + 0.1 * rng.normal(size=4), shape + nudge @ shape @ nudge.T, df=5).mean()
+        assert other <= best + 1e-4
+
+
+def test_log_likelihood_never_falls() -> None:
+    rng = np.random.default_rng(2)
+    X, _ = planted(rng)
+    _, trace = student_mixture.expectation_maximisation(X, one_hot(rng.integers(5, size=len(X)), 5), tolerance=-np.inf)
+    assert len(trace) == mixture.N_STEPS
+    assert (np.diff(trace) > -1e-9).all()
+
+
+def test_outliers_hardly_move_a_component() -> None:
+    X = np.random.default_rng(3).normal(size=(300, 3))
+    X[:6] += 100
+    fitted, _ = student_mixture.expectation_maximisation(X, np.ones((1, 300)))
+    assert (
+        np.linalg.norm(fitted.means[0] - X[6:].mean(axis=0)) < np.linalg.norm(X.mean(axis=0) - X[6:].mean(axis=0)) / 20
+    )
+
+
+def test_float32_rows_give_the_same_labels() -> None:
+    rng = np.random.default_rng(4)
+    X, truth = planted(rng)
+    exact = student_mixture.expectation_maximisation(X, one_hot(truth, 3))[0].predict(X)
+    single = student_mixture.expectation_maximisation(X.astype(np.float32), one_hot(truth, 3).astype(np.float32))[
+        0
+    ].predict(X.astype(np.float32))
+    assert single.dtype == np.int16
+    assert np.mean(exact == single) > 0.99
