@@ -13,6 +13,8 @@ from falcon_sc.vision.datasets._image_data import ImageData
 from falcon_sc.vision.datasets._splits import Split, check_split, first_of_each_class, parts_of, rows_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
@@ -86,14 +88,14 @@ def cifar100(
     """
     check_split(split)
     source = _source(Path(root).expanduser(), download=download, progress_bar=progress_bar)
-    tables = {part: _table(source, part) for part in parts_of(split)}
-    return _chosen_images(tables, _meta(source), split)
+    tables, meta = _read(source, parts_of(split))
+    return _chosen_images(tables, meta, split)
 
 
 def cifar68(
     root: str | Path, *, split: Split = "train", download: bool = False, progress_bar: bool = True
 ) -> ImageData:
-    """CIFAR68: CIFAR-100 without the 32 fine classes of appendix F, so that coarse classes have 1 to 5 fine classes.
+    """CIFAR68: CIFAR-100 without the 32 fine classes of appendix F, so that coarse classes have 2 to 5 fine classes.
 
     Parameters
     ----------
@@ -148,12 +150,11 @@ def cifar_si(
     check_split(split)
     source = _source(Path(root).expanduser(), download=download, progress_bar=progress_bar)
     kept = {"train": KEPT_IN_CIFAR_SI, "test": KEPT_IN_CIFAR_SI // 5}
-    tables = {}
-    for part in parts_of(split):
-        table = _table(source, part)
+    tables, meta = _read(source, parts_of(split))
+    for part, table in tables.items():
         rows = first_of_each_class(table["fine_labels"], kept[part])
         tables[part] = {key: column[rows] for key, column in table.items()}
-    return _chosen_images(tables, _meta(source), split)
+    return _chosen_images(tables, meta, split)
 
 
 def _source(root: Path, *, download: bool, progress_bar: bool) -> Path:
@@ -170,31 +171,35 @@ def _source(root: Path, *, download: bool, progress_bar: bool) -> Path:
             )
             raise FileNotFoundError(msg)
         fetch(URL, archive, sha256=SHA256, progress_bar=progress_bar)
-    check_file(archive, "sha256", SHA256)
     return archive
 
 
-def _contents(source: Path, part: str) -> dict[str, Any]:
-    if source.is_dir():
-        check_file(source / part, "md5", MD5[part])
-        return unpickle((source / part).read_bytes())
-    with tarfile.open(source) as archive, archive.extractfile(f"{FOLDER}/{part}") as file:  # type: ignore[union-attr]
-        return unpickle(file.read())
+def _read(source: Path, parts: Iterable[str]) -> tuple[dict[str, dict[str, NDArray[Any]]], Any]:
+    """The tables of these parts, and what the archive says about the classes."""
+    contents = _unpacked(source, [*parts, "meta"]) if source.is_dir() else _packed(source, [*parts, "meta"])
+    meta = contents.pop("meta")
+    columns = ("data", "fine_labels", "coarse_labels")
+    return {part: {key: np.asarray(contents[part][key]) for key in columns} for part in parts}, meta
 
 
-def _table(source: Path, part: str) -> dict[str, NDArray[Any]]:
-    contents = _contents(source, part)
-    return {key: np.asarray(contents[key]) for key in ("data", "fine_labels", "coarse_labels")}
+def _unpacked(folder: Path, names: list[str]) -> dict[str, Any]:
+    for name in names:
+        check_file(folder / name, "md5", MD5[name])
+    return {name: unpickle((folder / name).read_bytes()) for name in names}
 
 
-def _meta(source: Path) -> tuple[list[str], list[str]]:
-    contents = _contents(source, "meta")
-    return contents["fine_label_names"], contents["coarse_label_names"]
+def _packed(path: Path, names: list[str]) -> dict[str, Any]:
+    check_file(path, "sha256", SHA256)
+    contents = {}
+    with tarfile.open(path) as archive:
+        for member in archive:  # in their order: going back in a gzip file means to start anew
+            name = member.name.removeprefix(f"{FOLDER}/")
+            if name in names and (file := archive.extractfile(member)) is not None:
+                contents[name] = unpickle(file.read())
+    return contents
 
 
-def _chosen_images(
-    tables: dict[str, dict[str, NDArray[Any]]], names: tuple[list[str], list[str]], split: Split
-) -> ImageData:
+def _chosen_images(tables: dict[str, dict[str, NDArray[Any]]], meta: Any, split: Split) -> ImageData:
     """The images of a split, out of the parts that were read."""
     in_test = np.concatenate([np.full(len(table["data"]), part == "test") for part, table in tables.items()])
     pixels, fine, coarse = (
@@ -203,4 +208,6 @@ def _chosen_images(
     rows = rows_of(split, fine, in_test)
     # a row of the archive: 1024 red values, then green, then blue
     images = np.ascontiguousarray(pixels[rows].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-    return ImageData(images, fine[rows], coarse[rows], tuple(names[0]), tuple(names[1]))
+    return ImageData(
+        images, fine[rows], coarse[rows], tuple(meta["fine_label_names"]), tuple(meta["coarse_label_names"])
+    )

@@ -57,7 +57,9 @@ def from_npz(paths: str | Path | Sequence[str | Path], *, split: Split = "all") 
     for path, part in zip(files, parts, strict=True):
         for key in _NAMES:
             if not np.array_equal(part[key], parts[0][key]):
-                msg = f"paths: {key} of {str(path)!r} differs from that of {str(files[0])!r}: give parts of one data set."
+                msg = (
+                    f"paths: {key} of {str(path)!r} differs from that of {str(files[0])!r}: give parts of one data set."
+                )
                 raise ValueError(msg)
     images, fine, coarse, part_of = (np.concatenate([part[key] for part in parts]) for key in _ROWS)
     rows = rows_of(split, fine.astype(np.int64), part_of == "test")

@@ -65,6 +65,7 @@ def with_taxonomy(data: ImageData, taxonomy: Mapping[str, Sequence[str]]) -> Ima
     --------
     Half of the images under T1 and half under T2, as the paper trains on several data sets (section 4.2):
 
+    >>> import numpy as np
     >>> from falcon_sc.vision.datasets import T2, cifar100, with_taxonomy
     >>> train = cifar100("data", split="train90")  # doctest: +SKIP
     >>> half = np.arange(len(train)) % 2  # doctest: +SKIP
