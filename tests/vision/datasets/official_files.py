@@ -14,8 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Official names, in the order of the archive: coarse class, and the numbers of its fine classes.
-FINE_NAMES = (
+# Official names in the order of the archive, and the coarse class of each fine class.
+_FINE_NAMES = (
     "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle "
     "caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant "
     "flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man "
@@ -23,18 +23,20 @@ FINE_NAMES = (
     "plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper "
     "snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train "
     "trout tulip turtle wardrobe whale willow_tree wolf woman worm"
-).split()
-COARSE_NAMES = (
+)
+_COARSE_NAMES = (
     "aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices "
     "household_furniture insects large_carnivores large_man-made_outdoor_things large_natural_outdoor_scenes "
     "large_omnivores_and_herbivores medium_mammals non-insect_invertebrates people reptiles small_mammals trees "
     "vehicles_1 vehicles_2"
-).split()
-COARSE_OF_FINE = (
+)
+_COARSE_OF_FINE = (
     "4 1 14 8 0 6 7 7 18 3 3 14 9 18 7 11 3 9 7 11 6 11 5 10 7 6 13 15 3 15 0 11 1 10 12 14 16 9 11 5 5 19 8 8 15 13 "
     "14 17 18 10 16 4 17 4 2 0 17 4 18 17 10 3 2 12 12 16 12 1 9 19 2 10 0 1 16 12 9 13 15 13 16 19 2 4 6 19 5 5 8 19 "
     "18 1 2 15 6 0 17 8 14 13"
-).split()
+)
+FINE_NAMES, COARSE_NAMES = _FINE_NAMES.split(), _COARSE_NAMES.split()
+COARSE_OF_FINE = [int(number) for number in _COARSE_OF_FINE.split()]
 
 
 def python2_pickle(content: object) -> bytes:
@@ -59,7 +61,7 @@ def cifar_files(n_train: int, n_test: int) -> dict[str, bytes]:
             {
                 "data": data,
                 "fine_labels": fine.tolist(),
-                "coarse_labels": np.array(COARSE_OF_FINE, int)[fine].tolist(),
+                "coarse_labels": np.array(COARSE_OF_FINE)[fine].tolist(),
                 "batch_label": f"{part}ing batch 1 of 1",
                 "filenames": [f"image_{i}.png" for i in range(3)],
             }

@@ -86,7 +86,7 @@ def test_packed_and_unpacked(packed: bool, inside: bool, archive: Path, small_ci
     assert data.fine_names == tuple(FINE_NAMES)
     assert data.coarse_names == tuple(COARSE_NAMES)
     assert data.fine.tolist() == np.tile(np.arange(100), 14).tolist()
-    assert data.relation.argmax(axis=1).tolist() == list(map(int, COARSE_OF_FINE))
+    assert data.relation.argmax(axis=1).tolist() == COARSE_OF_FINE
 
 
 def test_pixels(archive: Path) -> None:
