@@ -172,7 +172,7 @@ def server(archive: Path, monkeypatch) -> Iterator[str]:
     """Serves the small archive from this machine in place of the official address."""
     monkeypatch.setenv("no_proxy", "*")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=archive.parent)) as http:
-        thread = threading.Thread(target=http.serve_forever)
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         url = f"http://127.0.0.1:{http.server_address[1]}/{archive.name}"
         monkeypatch.setattr(cifar, "URL", url)
