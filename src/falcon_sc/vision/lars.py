@@ -52,7 +52,7 @@ class LARS(torch.optim.Optimizer):
     def _scaled_gradients(self, weights: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
         """Gradients, those of layers with their decay and scale."""
         decay, lr = group["weight_decay"], group["lr"]
-        gradients = [weight.grad for weight in weights]
+        gradients: list[Tensor] = [weight.grad for weight in weights]  # type: ignore[misc]
         layers = [i for i, weight in enumerate(weights) if weight.ndim > 1]
         if not layers:
             return gradients

@@ -47,7 +47,9 @@ class MoCo(nn.Module):
         super().__init__()
         n_features: int = encoder.n_features_out  # type: ignore[assignment]
         self.encoder = encoder
-        self.projector = nn.Sequential(*_hidden(n_features, n_hidden, n_out, generator), nn.BatchNorm1d(n_out, affine=False))
+        self.projector = nn.Sequential(
+            *_hidden(n_features, n_hidden, n_out, generator), nn.BatchNorm1d(n_out, affine=False)
+        )
         self.predictor = nn.Sequential(*_hidden(n_out, n_hidden, n_out, generator))
         self.key_encoder = copy.deepcopy(encoder).requires_grad_(requires_grad=False)
         self.key_projector = copy.deepcopy(self.projector).requires_grad_(requires_grad=False)
@@ -62,13 +64,11 @@ class MoCo(nn.Module):
             key_1 = self.key_projector(self.key_encoder(first))
             key_2 = self.key_projector(self.key_encoder(second))
         # L = 2 tau [CE(q1 k2^T / tau) + CE(q2 k1^T / tau)]
-        return contrastive_loss(query_1, key_2, self._temperature) + contrastive_loss(
-            query_2, key_1, self._temperature
-        )
+        return contrastive_loss(query_1, key_2, self._temperature) + contrastive_loss(query_2, key_1, self._temperature)
 
     def _move_keys(self, momentum: float) -> None:
-        keys = [*self.key_encoder.parameters(), *self.key_projector.parameters()]
-        queries = [*self.encoder.parameters(), *self.projector.parameters()]
+        keys: list[Tensor] = [*self.key_encoder.parameters(), *self.key_projector.parameters()]
+        queries: list[Tensor] = [*self.encoder.parameters(), *self.projector.parameters()]
         torch._foreach_lerp_(keys, queries, 1 - momentum)
 
 
@@ -115,7 +115,6 @@ def _hidden(n_in: int, n_hidden: int, n_out: int, generator: Generator) -> list[
 
 def _linear(n_in: int, n_out: int, generator: Generator) -> nn.Module:
     """Weights as torch draws them, but from `generator` and not from the global one."""
-    layer: Any = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=False)
+    layer: Any = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=False)  # type: ignore[no-untyped-call]
     nn.init.uniform_(layer.weight, -1 / math.sqrt(n_in), 1 / math.sqrt(n_in), generator=generator)
     return layer  # type: ignore[no-any-return]
-
