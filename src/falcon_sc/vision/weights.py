@@ -117,7 +117,7 @@ def _read(path: Path) -> dict[str, Any]:
         )
         raise ValueError(msg) from error
     except (EOFError, RuntimeError) as error:
-        msg = f"pretrained={str(path)!r} cannot be read as a checkpoint ({str(error).splitlines()[0]})."
+        msg = f"pretrained={str(path)!r} cannot be read as a checkpoint ({type(error).__name__}: it may be cut short)."
         raise ValueError(msg) from error
     if not isinstance(content, dict):
         msg = f"pretrained={str(path)!r} holds a {type(content).__name__}, not the state of a network."
