@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import math
+import colorsys
 
 import numpy as np
 import pytest
@@ -139,14 +139,17 @@ def test_hue_turns_the_colours_and_keeps_luminance() -> None:
         torch.einsum("c,bchw->bhw", luminance, found), torch.einsum("c,bchw->bhw", luminance, images)
     )
     assert (found - images).abs().amax((1, 2, 3)).min() > 1e-3
-    # a colour wheel turned by a share of a turn: within 8 degrees of torchvision's hue of HSV, either way round
-    red = torch.tensor([0.7, 0.5, 0.5])[:, None, None].expand(3, 4, 4)
-    turned = _recolour(red.expand(200, -1, -1, -1), _jitter(hue=0.1), _source())[:, :, 0, 0]
-    degrees = torch.rad2deg(
-        torch.atan2(math.sqrt(3) * (turned[:, 1] - turned[:, 2]), 2 * turned[:, 0] - turned[:, 1] - turned[:, 2])
-    )
-    assert 28 < degrees.max() < 44
-    assert -44 < degrees.min() < -28
+    # a colour goes up to a tenth of a turn either way, in the plane of colour and so about as far on HSV's wheel
+    red = torch.tensor([0.7, 0.5, 0.5])
+    turned = _recolour(red[:, None, None].expand(400, -1, 4, 4), _jitter(hue=0.1), _source())[:, :, 0, 0]
+    axes = torch.tensor([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+    (i, q), (i_0, q_0) = (turned @ axes.T).T, axes @ red
+    degrees = torch.rad2deg(torch.atan2(q, i) - torch.atan2(q_0, i_0))
+    assert 34 < degrees.max() < 36.1
+    assert -36.1 < degrees.min() < -34
+    torch.testing.assert_close(i**2 + q**2, (i_0**2 + q_0**2).expand(400))
+    hues = np.array([colorsys.rgb_to_hsv(*colour)[0] for colour in turned.tolist()])
+    assert 30 < np.abs((hues + 0.5) % 1 - 0.5).max() * 360 < 55
 
 
 def test_grayscale_and_probabilities() -> None:

@@ -122,7 +122,7 @@ class MoCoTraining:
         if self._device.type == "cuda":
             first, second = (view.contiguous(memory_format=torch.channels_last) for view in (first, second))
         for group in self._optimizer.param_groups:
-            group["lr"] = _learning_rate(step, self._n_steps, self._settings)
+            group["lr"] = learning_rate(step, self._n_steps, self._settings)
         momentum = key_momentum(step / (self._n_steps * self._settings.n_epochs), self._settings.momentum)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
             loss = self._network(first, second, momentum)
@@ -145,7 +145,7 @@ class MoCoTraining:
         self._optimizer.load_state_dict(state["optimizer"])
 
 
-def _learning_rate(step: int, steps_per_epoch: int, settings: MoCoSettings) -> float:
+def learning_rate(step: int, steps_per_epoch: int, settings: MoCoSettings) -> float:
     warmup = min(_WARMUP_EPOCHS, settings.n_epochs // 10) * steps_per_epoch
     if step < warmup:
         return settings.lr * (step + 1) / (warmup + 1)
