@@ -14,7 +14,9 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     from anndata import AnnData
+    from numpy.typing import NDArray
 
 USER_ERROR = 2
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
@@ -139,19 +141,13 @@ def _add_pretrain(parser: argparse.ArgumentParser) -> None:
 
 
 def _pretrain(arguments: argparse.Namespace) -> None:
-    from falcon_sc._checks import check_writable, listed
+    from falcon_sc._checks import check_writable
 
     options = dict(vars(arguments))
     for name in ("command", "traceback"):
         del options[name]
     source, output = options.pop("images"), check_writable(options.pop("output"), "--output", folder=False)
-    import numpy as np
-
-    with np.load(source, allow_pickle=False) as arrays:
-        if not isinstance(arrays, np.lib.npyio.NpzFile) or "images" not in arrays:
-            msg = f"{str(source)!r} must be an npz file with an array 'images', found {listed(getattr(arrays, 'files', ()))}."
-            raise ValueError(msg)
-        images = arrays["images"]
+    images = _read_images(source)
     from falcon_sc.vision.processes import process_group
 
     with process_group() as is_first:
@@ -161,6 +157,21 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         if is_first:
             save_encoder(encoder, output)
             print(f"wrote {output}")
+
+
+def _read_images(source: Path) -> NDArray[np.uint8]:
+    import numpy as np
+
+    from falcon_sc._checks import listed
+
+    found = np.load(source, allow_pickle=False)
+    if "images" not in getattr(found, "files", ()):
+        names = listed(getattr(found, "files", ()))
+        msg = f"{str(source)!r} must be an npz file with an array 'images', found {names}."
+        raise ValueError(msg)
+    with found:
+        images: NDArray[np.uint8] = found["images"]
+    return images
 
 
 def _write_h5ad(adata: AnnData, output: Path) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_WARMUP_EPOCHS = 10  # solo-learn, CIFAR
+_WARMUP_EPOCHS = 10  # solo-learn, CIFAR; at most a tenth of the run is ours
 _SGD_MOMENTUM = 0.9
 
 
@@ -146,6 +146,7 @@ class MoCoTraining:
 
 
 def learning_rate(step: int, steps_per_epoch: int, settings: MoCoSettings) -> float:
+    """Rising over the first epochs, at most a tenth of the run, then falling along a cosine to 0."""
     warmup = min(_WARMUP_EPOCHS, settings.n_epochs // 10) * steps_per_epoch
     if step < warmup:
         return settings.lr * (step + 1) / (warmup + 1)
