@@ -165,13 +165,15 @@ def _read_images(source: Path) -> NDArray[np.uint8]:
     from falcon_sc._checks import listed
 
     found = np.load(source, allow_pickle=False)
-    if "images" not in getattr(found, "files", ()):
-        names = listed(getattr(found, "files", ()))
-        msg = f"{str(source)!r} must be an npz file with an array 'images', found {names}."
-        raise ValueError(msg)
-    with found:
-        images: NDArray[np.uint8] = found["images"]
-    return images
+    names: list[str] = []
+    if isinstance(found, np.lib.npyio.NpzFile):
+        with found:
+            names = found.files
+            if "images" in names:
+                images: NDArray[np.uint8] = found["images"]
+                return images
+    msg = f"{str(source)!r} must be an npz file with an array 'images', found {listed(names)}."
+    raise ValueError(msg)
 
 
 def _write_h5ad(adata: AnnData, output: Path) -> None:

@@ -93,6 +93,8 @@ class MoCoTraining:
                     keeper.save_training(self._state())
         n_seen = (n_epochs - first_epoch) * self._n_steps * self._settings.batch_size
         speed = n_seen / (time.perf_counter() - began)
+        if self._rank > 0:
+            return
         logger.info(
             "pretraining: %d images, %d epochs, loss %.3f -> %.3f, %.0f images/s",
             *(len(self._samples), n_epochs, self._losses[0], self._losses[-1], speed),
