@@ -30,7 +30,7 @@ def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("command", [[], ["discover"], ["demo"], ["bench"]], ids=str)
+@pytest.mark.parametrize("command", [[], ["discover"], ["pretrain"], ["demo"], ["bench"]], ids=str)
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     code = (
         "import sys\nfrom falcon_sc._cli import main\n"

@@ -1,4 +1,4 @@
-"""``falcon-sc discover | demo | bench``."""
+"""``falcon-sc discover | pretrain | demo | bench``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     from anndata import AnnData
+    from numpy.typing import NDArray
 
 USER_ERROR = 2
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
@@ -46,8 +48,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="falcon-sc", description="Discover fine-grained cell types inside coarse annotations."
     )
     parser.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
-    commands = parser.add_subparsers(required=True, metavar="{discover,demo,bench}")
+    commands = parser.add_subparsers(required=True, metavar="{discover,pretrain,demo,bench}")
     _add_discover(commands.add_parser("discover", help="fine classes for the cells of an h5ad file"))
+    _add_pretrain(commands.add_parser("pretrain", help="train an image backbone without labels (MoCo-v3)"))
     demo = commands.add_parser("demo", help="run on 700 blood cells that ship with scanpy, and draw a picture")
     demo.add_argument("-o", "--output", type=Path, default=Path("falcon_demo"), help="folder (default: falcon_demo)")
     demo.set_defaults(command=_demo)
@@ -111,6 +114,66 @@ def _discover(arguments: argparse.Namespace) -> None:
     discover(adata, options.pop("coarse_key"), options.pop("n_fine"), **options)
     _write_h5ad(adata, output)
     print(f"wrote {output}")
+
+
+def _add_pretrain(parser: argparse.ArgumentParser) -> None:
+    """Options with the names of the arguments of `falcon_sc.vision.pretrain`; what is not given is left to it."""
+    parser.set_defaults(command=_pretrain)
+    parser.add_argument("images", type=Path, help="npz file with an array `images`: uint8, N x H x W x 3")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="file to write the weights to")
+    options = parser.add_argument_group("options", argument_default=argparse.SUPPRESS)
+    options.add_argument("--backbone", choices=("resnet18", "resnet50"), help="network (resnet18)")
+    options.add_argument("--optimizer", choices=("lars", "sgd"), help="optimizer (lars)")
+    for name, kind, text in (
+        ("n-epochs", int, "passes over the images (1000)"),
+        ("batch-size", int, "images of a step, of all processes together (256)"),
+        ("lr", float, "largest learning rate (0.3)"),
+        ("weight-decay", float, "weight decay (1e-6)"),
+        ("temperature", float, "temperature of the loss (0.2)"),
+        ("momentum", float, "momentum of the keys at the start (0.99)"),
+        ("size", int, "side of the views in pixels (the height of the images)"),
+        ("device", str, "cpu, cuda, ... (a GPU if there is one)"),
+        ("checkpoint", Path, "folder for the state, from which an interrupted run goes on"),
+    ):
+        options.add_argument(f"--{name}", type=kind, help=text)
+    options.add_argument("--seed", dest="rng", type=int, help="seed (0)")
+    options.add_argument("--no-progress-bar", dest="progress_bar", action="store_false", help="show no bar")
+
+
+def _pretrain(arguments: argparse.Namespace) -> None:
+    from falcon_sc._checks import check_writable
+
+    options = dict(vars(arguments))
+    for name in ("command", "traceback"):
+        del options[name]
+    source, output = options.pop("images"), check_writable(options.pop("output"), "--output", folder=False)
+    images = _read_images(source)
+    from falcon_sc.vision.processes import process_group
+
+    with process_group() as is_first:
+        from falcon_sc.vision import pretrain, save_encoder
+
+        encoder = pretrain(images, **options)
+        if is_first:
+            save_encoder(encoder, output)
+            print(f"wrote {output}")
+
+
+def _read_images(source: Path) -> NDArray[np.uint8]:
+    import numpy as np
+
+    from falcon_sc._checks import listed
+
+    found = np.load(source, allow_pickle=False)
+    names: list[str] = []
+    if isinstance(found, np.lib.npyio.NpzFile):
+        with found:
+            names = found.files
+            if "images" in names:
+                images: NDArray[np.uint8] = found["images"]
+                return images
+    msg = f"{str(source)!r} must be an npz file with an array 'images', found {listed(names)}."
+    raise ValueError(msg)
 
 
 def _write_h5ad(adata: AnnData, output: Path) -> None:

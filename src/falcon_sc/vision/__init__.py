@@ -1,0 +1,37 @@
+"""Images with the same core: views, backbones and self-supervised pretraining."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from falcon_sc.vision.augmentation import ImageViews, Recipe
+    from falcon_sc.vision.backbones import build_backbone
+    from falcon_sc.vision.pretraining import pretrain
+    from falcon_sc.vision.weights import load_pretrained, save_encoder
+
+__all__ = ["ImageViews", "Recipe", "build_backbone", "load_pretrained", "pretrain", "save_encoder"]
+
+_HOMES = {
+    "ImageViews": "augmentation",
+    "Recipe": "augmentation",
+    "build_backbone": "backbones",
+    "load_pretrained": "weights",
+    "pretrain": "pretraining",
+    "save_encoder": "weights",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for on first use: torch takes seconds to load."""
+    if name in _HOMES:
+        value = getattr(import_module(f"falcon_sc.vision.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

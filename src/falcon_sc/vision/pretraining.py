@@ -1,0 +1,176 @@
+"""Self-supervised pretraining of a backbone with MoCo-v3."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from falcon_sc._checks import check_int, check_writable
+from falcon_sc.core.checkpoint import Checkpoint, fingerprint
+from falcon_sc.core.device import resolve_device
+from falcon_sc.vision.augmentation import SMALL_SIZE_MAX
+from falcon_sc.vision.backbones import build_backbone
+from falcon_sc.vision.moco import MoCo
+from falcon_sc.vision.moco_training import MoCoSettings, MoCoTraining, generator_for
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from falcon_sc.vision.moco_training import Images
+
+_OPTIMIZERS = ("lars", "sgd")
+_N_FINGERPRINTED = 64
+
+
+def pretrain(
+    images: NDArray[np.uint8] | Images,
+    backbone: str | nn.Module = "resnet18",
+    *,
+    n_epochs: int = 1000,
+    batch_size: int = 256,
+    lr: float = 0.3,
+    weight_decay: float = 1e-6,
+    temperature: float = 0.2,
+    momentum: float = 0.99,
+    optimizer: Literal["lars", "sgd"] = "lars",
+    size: int | None = None,
+    device: str | torch.device | None = None,
+    rng: int | np.random.Generator = 0,
+    checkpoint: str | Path | None = None,
+    progress_bar: bool = True,
+) -> nn.Module:
+    """Train a backbone on images without labels, with MoCo-v3.
+
+    The defaults are solo-learn's for CIFAR, with which the backbone of the paper was trained. On a GPU the forward
+    passes are in bfloat16. In a started process group of `torch.distributed` (`torchrun`), every process takes its
+    share of each batch, and the keys of all are gathered.
+
+    Parameters
+    ----------
+    images
+        uint8, N x H x W x 3; or an object with `len()` and `rows(index)` that gives uint8 (B, 3, H, W) on the device.
+    backbone
+        "resnet18", "resnet50" or a network with `n_features_out`, which is left as it is; see :func:`build_backbone`.
+    n_epochs
+        Passes over the images. The last images of a pass that fill no batch are left out of it.
+    batch_size
+        Images of a step, of all processes together.
+    lr
+        Largest learning rate; it rises over the first 10 epochs (at most a tenth of the run) and falls along a cosine.
+    weight_decay
+        Of the weights; LARS leaves biases and normalisation layers out.
+    temperature
+        tau of the loss.
+    momentum
+        Of the network of the keys at the start; it rises to 1 along a cosine.
+    optimizer
+        "lars", or "sgd" with momentum 0.9.
+    size
+        Side of the views in pixels; default: the height of the images. Up to 64 pixels count as small images.
+    device
+        Default: a GPU if there is one.
+    rng
+        Seed or generator. On the CPU the same seed gives the same weights, bit for bit.
+    checkpoint
+        Folder for the state of the run, written every twenty seconds at most; an interrupted run goes on from there.
+    progress_bar
+        Show one.
+
+    Returns
+    -------
+    The trained backbone, in evaluation mode, on the device.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another type.
+    ValueError
+        If the images are none, a setting is out of its range, or the checkpoint belongs to another run.
+    FloatingPointError
+        If the loss stops being finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from falcon_sc.vision import pretrain
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), dtype=np.uint8)
+    >>> encoder = pretrain(images, n_epochs=1, batch_size=4, device="cpu", progress_bar=False)
+    >>> encoder.n_features_out
+    512
+    """
+    device = resolve_device(device)
+    n_processes = dist.get_world_size() if dist.is_initialized() else 1
+    _check_settings(optimizer, lr=lr, temperature=temperature, momentum=momentum, weight_decay=weight_decay)
+    n_epochs, batch_size = check_int(n_epochs, "n_epochs"), check_int(batch_size, "batch_size", minimum=2)
+    samples = _ArrayImages(images, device) if isinstance(images, np.ndarray) else images
+    if not batch_size <= len(samples) or batch_size % n_processes:
+        msg = (
+            f"batch_size={batch_size} must be at most the number of images ({len(samples)}) "
+            f"and a multiple of the number of processes ({n_processes})."
+        )
+        raise ValueError(msg)
+    first = samples.rows(torch.arange(min(len(samples), _N_FINGERPRINTED), device=device))
+    size = first.shape[2] if size is None else check_int(size, "size", minimum=8)
+    if checkpoint is not None:
+        check_writable(checkpoint, "checkpoint", folder=True)
+
+    seed = int(np.random.default_rng(rng).integers(2**63))
+    settings = MoCoSettings(n_epochs, batch_size, lr, weight_decay, temperature, momentum, optimizer, size, seed)
+    weights = generator_for(torch.device("cpu"), seed)
+    encoder = copy.deepcopy(build_backbone(backbone, small_images=size <= SMALL_SIZE_MAX, generator=weights))
+    moco = MoCo(copy.deepcopy(encoder), temperature=temperature, generator=weights)
+    keeper = None
+    if checkpoint is not None:
+        content = images if isinstance(images, np.ndarray) else first.cpu().numpy()
+        start = [tensor.cpu().numpy() for tensor in encoder.state_dict().values()]
+        keeper = _open_checkpoint(Path(checkpoint), fingerprint(settings, len(samples), content, repr(encoder), *start))
+    run = MoCoTraining(samples, moco, settings, device)
+    run.train(keeper, progress_bar=progress_bar)
+    encoder.load_state_dict(run.moco.encoder.state_dict())
+    return encoder.to(device).eval()
+
+
+class _ArrayImages:
+    """Images in one tensor on the device."""
+
+    def __init__(self, images: NDArray[np.uint8], device: torch.device) -> None:
+        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+            msg = f"images must be uint8, N x H x W x 3, found {images.dtype} {' x '.join(map(str, images.shape))}."
+            raise ValueError(msg)
+        self._images = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).contiguous()
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def rows(self, index: Tensor) -> Tensor:
+        return self._images[index]
+
+
+def _open_checkpoint(folder: Path, key: str) -> Checkpoint:
+    """The first process makes the folder, the others find it made."""
+    if not dist.is_initialized():
+        return Checkpoint(folder, key)
+    if dist.get_rank() == 0:
+        Checkpoint(folder, key)
+    dist.barrier()
+    return Checkpoint(folder, key)
+
+
+def _check_settings(optimizer: str, **values: float) -> None:
+    if optimizer not in _OPTIMIZERS:
+        msg = f"optimizer must be 'lars' or 'sgd', found {optimizer!r}."
+        raise ValueError(msg)
+    for name, value in values.items():
+        low_is_open, high = name in ("lr", "temperature"), 1.0 if name == "momentum" else math.inf
+        if not 0 <= value <= high or (low_is_open and value == 0):
+            bound = "above 0" if low_is_open else "between 0 and 1" if name == "momentum" else "at least 0"
+            msg = f"{name} must be {bound}, found {value}."
+            raise ValueError(msg)
