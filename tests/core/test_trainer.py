@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from falcon_sc.core import relations
-from falcon_sc.core.batches import as_samples
+from falcon_sc.core.batches import as_samples, head
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.neighbors import neighbors_within_classes
 from falcon_sc.core.networks import build_mlp_classifier
@@ -73,17 +73,18 @@ def test_the_teacher_is_the_moving_average_of_the_student():
     """Eq. 5, against a loop over the weights that were recorded after each step."""
     config = dataclasses.replace(CONFIG, max_epochs=1, gamma=0.8)
     trainer = make_trainer(config)
-    average = {k: v.clone().double() for k, v in trainer._student.named_parameters()}
-    descend = trainer._descend
+    learner = trainer.learner
+    average = {k: v.clone().double() for k, v in learner.student.named_parameters()}
+    descend = learner.descend
 
-    def record(loss):
-        descend(loss)
-        for name, value in trainer._student.named_parameters():
+    def record(loss, progress):
+        descend(loss, progress)
+        for name, value in learner.student.named_parameters():
             average[name] = 0.8 * average[name] + 0.2 * value.detach().double()
 
-    trainer._descend = record
+    learner.descend = record
     trainer.run()
-    for name, value in trainer._teacher.named_parameters():
+    for name, value in learner.teacher.named_parameters():
         torch.testing.assert_close(value.double(), average[name], rtol=1e-4, atol=1e-6)
 
 
@@ -102,12 +103,11 @@ def test_the_relation_is_solved_from_the_last_batches_of_the_teacher(monkeypatch
     masses = []
     iterate = trainer.iterate
 
-    def watch(index, used):
-        rows = trainer.samples.rows(index)
+    def watch(batch, rows, used):
         with torch.no_grad():
-            p = trainer._teacher(rows).softmax(dim=1).double().numpy()
-        masses.append(p.T @ np.eye(3)[trainer._codes[index].numpy()])
-        return iterate(index, used)
+            p = trainer.learner.teacher(head(rows, 64)).softmax(dim=1).double().numpy()
+        masses.append(p.T @ np.eye(3)[trainer._codes[batch.index].numpy()])
+        return iterate(batch, rows, used)
 
     trainer.iterate = watch
     trainer.run()
@@ -161,12 +161,12 @@ def test_state_restores_the_run_bit_for_bit():
 @pytest.mark.gpu
 def test_no_host_synchronisation_inside_the_loop():
     trainer = make_trainer(dataclasses.replace(CONFIG, relation_interval=10_000), device="cuda")
-    index = torch.arange(64, device="cuda")
     used = torch.zeros(6, device="cuda")
-    trainer.iterate(index, used)
+    batches = trainer._batches.epoch(0)
+    trainer.iterate(*next(batches), used)
     trainer._iteration += 1
     torch.cuda.set_sync_debug_mode("error")
     try:
-        trainer.iterate(index, used)
+        trainer.iterate(*next(batches), used)
     finally:
         torch.cuda.set_sync_debug_mode("default")
