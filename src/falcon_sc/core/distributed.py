@@ -6,7 +6,7 @@ the relation and writes files. All of them take equal shares of every batch.
 
 from __future__ import annotations
 
-import contextlib
+import atexit
 import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from torch import Tensor
 
@@ -40,19 +40,17 @@ def cuda_device() -> torch.device:
     return torch.device("cuda") if local is None else torch.device("cuda", int(local))
 
 
-@contextlib.contextmanager
-def joined(device: torch.device) -> Iterator[None]:
-    """The group of the processes that `torchrun` started; nothing to do for one process, or where a group is."""
+def join(device: torch.device) -> None:
+    """Make the group of the processes that `torchrun` started; nothing to do for one process, or where a group is.
+
+    It stays to the end of the process: `torchrun` lets a group be made once.
+    """
     if dist.is_initialized() or size() == 1:
-        yield
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=_TIMEOUT)
-    try:
-        yield
-    finally:
-        dist.destroy_process_group()
+    atexit.register(dist.destroy_process_group)
 
 
 def share[T](compute: Callable[[], T]) -> T:
@@ -144,14 +142,14 @@ def with_joint_gradients(network: nn.Module, device: torch.device) -> nn.Module:
     if size() == 1:
         return network
     device_ids = [device] if device.type == "cuda" else None
-    return nn.parallel.DistributedDataParallel(network, device_ids=device_ids, broadcast_buffers=False)
+    return nn.parallel.DistributedDataParallel(network, device_ids=device_ids)
 
 
 def take_from_lead(tensors: list[Tensor]) -> None:
     """Overwrite tensors by those of the leading process, in one message for each type."""
     if size() == 1:
         return
-    for dtype in {tensor.dtype for tensor in tensors}:
+    for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):  # a set has another order in each process
         own = [tensor for tensor in tensors if tensor.dtype == dtype]
         flat = torch.cat([tensor.flatten() for tensor in own])
         dist.broadcast(flat, src=0)

@@ -73,8 +73,9 @@ def fit(
     start_rng, input_rng, train_rng = distributed.share(lambda: np.random.default_rng(run.rng).spawn(3))
     inputs = prepare(X, start_input, config, run.device, input_rng)
     keeper = None
-    if checkpoint is not None and leads:
-        keeper = Checkpoint(checkpoint, fingerprint(inputs.space, codes, repr(config.to_dict()), *key, str(run.device)))
+    if checkpoint is not None:
+        parts = (repr(config.to_dict()), *key, str(run.device))
+        keeper = distributed.share(lambda: Checkpoint(checkpoint, fingerprint(inputs.space, codes, *parts)))
     start = distributed.share(
         lambda: initialize(
             inputs.start,
@@ -99,7 +100,7 @@ def fit(
 
     data = TrainingData(inputs.samples, codes, near.indices, taxonomy, start.labels, run.views)
     trainer = _trainer(data, start, budget, run, train_rng)
-    trained = trainer.run(checkpoint=keeper, progress_bar=progress_bar)
+    trained = trainer.run(checkpoint=keeper if leads else None, progress_bar=progress_bar)
     fitted = Fitted(
         config=config,
         device=run.device,

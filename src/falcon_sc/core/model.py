@@ -167,8 +167,8 @@ class Falcon:
         config = self.config or FalconConfig()
         seed = None if isinstance(self.rng, np.random.Generator) else self.rng
         run = Run(config, device, self.rng, self.network, self.views or SameViews(), progress_bar=self.progress_bar)
-        with distributed.joined(device):
-            found = fit(X, start_input, taxonomy, codes, budget, run, checkpoint, (repr(self.n_fine), repr(seed)))
+        distributed.join(device)
+        found = fit(X, start_input, taxonomy, codes, budget, run, checkpoint, (repr(self.n_fine), repr(seed)))
         self.proba_, self.embedding_ = found.proba, found.embedding
         self.labels_ = self.proba_.argmax(axis=1).astype(np.int64)
         found.fitted.feature_names = None if feature_names is None else np.asarray(feature_names)
