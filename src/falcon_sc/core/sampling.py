@@ -58,6 +58,7 @@ class BatchSampler:
         self._neighbors = torch.from_numpy(neighbors).to(samples.device)
         self._n_drawn = min(config.n_neighbors_per_step, neighbors.shape[1])
         self.generator = generator
+        self.device = samples.device
         self.batch_size = config.samples_per_batch(len(samples))
         self.per_epoch = len(samples) // self.batch_size
         distributed.check_batch(self.batch_size)
@@ -75,8 +76,7 @@ class BatchSampler:
             yield waiting.popleft(), rows
 
     def _draw(self, n_warmup: int) -> Iterator[Batch]:
-        device = self._samples.device
-        order = torch.randperm(len(self._samples), generator=self.generator, device=device)
+        order = torch.randperm(len(self._samples), generator=self.generator, device=self.device)
         for i in range(self.per_epoch):
             index = order[i * self.batch_size : (i + 1) * self.batch_size]
             neighbors = None if i < n_warmup else distributed.own_share(self._draw_neighbors(index))

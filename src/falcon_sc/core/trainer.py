@@ -101,7 +101,7 @@ class Trainer:
         self._labels = None if data.start_labels is None else torch.from_numpy(data.start_labels).to(device)
         self._n_coarse, self._n_fine = data.taxonomy.n_coarse, len(relation)
 
-        self._batches = BatchSampler(data.samples, data.neighbors, config, generator)
+        self.batches = BatchSampler(data.samples, data.neighbors, config, generator)
         self._views = data.views
         self._view_seed = view_seed
         self._view_generator = torch.Generator(device)
@@ -111,7 +111,7 @@ class Trainer:
         self._take_relation()
 
         self._n_epochs = config.n_epochs(len(data.samples))
-        self._n_iterations = self._n_epochs * self._batches.per_epoch
+        self._n_iterations = self._n_epochs * self.batches.per_epoch
         warmup = 0 if self._labels is None else config.warmup_iterations
         self._warmup = min(warmup, self._n_iterations // 2)
         self._epoch = 0
@@ -129,7 +129,7 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""
         return self.learner.state_dict() | {
-            "generator": self._batches.generator.get_state(),
+            "generator": self.batches.generator.get_state(),
             "view_seed": self._view_seed,
             "relation": torch.from_numpy(self._relation.relation),
             "cost": self._relation.cost,
@@ -142,7 +142,7 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of :meth:`state_dict`."""
         self.learner.load_state_dict(state)
-        self._batches.generator.set_state(state["generator"].cpu())
+        self.batches.generator.set_state(state["generator"].cpu())
         self._view_seed = state["view_seed"]
         self._relation.relation = state["relation"].cpu().numpy()
         self._take_relation()
@@ -173,7 +173,7 @@ class Trainer:
             self.load_state_dict(state)
             logger.info("resuming after epoch %d of %d", self._epoch, self._n_epochs)
         with (
-            _threads_for(self._batches.batch_size * self._n_features),
+            _threads_for(self.batches.batch_size * self._n_features),
             tqdm(
                 total=self._n_epochs, initial=self._epoch, desc="FALCON", unit="epoch", disable=not progress_bar
             ) as bar,
@@ -197,7 +197,7 @@ class Trainer:
         sums = torch.zeros(len(_LOSSES), device=self._device)
         used = torch.zeros(self._n_fine, device=self._device)
         changes = 0
-        for batch, rows in self._batches.epoch(self._warmup - self._iteration):
+        for batch, rows in self.batches.epoch(self._warmup - self._iteration):
             if self._iteration == self._warmup:
                 self.learner.restart_teacher()
             if self._iteration < self._warmup:
@@ -209,7 +209,7 @@ class Trainer:
                 self._raise_unless_finite(sums)
                 changes += self._update_relation()
         self._raise_unless_finite(sums)
-        means = (distributed.mean(sums) / self._batches.per_epoch).tolist()
+        means = (distributed.mean(sums) / self.batches.per_epoch).tolist()
         row = (self._epoch, *means, int((distributed.total(used) > 0).sum()), changes, self.learner.lr)
         for name, value in zip(self._history, row, strict=True):
             self._history[name].append(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import torch
 
 from falcon_sc._checks import check_writable
 from falcon_sc.core import distributed
-from falcon_sc.core.batches import Samples
 from falcon_sc.core.budget import fine_budget
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.device import resolve_device
@@ -22,10 +20,11 @@ from falcon_sc.core.persistence import describe
 from falcon_sc.core.start import StartInput
 from falcon_sc.core.taxonomy import Taxonomy
 from falcon_sc.vision.features import extract_features
-from falcon_sc.vision.samples import image_samples
+from falcon_sc.vision.samples import ImageFileSamples, ImageTensorSamples, image_samples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
     from torch import nn
@@ -141,10 +140,13 @@ def discover(
         model = Falcon(n_fine, config, device=where, rng=rng, progress_bar=progress_bar)
         model.fit(images, coarse, dataset, checkpoint=checkpoint)
     else:
-        samples = images if isinstance(images, Samples) else image_samples(images, device=where)
+        samples = (
+            images if isinstance(images, ImageTensorSamples | ImageFileSamples) else image_samples(images, device=where)
+        )
         taxonomy = Taxonomy.of(coarse, dataset)
         fine_budget(n_fine, taxonomy, taxonomy.encode(coarse, dataset), len(samples))
         _check_features(features, len(samples))
+        # squares of 256 pixels leave room for crops of 224 (MoCo-v3)
         size = size or min(*samples.shape[1:], _LARGE_VIEW)
         distributed.join(where)
         seed_rng, fit_rng = np.random.default_rng(rng).spawn(2) if rng is not None else (np.random.default_rng(), None)
@@ -224,7 +226,7 @@ def _check_features(features: Any, n_images: int) -> None:
 def _backbone(
     backbone: str | nn.Module,
     pretrained: str | Path | None,
-    samples: Samples,
+    samples: ImageTensorSamples | ImageFileSamples,
     size: int,
     device: torch.device,
     rng: np.random.Generator,

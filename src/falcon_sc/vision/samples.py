@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from falcon_sc.core.batches import InMemory, Samples
+from falcon_sc.core.batches import InMemory
 from falcon_sc.core.device import resolve_device
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class _Squares(Dataset[Any]):
 
 def image_samples(
     images: Any, *, size: int | None = None, device: str | torch.device | None = None, n_workers: int = 4
-) -> Samples:
+) -> ImageTensorSamples | ImageFileSamples:
     """Images as the model reads them, for :meth:`falcon_sc.Falcon.predict` of a model of images.
 
     Parameters
@@ -157,8 +157,8 @@ def image_samples(
 
     Returns
     -------
-    Samples
-        With `shape`, (3, H, W).
+    ImageTensorSamples or ImageFileSamples
+        What :meth:`falcon_sc.Falcon.fit` takes for samples, with `shape`, (3, H, W).
 
     Raises
     ------
