@@ -6,13 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from falcon_sc.vision.discover import discover, load
+    from falcon_sc.vision.discover import discover
     from falcon_sc.vision.features import extract_features
+    from falcon_sc.vision.load import load
     from falcon_sc.vision.samples import image_samples
 
 __all__ = ["discover", "extract_features", "image_samples", "load"]
 
-_HOMES = {"discover": "discover", "load": "discover", "extract_features": "features", "image_samples": "samples"}
+_HOMES = {"discover": "discover", "load": "load", "extract_features": "features", "image_samples": "samples"}
 
 
 def __getattr__(name: str) -> Any:

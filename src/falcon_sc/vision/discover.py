@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,9 @@ from falcon_sc.core.budget import fine_budget
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.device import resolve_device
 from falcon_sc.core.model import Falcon
-from falcon_sc.core.networks import check_network
-from falcon_sc.core.persistence import describe
 from falcon_sc.core.start import StartInput
 from falcon_sc.core.taxonomy import Taxonomy
+from falcon_sc.vision._build import SMALL, build_network, build_views
 from falcon_sc.vision.features import extract_features
 from falcon_sc.vision.samples import ImageFileSamples, ImageTensorSamples, image_samples
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_SMALL = 64  # pixels up to which a backbone has the stem for small images
 _LARGE_VIEW = 224  # of larger images (paper, table 1)
 
 
@@ -151,7 +150,9 @@ def discover(
         distributed.join(where)
         seed_rng, fit_rng = np.random.default_rng(rng).spawn(2) if rng is not None else (np.random.default_rng(), None)
         network = _backbone(backbone, pretrained, samples, size, where, seed_rng, checkpoint, progress_bar=progress_bar)
-        looks = views or _views(size)
+        if where.type == "cuda":  # the layout that convolutions are fastest in there
+            network = copy.deepcopy(network).to(memory_format=torch.channels_last)
+        looks = views or build_views(size)
         config = config or default_config(size)
         if features is None:
             features = distributed.share(lambda: extract_features(network, samples, looks, precision=config.precision))
@@ -168,48 +169,9 @@ def discover(
     return model
 
 
-def load(
-    path: str | Path,
-    *,
-    backbone: nn.Module | None = None,
-    views: Views | None = None,
-    device: str | torch.device | None = None,
-) -> Falcon:
-    """Read a model of images that :func:`discover` saved.
-
-    Parameters
-    ----------
-    path
-        The folder.
-    backbone
-        Only for a model of a backbone of your own: the same kind of module.
-    views
-        Only for a model with views of your own: the same views.
-    device
-        `None`: a GPU if there is one.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no model at `path`.
-    ValueError
-        If `backbone` or `views` is needed, or given and not needed.
-
-    Examples
-    --------
-    >>> model = falcon_sc.vision.load("falcon_model")  # doctest: +SKIP
-    """
-    about = describe(path)["metadata"]
-    if backbone is None and about.get("backbone") is not None:
-        backbone = _build(about["backbone"], about["size"], np.random.default_rng(0))
-    if views is None and about.get("own_views") is False:
-        views = _views(about["size"])
-    return Falcon.load(path, network=backbone, views=views, device=device)
-
-
 def default_config(size: int) -> FalconConfig:
     """Our start and losses with the optimiser, batches and epochs of the paper for images of this size."""
-    paper = FalconConfig.cifar100() if size <= _SMALL else FalconConfig.breeds("living17")
+    paper = FalconConfig.cifar100() if size <= SMALL else FalconConfig.breeds("living17")
     ours = FalconConfig()
     names = ("lambda_M", "prior", "start", "max_grad_norm", "restrict_to_coarse")
     return replace(paper, **{name: getattr(ours, name) for name in names})
@@ -235,7 +197,7 @@ def _backbone(
     progress_bar: bool,
 ) -> nn.Module:
     """The backbone with the weights that training begins from."""
-    network = _build(backbone, size, rng)
+    network = build_network(backbone, size, rng)
     if pretrained == "mocov3":
         from falcon_sc.vision.pretraining import pretrain
 
@@ -250,19 +212,3 @@ def _backbone(
     elif isinstance(backbone, str):
         logger.warning("backbone=%r begins at random weights: give pretrained=..., its features mean little", backbone)
     return network
-
-
-def _build(backbone: str | nn.Module, size: int, rng: np.random.Generator) -> nn.Module:
-    if isinstance(backbone, torch.nn.Module):
-        check_network(backbone)
-        return backbone
-    from falcon_sc.vision.backbones import build_backbone
-
-    generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-    return build_backbone(backbone, small_images=size <= _SMALL, generator=generator)
-
-
-def _views(size: int) -> Views:
-    from falcon_sc.vision.augmentation import ImageViews
-
-    return ImageViews(size)
