@@ -148,15 +148,13 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         del options[name]
     source, output = options.pop("images"), check_writable(options.pop("output"), "--output", folder=False)
     images = _read_images(source)
-    from falcon_sc.vision.processes import process_group
+    from falcon_sc.core import distributed
+    from falcon_sc.vision import pretrain, save_encoder
 
-    with process_group() as is_first:
-        from falcon_sc.vision import pretrain, save_encoder
-
-        encoder = pretrain(images, **options)
-        if is_first:
-            save_encoder(encoder, output)
-            print(f"wrote {output}")
+    encoder = pretrain(images, **options)
+    if distributed.rank() == 0:
+        save_encoder(encoder, output)
+        print(f"wrote {output}")
 
 
 def _read_images(source: Path) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from falcon_sc.core.batches import DenseSamples, DeviceCSRSamples, HostCSRSamples, SparseRows, as_samples
+from falcon_sc.core.batches import DenseSamples, DeviceCSRSamples, HostCSRSamples, Samples, SparseRows, as_samples, head
 
 
 @pytest.fixture
@@ -49,3 +49,33 @@ def test_dense_samples_are_float32_and_leave_the_input_alone(X):
     samples.rows(torch.tensor([0])).fill_(7)
     assert samples.rows(torch.tensor([0])).dtype == torch.float32
     np.testing.assert_array_equal(array, kept)
+
+
+@pytest.mark.parametrize("form", ["dense", "csr"])
+@pytest.mark.parametrize("n_rows", [1, 3, 5])
+def test_head_is_the_first_rows(X, form, n_rows):
+    samples = as_samples(X.toarray() if form == "dense" else X, torch.device("cpu"))
+    index = torch.tensor([6, 5, 39, 0, 5])
+    first = head(samples.rows(index), n_rows)
+    assert first.shape == (n_rows, 15)
+    np.testing.assert_array_equal(_dense(first), X.toarray()[index.numpy()[:n_rows]])
+
+
+def test_a_matrix_is_streamed_without_reading_ahead(X):
+    samples = as_samples(X.toarray(), torch.device("cpu"))
+    asked = []
+
+    def indices():
+        for i in range(3):
+            asked.append(i)
+            yield torch.tensor([i])
+
+    stream = samples.stream(indices())
+    np.testing.assert_array_equal(next(stream), X.toarray()[:1])
+    assert asked == [0]
+
+
+def test_samples_are_taken_as_they_are(X):
+    samples = DenseSamples(X.toarray(), torch.device("cpu"))
+    assert as_samples(samples, torch.device("cpu")) is samples
+    assert not isinstance(X.tolil(), Samples)  # which has an attribute `rows`

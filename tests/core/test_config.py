@@ -59,3 +59,39 @@ def test_small_data_still_get_their_iterations():
     assert config.n_epochs(700) * config.iterations_per_epoch(700) >= 900
     assert config.n_epochs(10**6) == 10
     assert FalconConfig(max_epochs=3).n_epochs(700) == 3
+
+
+# Table G1 and appendix G: lambda_3, lambda_M, epochs, batch, schedule, seconds of the solver
+IMAGES = {
+    "cifar100": (FalconConfig.cifar100(), 2, 0.1, 100, 256, "step", 30),
+    "cifar68": (FalconConfig.cifar68(), 2, 0.05, 100, 256, "step", 30),
+    "cifar_si": (FalconConfig.cifar_si(), 2, 0.1, 100, 256, "step", 30),
+    "living17": (FalconConfig.breeds("living17"), 2, 0.1, 60, 1024, "cosine", 30),
+    "nonliving26": (FalconConfig.breeds("nonliving26"), 2, 0.1, 60, 1024, "cosine", 30),
+    "entity13": (FalconConfig.breeds("entity13"), 3, 0.1, 60, 1024, "cosine", 30),
+    "entity30": (FalconConfig.breeds("entity30"), 3, 0.1, 60, 1024, "cosine", 30),
+    "tiered_imagenet": (FalconConfig.tiered_imagenet(), 5, 5e-5, 90, 2048, "cosine", 120),
+}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_image_settings_are_those_of_the_paper(name):
+    config, *expected = IMAGES[name]
+    found = [getattr(config, field) for field in ("lambda_3", "lambda_M", "max_epochs", "batch_size", "schedule")]
+    assert [*found, config.relation_time_limit] == expected
+    assert (config.lambda_1, config.lambda_2, config.temperature, config.gamma) == (0.5, 0.5, 0.9, 0.99)
+    assert (config.relation_interval, config.n_neighbors, config.n_neighbors_per_step) == (20, 20, 5)
+    assert (config.optimizer, config.lr, config.momentum, config.weight_decay) == ("sgd", 0.1, 0.9, 0.0)
+    assert (config.start, config.prior, config.restrict_to_coarse) == ("random", "uniform", False)
+    assert config.anneal_share * config.max_epochs == pytest.approx(30)
+
+
+def test_large_images_begin_a_new_cosine_every_thirty_epochs():
+    for config in (FalconConfig.breeds("living17"), FalconConfig.tiered_imagenet()):
+        assert config.max_epochs / config.n_cycles == 30
+        assert config.final_lr == 0.001
+
+
+def test_an_unknown_data_set_is_named():
+    with pytest.raises(ValueError, match=r"name='living18' is not one of \['living17'"):
+        FalconConfig.breeds("living18")

@@ -4,20 +4,20 @@ import numpy as np
 import torch
 
 from falcon_sc.core import inference
-from falcon_sc.core.batches import as_samples
+from falcon_sc.core.batches import SameViews, as_samples
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.networks import build_mlp_classifier
 
 RELATION = np.eye(2, dtype=np.uint8)[[0, 0, 1]]
 
 
-def test_a_block_at_a_time_is_the_same(monkeypatch, rng, device):
+def test_a_block_at_a_time_is_the_same(rng, device):
     samples = as_samples(rng.normal(size=(25, 4)), device)
     codes = rng.integers(-1, 2, 25)
     classifier = build_mlp_classifier(4, 3, FalconConfig(), torch.Generator().manual_seed(0)).to(device)
-    whole = inference.infer(classifier, samples, codes, RELATION)
-    monkeypatch.setattr(inference, "_BLOCK", 7)
-    blocks = inference.infer(classifier, samples, codes, RELATION)
+    whole = inference.infer(classifier, samples, codes, RELATION, SameViews(), "float32")
+    samples.block = 7
+    blocks = inference.infer(classifier, samples, codes, RELATION, SameViews(), "float32")
     for a, b in zip(whole, blocks, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     proba, hidden = whole

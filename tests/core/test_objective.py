@@ -34,7 +34,7 @@ def test_equation_10_is_the_weighted_sum(batch):
     expected = (
         0.7 * losses.coarse_loss(log_p, allowed)
         + 0.3 * (losses.neighbor_loss(log_p, near) + losses.confidence_loss(target, log_p))
-        + 1.9 * losses.entropy_regularizer(log_p)
+        + 1.9 * losses.entropy_regularizer(losses.log_mean_prediction(log_p))
     )
     torch.testing.assert_close(terms.total, expected)
 

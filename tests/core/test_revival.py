@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from falcon_sc.core.batches import as_samples
+from falcon_sc.core.batches import SameViews, as_samples
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.inference import infer
 from falcon_sc.core.networks import build_mlp_classifier
@@ -18,10 +18,10 @@ def test_an_empty_class_gets_the_samples_nearest_to_it(rng):
     classifier = build_mlp_classifier(4, 4, FalconConfig(), torch.Generator().manual_seed(0)).eval()
     with torch.no_grad():
         classifier.head.bias[1] -= 100  # no sample is ever predicted to be in class 1
-    before, hidden = infer(classifier, samples, codes, RELATION)
+    before, hidden = infer(classifier, samples, codes, RELATION, SameViews(), "float32")
     assert not (before.argmax(axis=1) == 1).any()
     assert revive_empty_classes(classifier, hidden, codes, RELATION, np.array([20, 7, 20, 10])) >= 1
-    after, _ = infer(classifier, samples, codes, RELATION)
+    after, _ = infer(classifier, samples, codes, RELATION, SameViews(), "float32")
     labels = after.argmax(axis=1)
     assert (labels == 1).sum() == 7
     kept = labels != 1
@@ -34,7 +34,7 @@ def test_nothing_changes_when_all_classes_are_used(rng):
     classifier = build_mlp_classifier(4, 2, FalconConfig(), torch.Generator().manual_seed(0)).eval()
     codes = np.repeat([0, 1], 25)
     relation = np.eye(2, dtype=np.uint8)
-    _, hidden = infer(classifier, samples, codes, relation)
+    _, hidden = infer(classifier, samples, codes, relation, SameViews(), "float32")
     bias = classifier.head.bias.detach().clone()
     assert revive_empty_classes(classifier, hidden, codes, relation, np.array([25, 25])) == 0
     assert torch.equal(bias, classifier.head.bias)

@@ -32,3 +32,12 @@ def test_labels_can_be_hard_from_the_start():
 def test_balance_penalty_ends_with_the_soft_labels():
     config = FalconConfig.paper()
     assert [schedules.balance_weight(p, config) for p in (0.0, 0.29, 0.3, 1.0)] == [5e-3, 5e-3, 0.0, 0.0]
+
+
+def test_cosines_begin_anew_and_end_at_the_final_rate():
+    config = FalconConfig(lr=0.1, final_lr=0.001, n_cycles=2)
+    assert schedules.learning_rate(0.0, config) == pytest.approx(0.1)
+    assert schedules.learning_rate(0.25, config) == pytest.approx(0.0505)
+    assert schedules.learning_rate(0.4999999, config) == pytest.approx(0.001, abs=1e-6)
+    assert schedules.learning_rate(0.5, config) == pytest.approx(0.1)
+    assert schedules.learning_rate(1.0, config) == pytest.approx(0.001)

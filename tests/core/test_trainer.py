@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from falcon_sc.core import relations
-from falcon_sc.core.batches import as_samples
+from falcon_sc.core.batches import SameViews, as_samples, head
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.neighbors import neighbors_within_classes
 from falcon_sc.core.networks import build_mlp_classifier
@@ -21,7 +21,7 @@ CONFIG = FalconConfig(
 )
 
 
-def make_trainer(config=CONFIG, *, seed=0, labels=False, dataset=None, device="cpu"):
+def make_trainer(config=CONFIG, *, seed=0, labels=False, dataset=None, device="cpu", views=None, view_seed=0):
     data = planted()
     device = torch.device(device)
     taxonomy = Taxonomy.of(data.coarse, dataset)
@@ -33,6 +33,7 @@ def make_trainer(config=CONFIG, *, seed=0, labels=False, dataset=None, device="c
         neighbors_within_classes(data.X, codes, config.n_neighbors).indices,
         taxonomy,
         data.fine if labels else None,
+        views or SameViews(),
     )
     rng = np.random.default_rng(seed)
     blocks = [relations.random_relation(n_fine, b.stop - b.start, 0.1, rng) for b in taxonomy.blocks]
@@ -40,7 +41,8 @@ def make_trainer(config=CONFIG, *, seed=0, labels=False, dataset=None, device="c
     if labels:
         relation = np.eye(taxonomy.n_coarse, dtype=np.uint8)[data.parent]
     classifier = build_mlp_classifier(data.X.shape[1], n_fine, config, torch.Generator().manual_seed(seed))
-    return Trainer(training, classifier.to(device), relation, config, torch.Generator(device).manual_seed(seed))
+    generator = torch.Generator(device).manual_seed(seed)
+    return Trainer(training, classifier.to(device), relation, config, generator, view_seed=view_seed)
 
 
 def _weights(trained):
@@ -73,17 +75,18 @@ def test_the_teacher_is_the_moving_average_of_the_student():
     """Eq. 5, against a loop over the weights that were recorded after each step."""
     config = dataclasses.replace(CONFIG, max_epochs=1, gamma=0.8)
     trainer = make_trainer(config)
-    average = {k: v.clone().double() for k, v in trainer._student.named_parameters()}
-    descend = trainer._descend
+    learner = trainer.learner
+    average = {k: v.clone().double() for k, v in learner.student.named_parameters()}
+    descend = learner.descend
 
-    def record(loss):
-        descend(loss)
-        for name, value in trainer._student.named_parameters():
+    def record(loss, progress):
+        descend(loss, progress)
+        for name, value in learner.student.named_parameters():
             average[name] = 0.8 * average[name] + 0.2 * value.detach().double()
 
-    trainer._descend = record
+    learner.descend = record
     trainer.run()
-    for name, value in trainer._teacher.named_parameters():
+    for name, value in learner.teacher.named_parameters():
         torch.testing.assert_close(value.double(), average[name], rtol=1e-4, atol=1e-6)
 
 
@@ -102,12 +105,11 @@ def test_the_relation_is_solved_from_the_last_batches_of_the_teacher(monkeypatch
     masses = []
     iterate = trainer.iterate
 
-    def watch(index, used):
-        rows = trainer.samples.rows(index)
+    def watch(batch, rows, used):
         with torch.no_grad():
-            p = trainer._teacher(rows).softmax(dim=1).double().numpy()
-        masses.append(p.T @ np.eye(3)[trainer._codes[index].numpy()])
-        return iterate(index, used)
+            p = trainer.learner.teacher(head(rows, 64)).softmax(dim=1).double().numpy()
+        masses.append(p.T @ np.eye(3)[trainer._codes[batch.index].numpy()])
+        return iterate(batch, rows, used)
 
     trainer.iterate = watch
     trainer.run()
@@ -158,15 +160,53 @@ def test_state_restores_the_run_bit_for_bit():
     np.testing.assert_array_equal(whole.history["loss"], resumed.history["loss"])
 
 
+class NoisyViews(SameViews):
+    """Records what each side has seen."""
+
+    def __init__(self):
+        self.seen = {"weak": [], "strong": []}
+
+    def _noisy(self, rows, generator, side):
+        self.seen[side].append(rows.clone())
+        return rows + 0.1 * torch.randn(rows.shape, generator=generator)
+
+    def weak(self, rows, generator):
+        return self._noisy(rows, generator, "weak")
+
+    def strong(self, rows, generator):
+        return self._noisy(rows, generator, "strong")
+
+
+def test_the_student_sees_the_first_rows_of_the_teacher():
+    views = NoisyViews()
+    make_trainer(dataclasses.replace(CONFIG, max_epochs=1), views=views).run()
+    assert len(views.seen["weak"]) == len(views.seen["strong"]) > 1
+    for weak, strong in zip(views.seen["weak"], views.seen["strong"], strict=True):
+        assert weak.shape == (64 * 6, 12)
+        assert torch.equal(weak[:64], strong)
+
+
+def test_random_views_go_on_bit_for_bit():
+    whole = make_trainer(views=NoisyViews()).run()
+    assert not torch.equal(_weights(whole), _weights(make_trainer().run()))
+    first = make_trainer(views=NoisyViews())
+    with _threads_for(0):
+        first._train_epoch()
+    first._epoch += 1
+    second = make_trainer(seed=5, views=NoisyViews(), view_seed=9)
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(_weights(whole), _weights(second.run()))
+
+
 @pytest.mark.gpu
 def test_no_host_synchronisation_inside_the_loop():
     trainer = make_trainer(dataclasses.replace(CONFIG, relation_interval=10_000), device="cuda")
-    index = torch.arange(64, device="cuda")
     used = torch.zeros(6, device="cuda")
-    trainer.iterate(index, used)
+    batches = trainer.batches.epoch(0)
+    trainer.iterate(*next(batches), used)
     trainer._iteration += 1
     torch.cuda.set_sync_debug_mode("error")
     try:
-        trainer.iterate(index, used)
+        trainer.iterate(*next(batches), used)
     finally:
         torch.cuda.set_sync_debug_mode("default")

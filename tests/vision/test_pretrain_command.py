@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 
 from falcon_sc._cli import main
 from falcon_sc.vision import build_backbone, load_pretrained, pretrain
@@ -62,17 +64,27 @@ def test_mistakes_are_one_line(
     assert not (source.parent / "encoder.pt").exists()
 
 
-def test_under_torchrun(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `torchrun` tells its processes, here the only one: the group is joined and left, the result the same."""
-    assert main(["pretrain", str(source), "-o", str(tmp_path / "alone.pt"), *OPTIONS]) == 0
-    joined_groups = []
-    monkeypatch.setattr(dist, "all_gather", lambda *_, gather=dist.all_gather: joined_groups.append(gather(*_)))
-    told = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "0"}
-    for name, value in {**told, "TORCHELASTIC_RUN_ID": "none"}.items():
-        monkeypatch.setenv(name, value)
-    assert main(["pretrain", str(source), "-o", str(tmp_path / "joined.pt"), *OPTIONS]) == 0
-    assert joined_groups
-    assert not dist.is_initialized()
-    joined, alone = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("joined", "alone"))
-    for name, tensor in alone["falcon_sc_encoder"].items():
-        torch.testing.assert_close(joined["falcon_sc_encoder"][name], tensor)
+def test_under_torchrun(tmp_path: Path) -> None:
+    """Two real processes: both train, one writes."""
+    source = tmp_path / "images.npz"
+    np.savez(source, images=np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8))
+    output = tmp_path / "encoder.pt"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [
+        *launch,
+        "-m",
+        "falcon_sc._cli",
+        "pretrain",
+        str(source),
+        "-o",
+        str(output),
+        *OPTIONS,
+        "--batch-size",
+        "4",
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("wrote") == 1
+    load_pretrained(build_backbone("resnet18", small_images=True, generator=torch.Generator()), output)

@@ -133,8 +133,7 @@ def test_learning_rate() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"images": np.zeros((4, 8, 8, 3))}, r"uint8, N x H x W x 3, found float64 4 x 8 x 8 x 3"),
-        ({"images": np.zeros((4, 8, 8), np.uint8)}, "found uint8 4 x 8 x 8"),
+        ({"images": np.zeros((4, 8, 8, 3))}, r"images must be uint8, .* found torch.float64, \(4, 8, 8, 3\)"),
         ({"batch_size": 41}, r"batch_size=41 must be at most the number of images \(40\)"),
         ({"n_epochs": 0}, "n_epochs must be at least 1, found 0"),
         ({"optimizer": "adam"}, "optimizer must be 'lars' or 'sgd', found 'adam'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ def run(*, out: Path | None = None, n_iterations: int = 30, rng: int = 0) -> pd.
             torch.set_num_threads(threads)
             for network, form in (("paper", "dense"), ("paper", "csr"), ("default", "dense")):
                 for batch_size in (128, 1024):
-                    seconds = _time(_trainer(network, form, batch_size, device, rng), batch_size, n_iterations, rng)
+                    seconds = _time(_trainer(network, form, batch_size, device, rng), n_iterations)
                     rows.append(
                         {
                             "device": device,
@@ -100,25 +101,24 @@ def _trainer(network: str, form: str, batch_size: int, device: str, seed: int) -
     return Trainer(data, classifier, relation, config, torch.Generator(where).manual_seed(seed))
 
 
-def _time(trainer: Trainer, batch_size: int, n_iterations: int, seed: int) -> np.ndarray:
+def _time(trainer: Trainer, n_iterations: int) -> np.ndarray:
     """Seconds of each iteration; on a GPU, the mean of all, since it is only asked once, at the end."""
     import torch
 
-    samples, used = trainer.samples, torch.zeros(_N_FINE, device=trainer.samples.device)
-    on_gpu = samples.device.type == "cuda"
-    order = torch.from_numpy(np.random.default_rng(seed).integers(0, _N_OBS, (n_iterations + 5, batch_size)))
-    batches = order.to(samples.device)
-    for index in batches[:5]:
-        trainer.iterate(index, used)
+    device = trainer.batches.device
+    used = torch.zeros(_N_FINE, device=device)
+    batches = itertools.chain.from_iterable(trainer.batches.epoch(0) for _ in itertools.count())
+    for batch, rows in itertools.islice(batches, 5):
+        trainer.iterate(batch, rows, used)
     seconds = []
-    if on_gpu:
+    if device.type == "cuda":
         torch.cuda.synchronize()
     begin = time.perf_counter()
-    for index in batches[5:]:
+    for _ in range(n_iterations):
         start = time.perf_counter()
-        trainer.iterate(index, used)
+        trainer.iterate(*next(batches), used)
         seconds.append(time.perf_counter() - start)
-    if on_gpu:
+    if device.type == "cuda":
         torch.cuda.synchronize()
         return np.full(1, (time.perf_counter() - begin) / n_iterations)
     return np.asarray(seconds)

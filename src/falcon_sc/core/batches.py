@@ -1,18 +1,20 @@
-"""Where the samples live, and how a batch of them is read: one small protocol, one class for each place."""
+"""Where the samples live, how a batch of them is read, and how the network looks at it: one small protocol for each."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from torch import Tensor
+    from torch import Generator, Tensor
 
 
 @dataclass(frozen=True)
@@ -36,21 +38,83 @@ class SparseRows:
         dense = self.values.new_zeros(self.shape)
         return dense.index_put_((rows, self.indices.long()), self.values)
 
+    def head(self, n_rows: int) -> SparseRows:
+        """The first rows; nothing is copied."""
+        end = int(self.offsets[n_rows]) if n_rows < len(self.offsets) else len(self.values)
+        return SparseRows(self.indices[:end], self.values[:end], self.offsets[:n_rows], self.n_features)
 
+
+def head(rows: Tensor | SparseRows, n_rows: int) -> Tensor | SparseRows:
+    """The first rows of a batch; nothing is copied."""
+    return rows.head(n_rows) if isinstance(rows, SparseRows) else rows[:n_rows]
+
+
+@runtime_checkable
 class Samples(Protocol):
-    """What the trainer needs of a data set."""
+    """What the method needs of a data set: `n_features` numbers a sample, read `block` samples at a time to predict."""
 
     n_features: int
     device: torch.device
+    block: int
 
     def __len__(self) -> int: ...
 
     def rows(self, index: Tensor) -> Tensor | SparseRows:
-        """The samples at `index` (int64, on the device of the samples), ready for the network."""
+        """The samples at `index` (int64, on the device of the samples), ready for the views."""
+        ...
+
+    def stream(self, indices: Iterable[Tensor]) -> Iterator[Tensor | SparseRows]:
+        """The samples at each of `indices` in turn; who decodes files takes several indices ahead."""
         ...
 
 
-class DenseSamples:
+class Views(Protocol):
+    """Two looks at the same samples, each row for itself, and the one look that prediction takes."""
+
+    def weak(self, rows: Any, generator: Generator) -> Any:
+        """What the teacher sees."""
+        ...
+
+    def strong(self, rows: Any, generator: Generator) -> Any:
+        """What the student sees."""
+        ...
+
+    def plain(self, rows: Any) -> Any:
+        """What is predicted from: no randomness."""
+        ...
+
+
+class SameViews:
+    """The sample itself, for everyone: cells are not augmented (paper, appendix G)."""
+
+    def weak(self, rows: Any, generator: Generator) -> Any:
+        """As it is."""
+        return rows
+
+    def strong(self, rows: Any, generator: Generator) -> Any:
+        """As it is."""
+        return rows
+
+    def plain(self, rows: Any) -> Any:
+        """As it is."""
+        return rows
+
+
+class InMemory(ABC):
+    """Samples that are there when they are asked for, so that nothing is read ahead."""
+
+    block = 8192
+
+    @abstractmethod
+    def rows(self, index: Tensor) -> Tensor | SparseRows:
+        """See :class:`Samples`."""
+
+    def stream(self, indices: Iterable[Tensor]) -> Iterator[Tensor | SparseRows]:
+        """Each batch when it is its turn."""
+        return map(self.rows, indices)
+
+
+class DenseSamples(InMemory):
     """Samples in one tensor, which stays on the device: float32, (N, features)."""
 
     def __init__(self, X: Tensor | np.ndarray[Any, Any], device: torch.device) -> None:
@@ -66,7 +130,7 @@ class DenseSamples:
         return self._X[index]
 
 
-class HostCSRSamples:
+class HostCSRSamples(InMemory):
     """Samples in a scipy CSR matrix, read row by row on the host and multiplied sparse."""
 
     def __init__(self, X: sp.csr_matrix | sp.csr_array) -> None:
@@ -88,7 +152,7 @@ class HostCSRSamples:
         )
 
 
-class DeviceCSRSamples:
+class DeviceCSRSamples(InMemory):
     """Samples in CSR form on an accelerator; a batch is made dense there, without asking the host for its size."""
 
     def __init__(self, X: sp.csr_matrix | sp.csr_array, device: torch.device) -> None:
@@ -115,7 +179,9 @@ class DeviceCSRSamples:
 
 
 def as_samples(X: Any, device: torch.device) -> Samples:
-    """The class that fits `X` (dense array or tensor, or any scipy sparse matrix) and the device."""
+    """The class that fits `X` (samples, dense array or tensor, or any scipy sparse matrix) and the device."""
+    if isinstance(X, Samples):
+        return X
     if not sp.issparse(X):
         return DenseSamples(X, device)
     return HostCSRSamples(X.tocsr()) if device.type == "cpu" else DeviceCSRSamples(X.tocsr(), device)

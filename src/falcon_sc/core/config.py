@@ -7,20 +7,24 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from falcon_sc.core.presets import PaperSettings
+
 Start = Literal["consensus", "random"]
 Prior = Literal["uniform", "within_coarse"]
 Schedule = Literal["cosine", "step"]
 Optimizer = Literal["adamw", "sgd"]
 Solver = Literal["auto", "flow", "gurobi"]
 Metric = Literal["cosine", "euclidean"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FalconConfig:
+class FalconConfig(PaperSettings):
     """Hyperparameters of FALCON.
 
-    The defaults are ours and are one setting for all data sets; :meth:`paper` gives the setting that the paper
-    reports for single cells.
+    The defaults are ours and are one setting for all data sets of cells; :meth:`paper` gives the setting that the
+    paper reports for single cells, and :meth:`cifar100`, :meth:`cifar68`, :meth:`cifar_si`, :meth:`breeds` and
+    :meth:`tiered_imagenet` those for images.
 
     Parameters
     ----------
@@ -89,7 +93,11 @@ class FalconConfig:
     weight_decay
         Weight decay. Default: paper.
     schedule
-        `"cosine"` to zero over the run, or `"step"`: a tenth after each of `milestones`.
+        `"cosine"` over the run, or `"step"`: a tenth after each of `milestones`.
+    final_lr
+        Learning rate at which the cosine ends. Paper: 0.001 for large images. Default: ours.
+    n_cycles
+        Cosines in the run, each from `lr` down to `final_lr`. Paper: one for every 30 epochs on large images.
     milestones
         Shares of the run after which the step schedule divides the learning rate by ten. Default: paper (epochs
         6 and 8 of 10).
@@ -98,6 +106,9 @@ class FalconConfig:
         code (3 epochs of 10).
     max_grad_norm
         Gradients of a larger norm are scaled down to it; `None`: never (paper).
+    precision
+        `"bfloat16"`: on a CUDA device the network, but not the losses, computes in half precision. Other devices
+        compute in `"float32"` whatever is asked for. Default: ours.
     restrict_to_coarse
         Predict only among the children of a known coarse label; `False` is the paper's unrestricted argmax.
     relation_solver
@@ -146,15 +157,20 @@ class FalconConfig:
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: Schedule = "cosine"
+    final_lr: float = 0.0
+    n_cycles: int = 1
     milestones: tuple[float, ...] = (0.6, 0.8)
     anneal_share: float = 0.3
     max_grad_norm: float | None = 5.0
+    precision: Precision = "float32"
     restrict_to_coarse: bool = True
     relation_solver: Solver = "auto"
     relation_time_limit: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("lambda_1", "lambda_2", "lambda_3", "lambda_M", "lambda_start", "prior_power", "weight_decay"):
+        for name in ("lambda_1", "lambda_2", "lambda_3", "lambda_M", "lambda_start"):
+            self._check(name, "a number of at least 0", minimum=0.0)
+        for name in ("prior_power", "weight_decay", "final_lr"):
             self._check(name, "a number of at least 0", minimum=0.0)
         for name in ("temperature", "lr", "relation_time_limit", "max_grad_norm"):
             self._check(name, "a number above 0", minimum=math.ulp(0.0))
@@ -162,7 +178,7 @@ class FalconConfig:
             self._check(name, "a number from 0 to 1", minimum=0.0, maximum=1.0)
         for name in ("relation_interval", "n_neighbors", "n_neighbors_per_step", "n_hidden", "n_layers"):
             self._check(name, "a whole number of at least 1", minimum=1, whole=True)
-        for name in ("n_pcs", "max_epochs", "batch_size", "min_iterations"):
+        for name in ("n_pcs", "max_epochs", "batch_size", "min_iterations", "n_cycles"):
             self._check(name, "a whole number of at least 1", minimum=1, whole=True)
         self._check("warmup_iterations", "a whole number of at least 0", minimum=0, whole=True)
         choices = (
@@ -172,6 +188,7 @@ class FalconConfig:
             ("optimizer", Optimizer),
             ("relation_solver", Solver),
             ("metric", Metric),
+            ("precision", Precision),
         )
         for name, literal in choices:
             if getattr(self, name) not in get_args(literal):
@@ -192,31 +209,6 @@ class FalconConfig:
         if not valid or isinstance(value, bool) or not minimum <= value <= maximum or math.isinf(value):
             msg = f"{name}={value!r} must be {wanted}."
             raise ValueError(msg)
-
-    @classmethod
-    def paper(cls) -> FalconConfig:
-        """The single-cell setting of the paper, to the letter (section 4.3, appendix G and the published code).
-
-        Random start, 2,000 genes without PCA, a plain MLP, 10 epochs of SGD at batch 1,024, the entropy regulariser,
-        and the unrestricted argmax. On data sets under 10,000 cells it ends at the coarse classes or at one class.
-        """
-        return cls(
-            lambda_1=0.5,
-            lambda_2=0.5,
-            lambda_3=0.5,
-            lambda_M=5e-3,
-            prior="uniform",
-            start="random",
-            n_pcs=None,
-            batch_norm=False,
-            max_epochs=10,
-            batch_size=1024,
-            optimizer="sgd",
-            lr=0.1,
-            schedule="step",
-            max_grad_norm=None,
-            restrict_to_coarse=False,
-        )
 
     def n_epochs(self, n_samples: int) -> int:
         """Passes over `n_samples` samples that this configuration asks for."""

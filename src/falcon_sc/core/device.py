@@ -1,8 +1,18 @@
-"""Which device a run takes."""
+"""Which device a run takes, and in what precision it computes there."""
 
 from __future__ import annotations
 
+import contextlib
+from typing import TYPE_CHECKING
+
 import torch
+
+from falcon_sc.core import distributed
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from falcon_sc.core.config import Precision
 
 
 def resolve_device(device: str | torch.device | None) -> torch.device:
@@ -14,7 +24,7 @@ def resolve_device(device: str | torch.device | None) -> torch.device:
         If the device is not there.
     """
     if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return distributed.cuda_device() if torch.cuda.is_available() else torch.device("cpu")
     try:
         resolved = torch.device(device)
         torch.empty(0, device=resolved)
@@ -22,3 +32,10 @@ def resolve_device(device: str | torch.device | None) -> torch.device:
         msg = f"device={str(device)!r} is not there ({str(error).splitlines()[0]}). Use device=None or 'cpu'."
         raise ValueError(msg) from error
     return resolved
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """Half precision where it is asked for and the device is a GPU."""
+    if precision == "float32" or device.type != "cuda":
+        return contextlib.nullcontext()
+    return torch.autocast("cuda", torch.bfloat16)

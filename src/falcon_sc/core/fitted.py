@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from falcon_sc.core.batches import as_samples
+from falcon_sc.core.batches import Samples, as_samples
 from falcon_sc.core.inference import infer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from falcon_sc.core.batches import Views
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.networks import FineClassifier
     from falcon_sc.core.projection import Projection
@@ -30,19 +31,22 @@ class Fitted:
     feature_names: NDArray[Any] | None
     projection: Projection | None
     classifier: FineClassifier
+    views: Views
     taxonomy: Taxonomy
     relation: NDArray[np.uint8]  # (K_F, K_C)
     history: dict[str, NDArray[Any]]
     solver: str
+    own_network: bool  # given by the user, not built from the configuration
 
     def project(self, X: Any) -> Any:
-        """What the network sees of `X`."""
-        return X if self.projection is None else self.projection(X)
+        """What the network reads of `X`."""
+        return X if self.projection is None or isinstance(X, Samples) else self.projection(X)
 
     def infer(self, Z: Any, codes: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probabilities and last hidden layer of projected samples, see :func:`falcon_sc.core.inference.infer`."""
+        """Probabilities and last hidden layer of projected rows or samples, see :func:`falcon_sc.core.inference.infer`."""
         relation = self.relation if self.config.restrict_to_coarse else np.ones_like(self.relation)
-        return infer(self.classifier, as_samples(Z, self.device), codes, relation)
+        samples = as_samples(Z, self.device)
+        return infer(self.classifier, samples, codes, relation, self.views, self.config.precision)
 
     def order_by_size(self, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Sort the fine classes by parent, then by falling `sizes`, then as they were; returns the order taken."""

@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from falcon_sc.core.device import autocast
 
-    from falcon_sc.core.batches import Samples
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from falcon_sc.core.batches import Samples, Views
+    from falcon_sc.core.config import Precision
     from falcon_sc.core.networks import FineClassifier
 
-_BLOCK = 8192
 
-
-@torch.no_grad()
 def infer(
-    classifier: FineClassifier, samples: Samples, codes: NDArray[np.int64], relation: NDArray[np.uint8]
+    classifier: FineClassifier,
+    samples: Samples,
+    codes: NDArray[np.int64],
+    relation: NDArray[np.uint8],
+    views: Views,
+    precision: Precision,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Probabilities (N, K_F), among the children of each sample's coarse class, and last hidden layer (N, n_hidden).
 
@@ -30,11 +38,23 @@ def infer(
     proba = np.empty((len(samples), len(relation)), dtype=np.float32)
     hidden = np.empty((len(samples), classifier.head.in_features), dtype=np.float32)
     classifier.eval()
-    for begin in range(0, len(samples), _BLOCK):
-        block = slice(begin, min(begin + _BLOCK, len(samples)))
-        features = classifier.backbone(samples.rows(torch.arange(block.start, block.stop, device=device)))
-        allowed = parents[torch.from_numpy(codes[block]).to(device)]
-        logits = classifier.head(features).masked_fill(~allowed, -torch.inf)
-        proba[block] = logits.softmax(dim=1).cpu().numpy()
-        hidden[block] = features.cpu().numpy()
+    with torch.no_grad():
+        for block, features in features_of(classifier.backbone, samples, views, precision):
+            allowed = parents[torch.from_numpy(codes[block]).to(device)]
+            logits = classifier.head(features).masked_fill(~allowed, -torch.inf)
+            proba[block] = logits.softmax(dim=1).cpu().numpy()
+            hidden[block] = features.cpu().numpy()
     return proba, hidden
+
+
+def features_of(
+    backbone: nn.Module, samples: Samples, views: Views, precision: Precision
+) -> Iterator[tuple[slice, Tensor]]:
+    """What `backbone`, as it is, gives for all samples: block after block, float32; for use without gradients."""
+    edges = range(0, len(samples), samples.block)
+    blocks = [slice(begin, min(begin + samples.block, len(samples))) for begin in edges]
+    indices = (torch.arange(block.start, block.stop, device=samples.device) for block in blocks)
+    for block, rows in zip(blocks, samples.stream(indices), strict=True):
+        with autocast(samples.device, precision):
+            features = backbone(views.plain(rows))
+        yield block, features.float()

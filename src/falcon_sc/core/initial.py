@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,11 @@ def _subset(start_input: StartInput, rows: NDArray[np.bool_]) -> StartInput:
 def _nearest_mean(Z: Any, labels: NDArray[np.int64], others: Any) -> NDArray[np.int64]:
     from sklearn.neighbors import NearestCentroid
 
-    nearest: NDArray[np.int64] = NearestCentroid().fit(Z, labels).predict(others)
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "self.within_class_std_dev_ has", UserWarning
+        )  # a constant feature is no fault
+        nearest: NDArray[np.int64] = NearestCentroid().fit(Z, labels).predict(others)
     return nearest.astype(np.int64)
 
 

@@ -50,11 +50,14 @@ def confidence_loss(target: Tensor, log_p: Tensor) -> Tensor:
     return -(target * log_p).sum(dim=1).mean()
 
 
-def entropy_regularizer(log_p: Tensor) -> Tensor:
-    """Distance of the mean prediction from the uniform one, eq. 9: a scalar from 0 to ln K."""
-    n_samples, n_fine = log_p.shape
-    log_mean = log_p.logsumexp(dim=0) - math.log(n_samples)
-    return math.log(n_fine) + (log_mean.exp() * log_mean).sum()  # eq. 9
+def log_mean_prediction(log_p: Tensor) -> Tensor:
+    """Logarithm of the mean prediction of the batch: (K,)."""
+    return log_p.logsumexp(dim=0) - math.log(len(log_p))
+
+
+def entropy_regularizer(log_mean: Tensor) -> Tensor:
+    """Distance of the mean prediction, given as its logarithm (K,), from the uniform one, eq. 9: from 0 to ln K."""
+    return math.log(len(log_mean)) + (log_mean.exp() * log_mean).sum()  # eq. 9
 
 
 def class_mass(log_p: Tensor, children: Tensor, membership: Tensor) -> Tensor:

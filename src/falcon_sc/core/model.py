@@ -6,31 +6,29 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
-import torch
 
-from falcon_sc.core import persistence, relations
-from falcon_sc.core.batches import as_samples
+from falcon_sc.core import distributed, persistence
+from falcon_sc.core.batches import SameViews
 from falcon_sc.core.budget import fine_budget
-from falcon_sc.core.checkpoint import Checkpoint, fingerprint
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.device import resolve_device
-from falcon_sc.core.fitted import Fitted
-from falcon_sc.core.initial import initialize
-from falcon_sc.core.neighbors import neighbors_within_classes
-from falcon_sc.core.networks import build_mlp_classifier
-from falcon_sc.core.projection import Projection, fit_projection
-from falcon_sc.core.revival import revive_empty_classes
-from falcon_sc.core.start import StartInput
+from falcon_sc.core.fitting import Run, fit
+from falcon_sc.core.inputs import as_input, check_start_input, n_features, n_samples
+from falcon_sc.core.networks import check_network
 from falcon_sc.core.taxonomy import Taxonomy
-from falcon_sc.core.trainer import Trainer, TrainingData
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from typing import Self
 
+    import torch
     from numpy.typing import ArrayLike, NDArray
+    from torch import nn
+
+    from falcon_sc.core.batches import Views
+    from falcon_sc.core.fitted import Fitted
+    from falcon_sc.core.start import StartInput
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +43,12 @@ class Falcon:
         class to its number of fine classes (one data set only).
     config
         Hyperparameters; `None` is `FalconConfig()`.
+    network
+        What gives the features under the linear head: a module from the rows of a batch to (B, `n_features_out`), an
+        attribute that it must have. A copy of it is trained. `None` is the MLP of `config`.
+    views
+        What teacher, student and prediction see of a sample (:class:`falcon_sc.core.batches.Views`). `None`: the sample
+        itself, for all of them.
     device
         `None`: CUDA if there, else the CPU.
     rng
@@ -92,12 +96,16 @@ class Falcon:
         n_fine: int | Mapping[Any, int],
         config: FalconConfig | None = None,
         *,
+        network: nn.Module | None = None,
+        views: Views | None = None,
         device: str | torch.device | None = None,
         rng: int | np.random.Generator | None = 0,
         progress_bar: bool = False,
     ) -> None:
         self.n_fine = n_fine
         self.config = config
+        self.network = network
+        self.views = views
         self.device = device
         self.rng = rng
         self.progress_bar = progress_bar
@@ -121,13 +129,15 @@ class Falcon:
         ----------
         X
             Samples, (N, features), finite: numpy array, scipy sparse matrix or torch tensor. For cells:
-            log-normalised expression of the variable genes.
+            log-normalised expression of the variable genes. Or an object that reads samples in batches, see
+            :class:`falcon_sc.core.batches.Samples`, with a `network` that takes them.
         coarse
             Coarse label of each sample, (N,), none missing.
         dataset
             Data set of each sample, (N,), when several with their own coarse classes are given (section 3.4).
         start_input
-            What the start clusters, if not `X`: for cells the counts of all genes. Same samples as `X`.
+            What the start clusters, if not `X`: for cells the counts of all genes. Same samples as `X`. If `X` is no
+            matrix: features, of kind `"embedding"`, in which neighbours are searched as well.
         feature_names
             Names of the features, kept in `feature_names_in_`.
         checkpoint
@@ -146,82 +156,26 @@ class Falcon:
         FloatingPointError
             If the training diverges.
         """
-        config = self.config or FalconConfig()
         device = resolve_device(self.device)
-        X = _as_matrix(X)
+        X = as_input(X)
         taxonomy = Taxonomy.of(coarse, dataset)
         codes = taxonomy.encode(coarse, dataset)
-        budget = fine_budget(self.n_fine, taxonomy, codes, X.shape[0])
-        start_rng, input_rng, train_rng = np.random.default_rng(self.rng).spawn(3)
-
-        projection = _projection_for(X, config, input_rng)
-        Z = X if projection is None else projection(X)
-        keeper = None
-        if checkpoint is not None:
-            seed = None if isinstance(self.rng, np.random.Generator) else self.rng
-            key = fingerprint(Z, codes, repr(config.to_dict()), repr(self.n_fine), repr(seed), str(device))
-            keeper = Checkpoint(checkpoint, key)
-
-        start = initialize(
-            start_input or StartInput(X, "embedding"),
-            Z,
-            codes,
-            taxonomy,
-            budget,
-            config,
-            rng=start_rng,
-            keeper=keeper,
-            progress_bar=self.progress_bar,
-        )
-        near = neighbors_within_classes(
-            Z if start.latents is None else start.latents,
-            codes,
-            config.n_neighbors,
-            metric=config.metric,
-            device=device,
-            rng=input_rng,
-        )
-        logger.info("neighbours: %d in each of %d coarse classes", config.n_neighbors, taxonomy.n_coarse)
-
-        n_fine = budget if isinstance(budget, int) else int(budget.sum())
-        weights = torch.Generator().manual_seed(int(train_rng.integers(2**63)))
-        classifier = build_mlp_classifier(Z.shape[1], n_fine, config, weights).to(device)
-        batches = torch.Generator(device).manual_seed(int(train_rng.integers(2**63)))
-        samples = as_samples(Z, device)
-        data = TrainingData(samples, codes, near.indices, taxonomy, start.labels)
-        # numbers that the user gave for each coarse class are kept; a total leaves M to eq. 14
-        trainer = Trainer(
-            data, classifier, start.relation, config, batches, relation_is_known=not isinstance(budget, int)
-        )
-        trained = trainer.run(checkpoint=keeper, progress_bar=self.progress_bar)
-
-        fitted = Fitted(
-            config=config,
-            device=device,
-            n_features=int(X.shape[1]),
-            feature_names=None if feature_names is None else np.asarray(feature_names),
-            projection=projection,
-            classifier=trained.classifier,
-            taxonomy=taxonomy,
-            relation=trained.relation,
-            history=trained.history,
-            solver=relations.solver_name(config.relation_solver),
-        )
-        proba, self.embedding_ = fitted.infer(Z, codes)
-        if start.labels is not None and config.restrict_to_coarse:
-            sizes = np.bincount(start.labels, minlength=n_fine)
-            revived = revive_empty_classes(trained.classifier, self.embedding_, codes, trained.relation, sizes)
-            if revived:
-                logger.info("training left %d fine classes empty: they got the samples nearest to them", revived)
-                proba, _ = fitted.infer(Z, codes)
-        order = fitted.order_by_size(np.bincount(proba.argmax(axis=1), minlength=n_fine))
-        self.proba_ = proba[:, order]
+        budget = fine_budget(self.n_fine, taxonomy, codes, n_samples(X))
+        check_start_input(X, start_input)
+        if self.network is not None:
+            check_network(self.network)
+        config = self.config or FalconConfig()
+        seed = None if isinstance(self.rng, np.random.Generator) else self.rng
+        run = Run(config, device, self.rng, self.network, self.views or SameViews(), progress_bar=self.progress_bar)
+        distributed.join(device)
+        found = fit(X, start_input, taxonomy, codes, budget, run, checkpoint, (repr(self.n_fine), repr(seed)))
+        self.proba_, self.embedding_ = found.proba, found.embedding
         self.labels_ = self.proba_.argmax(axis=1).astype(np.int64)
-        self._adopt(fitted)
-        used = len(np.unique(self.labels_))
-        logger.info(
-            "training: %d epochs on %s, %d of %d fine classes used", len(self.history_["epoch"]), device, used, n_fine
-        )
+        found.fitted.feature_names = None if feature_names is None else np.asarray(feature_names)
+        self._adopt(found.fitted)
+        n_fine, used = self.proba_.shape[1], len(np.unique(self.labels_))
+        n_epochs = len(self.history_["epoch"])
+        logger.info("training: %d epochs on %s, %d of %d fine classes used", n_epochs, device, used, n_fine)
         if used < n_fine:
             logger.warning("%d of %d fine classes have no sample", n_fine - used, n_fine)
         return self
@@ -255,7 +209,7 @@ class Falcon:
         Parameters
         ----------
         X
-            Samples with the features of :meth:`fit`.
+            Samples with the features of :meth:`fit`, a matrix or samples as there.
         coarse
             Known coarse labels, (N,); a sample with one only gets children of it, unless
             `config.restrict_to_coarse` is false. Missing entries, or `None`: all fine classes.
@@ -263,22 +217,22 @@ class Falcon:
             Data set of each sample, if the model was fitted on several.
         """
         X = self._check_input(X)
-        unknown = np.full(X.shape[0], -1)
+        unknown = np.full(n_samples(X), -1)
         codes = unknown if coarse is None else self._fitted.taxonomy.encode(coarse, dataset)
         return self._fitted.infer(self._fitted.project(X), codes)[0]
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Last hidden layer, float32 (N, n_hidden)."""
         X = self._check_input(X)
-        return self._fitted.infer(self._fitted.project(X), np.full(X.shape[0], -1))[1]
+        return self._fitted.infer(self._fitted.project(X), np.full(n_samples(X), -1))[1]
 
     def _check_input(self, X: Any) -> Any:
         if not hasattr(self, "_fitted"):
             msg = "this Falcon is not fitted: call fit, or Falcon.load a saved model."
             raise ValueError(msg)
-        X = _as_matrix(X)
-        if X.shape[1] != self.n_features_in_:
-            msg = f"X has {X.shape[1]} features, the model was fitted on {self.n_features_in_}."
+        X = as_input(X)
+        if n_features(X) != self.n_features_in_:
+            msg = f"X has {n_features(X)} features, the model was fitted on {self.n_features_in_}."
             raise ValueError(msg)
         return X
 
@@ -297,16 +251,27 @@ class Falcon:
         if not hasattr(self, "_fitted"):
             msg = "this Falcon is not fitted: there is nothing to save."
             raise ValueError(msg)
-        persistence.write(path, self._fitted, self.metadata)
+        if distributed.rank() == 0:
+            persistence.write(path, self._fitted, self.metadata)
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str | torch.device | None = None) -> Falcon:
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        network: nn.Module | None = None,
+        views: Views | None = None,
+        device: str | torch.device | None = None,
+    ) -> Falcon:
         """Read a model that :meth:`save` wrote. No code in the files is run.
 
         Parameters
         ----------
         path
             The folder.
+        network, views
+            For a model that was fitted with some of its own: the same kind of module, whose weights are replaced in a
+            copy of it, and the same views. They are code, which is not saved.
         device
             Where it is put; `None`: CUDA if there, else the CPU.
 
@@ -315,30 +280,10 @@ class Falcon:
         FileNotFoundError
             If there is no model at `path`.
         ValueError
-            If the model was saved by a version whose models this one cannot read.
+            If the model was saved by a version whose models this one cannot read, or `network` or `views` is missing.
         """
-        fitted, metadata = persistence.read(path, resolve_device(device))
-        model = cls(len(fitted.relation), fitted.config, device=device)
+        fitted, metadata = persistence.read(path, resolve_device(device), network, views)
+        model = cls(len(fitted.relation), fitted.config, network=network, views=views, device=device)
         model.metadata = metadata
         model._adopt(fitted)
         return model
-
-
-def _as_matrix(X: Any) -> Any:
-    """A finite float32 matrix, dense numpy or scipy CSR."""
-    if isinstance(X, torch.Tensor):
-        X = X.detach().cpu().numpy()
-    X = X.tocsr().astype(np.float32) if sp.issparse(X) else np.asarray(X, dtype=np.float32)
-    if X.ndim != 2 or 0 in X.shape:
-        msg = f"X must be a matrix of samples and features, found shape {X.shape}."
-        raise ValueError(msg)
-    if not np.isfinite(X.data if sp.issparse(X) else X).all():
-        msg = "X has values that are NaN or infinite: remove or impute them."
-        raise ValueError(msg)
-    return X
-
-
-def _projection_for(X: Any, config: FalconConfig, rng: np.random.Generator) -> Projection | None:
-    if config.n_pcs is None or X.shape[1] <= config.n_pcs:
-        return None
-    return fit_projection(X, config.n_pcs, rng)

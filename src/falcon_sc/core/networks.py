@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,31 @@ def build_mlp_classifier(n_features: int, n_fine: int, config: FalconConfig, gen
     backbone = MLP(n_features, n_hidden=config.n_hidden, n_layers=config.n_layers, batch_norm=config.batch_norm)
     classifier = FineClassifier(backbone, config.n_hidden, n_fine)
     _draw_weights(classifier, generator)
+    return classifier
+
+
+def check_network(network: nn.Module) -> int:
+    """Number of features that a network gives.
+
+    Raises
+    ------
+    ValueError
+        If it does not say.
+    """
+    n_out = getattr(network, "n_features_out", None)
+    if not isinstance(n_out, int):
+        msg = (
+            "network has no attribute n_features_out: set it to the number of features in its output, "
+            "which must be (B, n_features_out)."
+        )
+        raise ValueError(msg)
+    return n_out
+
+
+def build_classifier(network: nn.Module, n_fine: int, generator: Generator) -> FineClassifier:
+    """A copy of `network`, as it is, with a linear head whose weights are drawn from `generator`."""
+    classifier = FineClassifier(copy.deepcopy(network), check_network(network), n_fine)
+    _draw_weights(classifier.head, generator)
     return classifier
 
 

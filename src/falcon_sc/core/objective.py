@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 import torch.nn.functional as F
 
-from falcon_sc.core import losses
+from falcon_sc.core import distributed, losses
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,9 +75,10 @@ class Objective:
         neighbors = losses.neighbor_loss(log_p, log_p_neighbors)  # eq. 4
         confidence = losses.confidence_loss(target, log_p)  # eq. 6
         if config.prior == "uniform":
-            regularizer = losses.entropy_regularizer(log_p)  # eq. 9
+            log_mean = distributed.log_mean(losses.log_mean_prediction(log_p))
+            regularizer = losses.entropy_regularizer(log_mean)  # eq. 9
         else:
-            mass = losses.class_mass(log_p, children, membership)
+            mass = distributed.mean(losses.class_mass(log_p, children, membership))
             self.mass = torch.lerp(mass.detach(), self.mass, _MASS_DECAY)
             regularizer = losses.prior_regularizer(mass, self.mass, self._prior)
         fine = neighbors + confidence  # eq. 8

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from falcon_sc.core.batches import SameViews
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.fitted import Fitted
-from falcon_sc.core.networks import build_mlp_classifier
+from falcon_sc.core.networks import build_classifier, build_mlp_classifier
 from falcon_sc.core.projection import Projection
 from falcon_sc.core.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from falcon_sc.core.batches import Views
 
 _FORMAT = 1  # raised when an older reader would misread the files
 _CLASSIFIER = "classifier."
@@ -39,6 +45,8 @@ def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
         "projection_scale": None if fitted.projection is None else fitted.projection.scale,
         "history": {name: values.tolist() for name, values in fitted.history.items()},
         "solver": fitted.solver,
+        "network": type(fitted.classifier.backbone).__name__ if fitted.own_network else None,
+        "views": None if isinstance(fitted.views, SameViews) else type(fitted.views).__name__,
         "metadata": metadata,
     }
     folder = Path(path)
@@ -47,8 +55,14 @@ def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
     (folder / "model.json").write_text(json.dumps(description, default=_plain, indent=1), encoding="utf-8")
 
 
-def read(path: str | Path, device: torch.device) -> tuple[Fitted, dict[str, Any]]:
-    """Read what :func:`write` wrote: the model, on `device`, and the metadata."""
+def describe(path: str | Path) -> dict[str, Any]:
+    """What :func:`write` wrote of the model beside its tensors.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no model, or one that this version cannot read.
+    """
     folder = Path(path)
     if not (folder / "model.json").is_file():
         msg = f"path={str(path)!r} holds no saved Falcon: there is no model.json in it."
@@ -60,14 +74,28 @@ def read(path: str | Path, device: torch.device) -> tuple[Fitted, dict[str, Any]
             f"{description.get('format')}; this version reads format {_FORMAT}. Fit and save the model again."
         )
         raise ValueError(msg)
-    tensors = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+    return description
+
+
+def read(
+    path: str | Path, device: torch.device, network: nn.Module | None, views: Views | None
+) -> tuple[Fitted, dict[str, Any]]:
+    """Read what :func:`write` wrote: the model, on `device`, and the metadata."""
+    description = describe(path)
+    for argument, given in (("network", network), ("views", views)):
+        _check_given(path, argument, given, description.get(argument))
+    tensors = torch.load(Path(path) / "weights.pt", map_location="cpu", weights_only=True)
     config = FalconConfig.from_dict(description["config"])
     projection, n_inputs = None, description["n_features"]
     if description["projection_scale"] is not None:
         components = tensors["projection.components"].numpy()
         projection = Projection(tensors["projection.mean"].numpy(), components, description["projection_scale"])
         n_inputs = components.shape[1]
-    classifier = build_mlp_classifier(n_inputs, len(tensors["relation"]), config, torch.Generator())
+    n_fine, undrawn = len(tensors["relation"]), torch.Generator()
+    if network is None:
+        classifier = build_mlp_classifier(n_inputs, n_fine, config, undrawn)
+    else:
+        classifier = build_classifier(network, n_fine, undrawn)
     weights = {k.removeprefix(_CLASSIFIER): v for k, v in tensors.items() if k.startswith(_CLASSIFIER)}
     classifier.load_state_dict(weights)
     names = description["feature_names"]
@@ -78,6 +106,7 @@ def read(path: str | Path, device: torch.device) -> tuple[Fitted, dict[str, Any]
         feature_names=None if names is None else np.asarray(names),
         projection=projection,
         classifier=classifier.to(device).eval(),
+        views=views or SameViews(),
         taxonomy=Taxonomy(
             tuple(description["coarse_names"]),
             tuple(description["datasets"]),
@@ -86,8 +115,19 @@ def read(path: str | Path, device: torch.device) -> tuple[Fitted, dict[str, Any]
         relation=tensors["relation"].numpy(),
         history={name: np.asarray(values) for name, values in description["history"].items()},
         solver=description["solver"],
+        own_network=network is not None,
     )
     return fitted, description["metadata"]
+
+
+def _check_given(path: str | Path, argument: str, given: object, saved: str | None) -> None:
+    """Modules and views are code, which is not saved: whoever loads the model brings what it was fitted with."""
+    if saved is not None and given is None:
+        msg = f"path={str(path)!r} was fitted with {argument} of its own ({saved}): load it with {argument}=... of that kind."
+        raise ValueError(msg)
+    if saved is None and given is not None:
+        msg = f"path={str(path)!r} was fitted without {argument} of its own: leave {argument} out."
+        raise ValueError(msg)
 
 
 def _plain(value: Any) -> Any:

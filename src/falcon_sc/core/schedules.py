@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 
 def learning_rate(progress: float, config: FalconConfig) -> float:
-    """Learning rate: a cosine to zero (ours) or a tenth after each milestone (paper, appendix G)."""
+    """Learning rate: `n_cycles` cosines to `final_lr`, or a tenth after each milestone (paper, appendix G)."""
     if config.schedule == "cosine":
-        return config.lr * 0.5 * (1 + math.cos(math.pi * progress))
+        within = progress * config.n_cycles % 1.0 if progress < 1 else 1.0
+        return config.final_lr + (config.lr - config.final_lr) * 0.5 * (1 + math.cos(math.pi * within))
     passed = sum(progress >= milestone for milestone in config.milestones)
     return float(config.lr * 0.1**passed)
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from falcon_sc.core import losses, relations, schedules
+from falcon_sc.core import distributed, losses, schedules
+from falcon_sc.core.batches import SameViews, head
+from falcon_sc.core.device import autocast
+from falcon_sc.core.learner import Learner
 from falcon_sc.core.objective import Objective
+from falcon_sc.core.relation_step import RelationStep
+from falcon_sc.core.sampling import BatchSampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +26,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Generator, Tensor
 
-    from falcon_sc.core.batches import Samples
+    from falcon_sc.core.batches import Samples, Views
     from falcon_sc.core.checkpoint import Checkpoint
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.networks import FineClassifier
+    from falcon_sc.core.sampling import Batch
     from falcon_sc.core.taxonomy import Taxonomy
 
 logger = logging.getLogger(__name__)
@@ -44,6 +49,7 @@ class TrainingData:
     neighbors: NDArray[np.int64]  # (N, L)
     taxonomy: Taxonomy
     start_labels: NDArray[np.int64] | None = None  # (N,) or none for a random start
+    views: Views = field(default_factory=SameViews)
 
 
 @dataclass
@@ -70,6 +76,8 @@ class Trainer:
         Hyperparameters.
     generator
         Source of the batches and of the neighbours drawn, on the device of the samples.
+    view_seed
+        Seed of the random views.
     relation_is_known
         Keep `relation` as it is (table O1) instead of solving eq. 14 every P iterations.
     """
@@ -82,56 +90,49 @@ class Trainer:
         config: FalconConfig,
         generator: Generator,
         *,
+        view_seed: int = 0,
         relation_is_known: bool = False,
     ) -> None:
         device = data.samples.device
         self._config = config
-        self._relation_is_known = relation_is_known
-        self.samples = data.samples
-        self._taxonomy = data.taxonomy
-        self._codes = torch.from_numpy(data.codes).to(device)
-        self._neighbors = torch.from_numpy(data.neighbors).to(device)
-        self._labels = None if data.start_labels is None else torch.from_numpy(data.start_labels).to(device)
-        self._generator = generator
         self._device = device
+        self._n_features = data.samples.n_features
+        self._codes = torch.from_numpy(data.codes).to(device)
+        self._labels = None if data.start_labels is None else torch.from_numpy(data.start_labels).to(device)
+        self._n_coarse, self._n_fine = data.taxonomy.n_coarse, len(relation)
 
-        self._student = classifier
-        self._teacher = copy.deepcopy(classifier).eval().requires_grad_(requires_grad=False)
-        self._optimizer = _optimizer(classifier, config)
+        self.batches = BatchSampler(data.samples, data.neighbors, config, generator)
+        self._views = data.views
+        self._view_seed = view_seed
+        self._view_generator = torch.Generator(device)
+        self.learner = Learner(classifier, config, device)
+        self._objective = Objective(config, self._codes, self._n_coarse, self._n_fine, self._labels)
+        self._relation = RelationStep(relation, data.taxonomy, config, device, is_known=relation_is_known)
+        self._take_relation()
 
-        n_samples, self._n_fine = len(data.samples), classifier.head.out_features
-        self._batch_size = config.samples_per_batch(n_samples)
-        self._iterations_per_epoch = n_samples // self._batch_size
-        self._n_epochs = config.n_epochs(n_samples)
-        self._n_iterations = self._n_epochs * self._iterations_per_epoch
+        self._n_epochs = config.n_epochs(len(data.samples))
+        self._n_iterations = self._n_epochs * self.batches.per_epoch
         warmup = 0 if self._labels is None else config.warmup_iterations
         self._warmup = min(warmup, self._n_iterations // 2)
-
         self._epoch = 0
         self._iteration = 0
-        self._cost = torch.zeros(data.taxonomy.n_coarse, self._n_fine, device=device)
         self._history: dict[str, list[float]] = {
             name: [] for name in ("epoch", *_LOSSES, "n_used", "relation_changes", "lr")
         }
-        self._objective = Objective(config, self._codes, data.taxonomy.n_coarse, self._n_fine, self._labels)
-        self._set_relation(relation)
 
     # -- state --------------------------------------------------------------------------------------------------
 
-    def _set_relation(self, relation: NDArray[np.uint8]) -> None:
-        self._relation = relation
-        self._children = torch.from_numpy(relation.T.astype(bool)).to(self._device)  # (K_C, K_F)
+    def _take_relation(self) -> None:
+        self._children = self._relation.children  # (K_C, K_F)
         self._objective.set_children(self._children)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""
-        return {
-            "student": self._student.state_dict(),
-            "teacher": self._teacher.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "generator": self._generator.get_state(),
-            "relation": torch.from_numpy(self._relation),
-            "cost": self._cost,
+        return self.learner.state_dict() | {
+            "generator": self.batches.generator.get_state(),
+            "view_seed": self._view_seed,
+            "relation": torch.from_numpy(self._relation.relation),
+            "cost": self._relation.cost,
             "mass": self._objective.mass,
             "epoch": self._epoch,
             "iteration": self._iteration,
@@ -140,12 +141,13 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of :meth:`state_dict`."""
-        self._student.load_state_dict(state["student"])
-        self._teacher.load_state_dict(state["teacher"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._generator.set_state(state["generator"].cpu())
-        self._set_relation(state["relation"].cpu().numpy())
-        self._cost, self._objective.mass = state["cost"], state["mass"]
+        self.learner.load_state_dict(state)
+        self.batches.generator.set_state(state["generator"].cpu())
+        self._view_seed = state["view_seed"]
+        self._relation.relation = state["relation"].cpu().numpy()
+        self._take_relation()
+        self._relation.cost = state["cost"].to(self._device)
+        self._objective.mass = state["mass"].to(self._device)
         self._epoch, self._iteration = state["epoch"], state["iteration"]
         self._history = state["history"]
 
@@ -154,16 +156,24 @@ class Trainer:
     def run(self, *, checkpoint: Checkpoint | None = None, progress_bar: bool = False) -> Trained:
         """Train to the end.
 
+        Parameters
+        ----------
+        checkpoint
+            Where the state is kept; looked at in the leading process only.
+        progress_bar
+            Show a bar over the epochs.
+
         Raises
         ------
         FloatingPointError
             If a loss stops being finite. No labels come out of such a run.
         """
-        if checkpoint is not None and (state := checkpoint.load_training(self._device)) is not None:
+        state = distributed.share(lambda: None if checkpoint is None else checkpoint.load_training(self._device))
+        if state is not None:
             self.load_state_dict(state)
             logger.info("resuming after epoch %d of %d", self._epoch, self._n_epochs)
         with (
-            _threads_for(self._batch_size * self.samples.n_features),
+            _threads_for(self.batches.batch_size * self._n_features),
             tqdm(
                 total=self._n_epochs, initial=self._epoch, desc="FALCON", unit="epoch", disable=not progress_bar
             ) as bar,
@@ -177,111 +187,86 @@ class Trainer:
                 if checkpoint is not None and (checkpoint.is_due() or self._epoch == self._n_epochs):
                     checkpoint.save_training(self.state_dict())
         history = {name: np.asarray(values) for name, values in self._history.items()}
-        return Trained(self._student.eval(), self._relation, history)
+        return Trained(cast("FineClassifier", self.learner.student.eval()), self._relation.relation, history)
 
     def _train_epoch(self) -> None:
-        self._student.train()
-        order = torch.randperm(len(self._codes), generator=self._generator, device=self._device)
+        self.learner.student.train()
+        # every epoch and process has random views of its own, however a run was interrupted
+        seed = np.random.SeedSequence((self._view_seed, self._epoch, distributed.rank()))
+        self._view_generator.manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
         sums = torch.zeros(len(_LOSSES), device=self._device)
         used = torch.zeros(self._n_fine, device=self._device)
         changes = 0
-        for i in range(self._iterations_per_epoch):
-            index = order[i * self._batch_size : (i + 1) * self._batch_size]
+        for batch, rows in self.batches.epoch(self._warmup - self._iteration):
             if self._iteration == self._warmup:
-                self._teacher.load_state_dict(self._student.state_dict())
+                self.learner.restart_teacher()
             if self._iteration < self._warmup:
-                sums[:1] += self._learn_start(index, used)
+                sums[:1] += self._learn_start(batch, rows, used)
             else:
-                sums += self.iterate(index, used)
+                sums += self.iterate(batch, rows, used)
             self._iteration += 1
             if self._iteration > self._warmup and self._iteration % self._config.relation_interval == 0:
                 self._raise_unless_finite(sums)
-                changes += 0 if self._relation_is_known else self._update_relation()
+                changes += self._update_relation()
         self._raise_unless_finite(sums)
-        means = (sums / self._iterations_per_epoch).tolist()
-        row = (self._epoch, *means, int((used > 0).sum()), changes, self._optimizer.param_groups[0]["lr"])
+        means = (distributed.mean(sums) / self.batches.per_epoch).tolist()
+        row = (self._epoch, *means, int((distributed.total(used) > 0).sum()), changes, self.learner.lr)
         for name, value in zip(self._history, row, strict=True):
             self._history[name].append(value)
 
-    def _learn_start(self, index: Tensor, used: Tensor) -> Tensor:
+    def _learn_start(self, batch: Batch, rows: Any, used: Tensor) -> Tensor:
         """An iteration of plain cross-entropy on the labels of the start."""
         assert self._labels is not None
-        logits = self._student(self.samples.rows(index))
-        loss = F.cross_entropy(logits, self._labels[index])
-        self._descend(loss)
-        used += F.one_hot(self._labels[index], self._n_fine).sum(dim=0)
+        labels = self._labels[batch.index]
+        logits = self._logits(self.learner.forward, self._views.strong(rows, self._view_generator))
+        loss = F.cross_entropy(logits.float(), labels)
+        self.learner.descend(loss, self._iteration / self._n_iterations)
+        used += F.one_hot(labels, self._n_fine).sum(dim=0)
         return loss.detach()
 
-    def iterate(self, index: Tensor, used: Tensor) -> Tensor:
-        """One pass through the inner loop of algorithm A1; returns the losses of `_LOSSES`."""
-        config = self._config
-        codes = self._codes[index]
+    def iterate(self, batch: Batch, rows: Any, used: Tensor) -> Tensor:
+        """One pass through the inner loop of algorithm A1; returns the losses of `_LOSSES`.
+
+        `rows` are the samples of the batch, then their neighbours; `used` counts the fine classes predicted.
+        """
+        assert batch.neighbors is not None
+        n_samples = len(batch.index)
+        codes = self._codes[batch.index]
         children = self._children[codes]
-        membership = F.one_hot(codes, self._taxonomy.n_coarse).float()
-        progress = (self._iteration - self._warmup) / max(1, self._n_iterations - self._warmup)
+        membership = F.one_hot(codes, self._n_coarse).float()
 
         with torch.no_grad():
-            neighbors = self._draw_neighbors(index)
-            teacher = self._teacher(self.samples.rows(torch.cat([index, neighbors.flatten()])))
-            own, others = teacher[: len(index)], teacher[len(index) :]
-            log_p_neighbors = losses.log_probabilities(others).view(*neighbors.shape, -1)
-            soft = losses.sharpened_target(own, children, config.temperature)  # eq. 7
-            target = losses.annealed_target(soft, schedules.target_softness(progress, config))
-            self._cost += membership.T @ own.float().softmax(dim=1)  # C = Y^T P, summed over the last P batches
+            teacher = self._logits(self.learner.teacher, self._views.weak(rows, self._view_generator))
+            own, others = teacher[:n_samples], teacher[n_samples:]
+            log_p_neighbors = losses.log_probabilities(others).view(*batch.neighbors.shape, -1)
+            soft = losses.sharpened_target(own, children, self._config.temperature)  # eq. 7
+            target = losses.annealed_target(soft, schedules.target_softness(self._progress(), self._config))
+            self._relation.gather(membership, own.float().softmax(dim=1))
             used += F.one_hot(target.argmax(dim=1), self._n_fine).sum(dim=0)
 
-        log_p = losses.log_probabilities(self._student(self.samples.rows(index)))
-        terms = self._objective(index, log_p, log_p_neighbors, target, children, membership)
-        self._descend(terms.total)
+        strong = self._views.strong(head(rows, n_samples), self._view_generator)
+        log_p = losses.log_probabilities(self._logits(self.learner.forward, strong))
+        terms = self._objective(batch.index, log_p, log_p_neighbors, target, children, membership)
+        self.learner.descend(terms.total, self._iteration / self._n_iterations)
         return torch.stack(terms).detach()
 
-    def _draw_neighbors(self, index: Tensor) -> Tensor:
-        """Some of the neighbours of each sample, without repetition: (B, n_neighbors_per_step)."""
-        n_neighbors = self._neighbors.shape[1]
-        keys = torch.rand(len(index), n_neighbors, generator=self._generator, device=self._device)
-        drawn = keys.topk(min(self._config.n_neighbors_per_step, n_neighbors), dim=1).indices
-        return self._neighbors[index].gather(1, drawn)
+    def _logits(self, classifier: torch.nn.Module, rows: Any) -> Tensor:
+        with autocast(self._device, self._config.precision):
+            logits: Tensor = classifier(rows)
+        return logits
 
-    def _descend(self, loss: Tensor) -> None:
-        """One optimiser step, then the moving average of the weights (eq. 5)."""
-        lr = schedules.learning_rate(self._iteration / self._n_iterations, self._config)
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self._config.max_grad_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self._student.parameters(), self._config.max_grad_norm)
-        self._optimizer.step()
-        with torch.no_grad():
-            teacher, student = tuple(self._teacher.parameters()), tuple(self._student.parameters())
-            torch._foreach_lerp_(teacher, student, 1 - self._config.gamma)  # eq. 5
-            for average, now in zip(self._teacher.buffers(), self._student.buffers(), strict=True):
-                average.copy_(now)
-
-    # -- the relation step --------------------------------------------------------------------------------------
+    def _progress(self) -> float:
+        """Share of the run that is done, after the warm-up."""
+        return (self._iteration - self._warmup) / max(1, self._n_iterations - self._warmup)
 
     def _update_relation(self) -> int:
-        """Solve eq. 14 for each data set from the predictions of the last P batches; returns the changed rows."""
-        cost = self._cost.T.double().cpu().numpy()  # (K_F, K_C)
-        self._cost.zero_()
-        progress = (self._iteration - self._warmup) / max(1, self._n_iterations - self._warmup)
-        lam = schedules.balance_weight(progress, self._config)
-        relation = self._relation.copy()
-        for block in self._taxonomy.blocks:
-            seen = cost[:, block].sum()
-            if seen > 0:
-                relation[:, block] = relations.solve(
-                    cost[:, block] / seen,
-                    lam,
-                    solver=self._config.relation_solver,
-                    time_limit=self._config.relation_time_limit,
-                )
-        changes = int((relation != self._relation).any(axis=1).sum())
+        changes = self._relation.update(self._progress())
         if changes:
-            self._set_relation(relation)
+            self._take_relation()
         return changes
 
     def _raise_unless_finite(self, sums: Tensor) -> None:
+        sums = distributed.mean(sums)  # all processes stop, or none
         if not bool(torch.isfinite(sums).all()):
             msg = (
                 f"training diverged in epoch {self._epoch + 1}, iteration {self._iteration}: a loss is not finite "
@@ -300,12 +285,3 @@ def _threads_for(batch_elements: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _optimizer(classifier: FineClassifier, config: FalconConfig) -> torch.optim.Optimizer:
-    parameters = classifier.parameters()
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, foreach=True
-        )
-    return torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay, foreach=True)

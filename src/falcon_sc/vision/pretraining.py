@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from falcon_sc._checks import check_int, check_writable
+from falcon_sc.core import distributed
 from falcon_sc.core.checkpoint import Checkpoint, fingerprint
 from falcon_sc.core.device import resolve_device
 from falcon_sc.vision.augmentation import SMALL_SIZE_MAX
 from falcon_sc.vision.backbones import build_backbone
 from falcon_sc.vision.moco import MoCo
 from falcon_sc.vision.moco_training import MoCoSettings, MoCoTraining, generator_for
+from falcon_sc.vision.samples import ImageTensorSamples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from falcon_sc.vision.moco_training import Images
 
@@ -107,10 +107,11 @@ def pretrain(
     512
     """
     device = resolve_device(device)
-    n_processes = dist.get_world_size() if dist.is_initialized() else 1
+    distributed.join(device)
+    n_processes = distributed.size()
     _check_settings(optimizer, lr=lr, temperature=temperature, momentum=momentum, weight_decay=weight_decay)
     n_epochs, batch_size = check_int(n_epochs, "n_epochs"), check_int(batch_size, "batch_size", minimum=2)
-    samples = _ArrayImages(images, device) if isinstance(images, np.ndarray) else images
+    samples = ImageTensorSamples(images, device) if isinstance(images, np.ndarray) else images
     if not batch_size <= len(samples) or batch_size % n_processes:
         msg = (
             f"batch_size={batch_size} must be at most the number of images ({len(samples)}) "
@@ -138,29 +139,13 @@ def pretrain(
     return encoder.to(device).eval()
 
 
-class _ArrayImages:
-    """Images in one tensor on the device."""
-
-    def __init__(self, images: NDArray[np.uint8], device: torch.device) -> None:
-        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
-            msg = f"images must be uint8, N x H x W x 3, found {images.dtype} {' x '.join(map(str, images.shape))}."
-            raise ValueError(msg)
-        self._images = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).contiguous()
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def rows(self, index: Tensor) -> Tensor:
-        return self._images[index]
-
-
 def _open_checkpoint(folder: Path, key: str) -> Checkpoint:
     """The first process makes the folder, the others find it made."""
-    if not dist.is_initialized():
-        return Checkpoint(folder, key)
-    if dist.get_rank() == 0:
+
+    def make() -> None:
         Checkpoint(folder, key)
-    dist.barrier()
+
+    distributed.share(make)
     return Checkpoint(folder, key)
 
 

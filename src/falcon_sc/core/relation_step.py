@@ -1,0 +1,84 @@
+"""The relation step of algorithms A1 and E1: gather predictions, solve eq. 14, every P iterations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from falcon_sc.core import distributed, relations, schedules
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.taxonomy import Taxonomy
+
+
+class RelationStep:
+    """M of a run, and the predictions gathered since it was last solved.
+
+    Parameters
+    ----------
+    relation
+        First M, (K_F, K_C).
+    taxonomy
+        Columns of M; each data set has a block of them.
+    config
+        Interval, solver and balance penalty.
+    device
+        Where predictions are gathered.
+    is_known
+        Keep `relation` as it is (table O1).
+    """
+
+    def __init__(
+        self,
+        relation: NDArray[np.uint8],
+        taxonomy: Taxonomy,
+        config: FalconConfig,
+        device: torch.device,
+        *,
+        is_known: bool,
+    ) -> None:
+        self.relation = relation
+        self.cost = torch.zeros(relation.shape[::-1], device=device)  # (K_C, K_F)
+        self._taxonomy = taxonomy
+        self._config = config
+        self._device = device
+        self._is_known = is_known
+
+    @property
+    def children(self) -> Tensor:
+        """Transpose of M, (K_C, K_F), bool, on the device."""
+        return torch.from_numpy(self.relation.T.astype(bool)).to(self._device)
+
+    def gather(self, membership: Tensor, probabilities: Tensor) -> None:
+        """Add a batch: its coarse classes (B, K_C), one-hot, and its fine predictions (B, K_F)."""
+        self.cost += membership.T @ probabilities  # C = Y^T P, summed over the last P batches
+
+    def update(self, progress: float) -> int:
+        """Solve eq. 14 for each data set from what was gathered; returns the number of changed rows."""
+        if self._is_known:
+            return 0
+        cost = distributed.total(self.cost).T.double().cpu().numpy()  # (K_F, K_C)
+        self.cost.zero_()
+        relation = distributed.share(lambda: self._solve(cost, schedules.balance_weight(progress, self._config)))
+        changes = int((relation != self.relation).any(axis=1).sum())
+        self.relation = relation
+        return changes
+
+    def _solve(self, cost: NDArray[np.float64], lam: float) -> NDArray[np.uint8]:
+        relation = self.relation.copy()
+        for block in self._taxonomy.blocks:
+            seen = cost[:, block].sum()
+            if seen > 0:
+                relation[:, block] = relations.solve(
+                    cost[:, block] / seen,
+                    lam,
+                    solver=self._config.relation_solver,
+                    time_limit=self._config.relation_time_limit,
+                )
+        return relation

@@ -1,0 +1,215 @@
+"""Fine classes of images inside given coarse classes."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from falcon_sc._checks import check_writable
+from falcon_sc.core import distributed
+from falcon_sc.core.budget import fine_budget
+from falcon_sc.core.config import FalconConfig
+from falcon_sc.core.device import resolve_device
+from falcon_sc.core.model import Falcon
+from falcon_sc.core.start import StartInput
+from falcon_sc.core.taxonomy import Taxonomy
+from falcon_sc.vision._build import build_network, build_views
+from falcon_sc.vision.augmentation import SMALL_SIZE_MAX
+from falcon_sc.vision.features import extract_features
+from falcon_sc.vision.samples import ImageFileSamples, ImageTensorSamples, image_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+    from torch import nn
+
+    from falcon_sc.core.batches import Views
+
+logger = logging.getLogger(__name__)
+
+_LARGE_VIEW = 224  # of larger images (paper, table 1)
+
+
+def discover(
+    images: Any,
+    coarse: ArrayLike | str,
+    n_fine: int | Mapping[Any, int],
+    *,
+    backbone: str | nn.Module = "resnet18",
+    pretrained: str | Path | None = None,
+    config: FalconConfig | None = None,
+    dataset: ArrayLike | str | None = None,
+    features: NDArray[np.floating[Any]] | str | None = None,
+    size: int | None = None,
+    views: Views | None = None,
+    device: str | torch.device | None = None,
+    rng: int | np.random.Generator | None = 0,
+    progress_bar: bool = True,
+    checkpoint: str | Path | None = None,
+    save_model: str | Path | None = None,
+) -> Falcon:
+    """Discover fine classes of images inside their coarse classes (FALCON, :cite:p:`Grcic2024`).
+
+    Self-supervised features of the images give the start and the neighbours; then backbone and classifier are
+    trained together, the teacher on weak and the student on strong views.
+
+    Parameters
+    ----------
+    images
+        uint8 array, N x H x W x 3 (N x H x W without colour), paths of files (N,), a torch data set of images, or what
+        :func:`falcon_sc.vision.image_samples` gives. Or features that were computed before: a floating-point array,
+        N x d, for which an MLP is trained; or an AnnData that holds them in `obsm`, to which
+        :func:`falcon_sc.tl.discover` writes its results as well.
+    coarse
+        Coarse label of each image, (N,), none missing. For an AnnData: a column of `obs`.
+    n_fine
+        Total number of fine classes, or a mapping from each coarse class to its number.
+    backbone
+        "resnet18" (paper, small images), "resnet50" (paper, large images), or a module from float32 (B, 3, S, S) to
+        (B, `n_features_out`), an attribute that it must have. It is copied, and its weights are where training begins.
+    pretrained
+        File of self-supervised weights, see :func:`falcon_sc.vision.load_pretrained`; `"mocov3"`: pretrain on these
+        images first, with the defaults of :func:`falcon_sc.vision.pretrain`, which takes long. `None`: the weights as
+        they are, at random for a backbone by name; then give `features`.
+    config
+        Every hyperparameter; the paper's are :meth:`falcon_sc.FalconConfig.cifar100` and its like. Default, ours: the
+        start and the losses of :class:`falcon_sc.FalconConfig`, with the optimiser, the batches and the epochs of
+        `cifar100`, for large images of `breeds`.
+    dataset
+        Data set of each image, (N,), if several have coarse classes of their own (section 3.4). For an AnnData: a
+        column of `obs`.
+    features
+        Features for the start and the neighbours, (N, d), instead of those of the backbone. For an AnnData, the name in
+        `obsm`, which it must be told.
+    size
+        Side of the views in pixels. Default: the shorter side of the images, at most 224.
+    views
+        What teacher, student and prediction see, see :class:`falcon_sc.core.batches.Views`. Default:
+        ``falcon_sc.vision.ImageViews(size)``.
+    device
+        `None`: a GPU if there is one.
+    rng
+        Seed or generator. On the CPU the same seed gives the same labels.
+    progress_bar
+        Show progress.
+    checkpoint
+        Folder for the state of the run, from which an interrupted one goes on.
+    save_model
+        Folder to save the model in, for :func:`falcon_sc.vision.load`.
+
+    Returns
+    -------
+    Falcon
+        Fitted, with `labels_`, `proba_`, `embedding_`, `relation_` (M) and `history_`.
+
+    Raises
+    ------
+    TypeError
+        If `images` is none of the above.
+    ValueError
+        If inputs do not fit together, or a setting is out of its range; before anything is computed.
+    ImportError
+        If the extra `falcon-sc[image]` is needed and not installed.
+    PermissionError
+        If `save_model` or `checkpoint` cannot be written.
+
+    Examples
+    --------
+    >>> import falcon_sc.vision
+    >>> model = falcon_sc.vision.discover(images, coarse, 100, pretrained="resnet18.pt")  # doctest: +SKIP
+    >>> model.predict(falcon_sc.vision.image_samples(new_images))  # doctest: +SKIP
+    """
+    checkpoint = None if checkpoint is None else check_writable(checkpoint, "checkpoint", folder=True)
+    save_model = None if save_model is None else check_writable(save_model, "save_model", folder=True)
+    if hasattr(images, "obsm"):
+        from falcon_sc.vision._anndata import discover_adata
+
+        return discover_adata(
+            images, coarse, n_fine, features, config=config, dataset=dataset, device=device, rng=rng,
+            progress_bar=progress_bar, checkpoint=checkpoint, save_model=save_model,
+        )  # fmt: skip
+    where = resolve_device(device)
+    if isinstance(images, np.ndarray) and images.dtype.kind == "f":
+        model = Falcon(n_fine, config, device=where, rng=rng, progress_bar=progress_bar)
+        model.fit(images, coarse, dataset, checkpoint=checkpoint)
+    else:
+        samples = (
+            images if isinstance(images, ImageTensorSamples | ImageFileSamples) else image_samples(images, device=where)
+        )
+        taxonomy = Taxonomy.of(coarse, dataset)
+        fine_budget(n_fine, taxonomy, taxonomy.encode(coarse, dataset), len(samples))
+        _check_features(features, len(samples))
+        # squares of 256 pixels leave room for crops of 224 (MoCo-v3)
+        size = size or min(*samples.shape[1:], _LARGE_VIEW)
+        distributed.join(where)
+        seed_rng, fit_rng = np.random.default_rng(rng).spawn(2) if rng is not None else (np.random.default_rng(), None)
+        network = _backbone(backbone, pretrained, samples, size, where, seed_rng, checkpoint, progress_bar=progress_bar)
+        if where.type == "cuda":  # the layout that convolutions are fastest in there
+            network = copy.deepcopy(network).to(memory_format=torch.channels_last)
+        looks = views or build_views(size)
+        config = config or default_config(size)
+        if features is None:
+            features = distributed.share(lambda: extract_features(network, samples, looks, precision=config.precision))
+            logger.info("features: %d of each of %d images", features.shape[1], len(features))
+        model = Falcon(
+            n_fine, config, network=network, views=looks, device=where, rng=fit_rng, progress_bar=progress_bar
+        )
+        start = StartInput(np.asarray(features, dtype=np.float32), "embedding")
+        model.fit(samples, coarse, dataset, start_input=start, checkpoint=checkpoint)
+        model.metadata |= {"backbone": backbone if isinstance(backbone, str) else None, "size": size}
+        model.metadata |= {"own_views": views is not None}
+    if save_model is not None:
+        model.save(save_model)
+    return model
+
+
+def default_config(size: int) -> FalconConfig:
+    """Our start and losses with the optimiser, batches and epochs of the paper for images of this size."""
+    paper = FalconConfig.cifar100() if size <= SMALL_SIZE_MAX else FalconConfig.breeds("living17")
+    ours = FalconConfig()
+    names = ("lambda_M", "prior", "start", "max_grad_norm", "restrict_to_coarse")
+    return replace(paper, **{name: getattr(ours, name) for name in names})
+
+
+def _check_features(features: Any, n_images: int) -> None:
+    if features is not None and (np.ndim(features) != 2 or len(features) != n_images):
+        msg = (
+            f"features must be a matrix with a row for each of the {n_images} images, found shape {np.shape(features)}."
+        )
+        raise ValueError(msg)
+
+
+def _backbone(
+    backbone: str | nn.Module,
+    pretrained: str | Path | None,
+    samples: ImageTensorSamples | ImageFileSamples,
+    size: int,
+    device: torch.device,
+    rng: np.random.Generator,
+    checkpoint: Path | None,
+    *,
+    progress_bar: bool,
+) -> nn.Module:
+    """The backbone with the weights that training begins from."""
+    network = build_network(backbone, size, rng)
+    if pretrained == "mocov3":
+        from falcon_sc.vision.pretraining import pretrain
+
+        folder = None if checkpoint is None else checkpoint / "pretraining"
+        return pretrain(
+            samples, network, size=size, device=device, rng=rng, checkpoint=folder, progress_bar=progress_bar
+        )
+    if pretrained is not None:
+        from falcon_sc.vision.weights import load_pretrained
+
+        load_pretrained(network, pretrained)
+    elif isinstance(backbone, str):
+        logger.warning("backbone=%r begins at random weights: give pretrained=..., its features mean little", backbone)
+    return network

@@ -1,0 +1,40 @@
+"""Features of images: what a backbone gives for each of them."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from falcon_sc.core.inference import features_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from falcon_sc.core.batches import Samples, Views
+    from falcon_sc.core.config import Precision
+
+
+def extract_features(
+    backbone: nn.Module, samples: Samples, views: Views, *, precision: Precision = "float32"
+) -> NDArray[np.float32]:
+    """Features of all images, float32 (N, `n_features_out`), in evaluation mode, from their plain views.
+
+    Parameters
+    ----------
+    backbone
+        Left as it is.
+    samples
+        Images, see :func:`falcon_sc.vision.image_samples`.
+    views
+        Of which the plain one is taken.
+    precision
+        `"bfloat16"` on a GPU takes less time; the features are float32 in any case.
+    """
+    network = copy.deepcopy(backbone).to(samples.device).eval()
+    with torch.no_grad():
+        blocks = [features.cpu().numpy() for _, features in features_of(network, samples, views, precision)]
+    return np.concatenate(blocks)

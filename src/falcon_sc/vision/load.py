@@ -1,0 +1,58 @@
+"""A saved model of images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from falcon_sc.core.model import Falcon
+from falcon_sc.core.persistence import describe
+from falcon_sc.vision._build import build_network, build_views
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from torch import nn
+
+    from falcon_sc.core.batches import Views
+
+
+def load(
+    path: str | Path,
+    *,
+    backbone: nn.Module | None = None,
+    views: Views | None = None,
+    device: str | torch.device | None = None,
+) -> Falcon:
+    """Read a model of images that :func:`falcon_sc.vision.discover` saved.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    backbone
+        Only for a model of a backbone of your own: the same kind of module.
+    views
+        Only for a model with views of your own: the same views.
+    device
+        `None`: a GPU if there is one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no model at `path`.
+    ValueError
+        If `backbone` or `views` is needed, or given and not needed.
+
+    Examples
+    --------
+    >>> model = falcon_sc.vision.load("falcon_model")  # doctest: +SKIP
+    """
+    about = describe(path)["metadata"]
+    if backbone is None and about.get("backbone") is not None:
+        backbone = build_network(about["backbone"], about["size"], np.random.default_rng(0))
+    if views is None and about.get("own_views") is False:
+        views = build_views(about["size"])
+    return Falcon.load(path, network=backbone, views=views, device=device)

@@ -1,0 +1,53 @@
+"""Real digits, 1,797 images of 8 x 8, with a coarse grouping; a small network and views that shift by a pixel."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from torch import nn
+
+COARSE = np.array([0, 1, 2, 1, 2, 0, 0, 1, 0, 2])  # three coarse classes of 4, 3 and 3 digits
+OTHER_COARSE = (np.arange(10) > 4).astype(int)
+
+
+@cache
+def digits():
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    return (data.images * (255 / 16)).astype(np.uint8), data.target
+
+
+class Shifts:
+    size = 8
+
+    def plain(self, rows):
+        return rows.float() / 255
+
+    def weak(self, rows, generator):
+        return self.plain(rows)
+
+    def strong(self, rows, generator):
+        images = self.plain(rows)
+        n = len(images)
+        shift = torch.randint(0, 3, (2, n), generator=generator, device=images.device)
+        windows = nn.functional.pad(images, (1, 1, 1, 1)).unfold(2, 8, 1).unfold(3, 8, 1)
+        return windows[torch.arange(n, device=images.device), :, shift[0], shift[1]]
+
+
+class SmallNetwork(nn.Sequential):
+    n_features_out = 64
+
+    def __init__(self, width=16):
+        layers = [nn.Conv2d(3, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+        for n_in in (width, 2 * width):
+            layers += [nn.Conv2d(n_in, 2 * n_in, 3, stride=2, padding=1), nn.BatchNorm2d(2 * n_in), nn.ReLU()]
+        super().__init__(*layers, nn.Flatten(), nn.Linear(16 * width, 64), nn.ReLU())
+
+
+def small_network(seed=0):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return SmallNetwork()
