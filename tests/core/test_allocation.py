@@ -88,50 +88,67 @@ def test_rising_gains_never_fall() -> None:
     np.testing.assert_allclose(found, [[4, 0, 2]])
 
 
+def test_own_units_say_what_is_taken() -> None:
+    first, second = allocation.in_own_units([np.array([8.0, 2.0]), np.array([4.0, 1.0])], 3)
+    np.testing.assert_allclose(first, [4, 1])
+    np.testing.assert_allclose(second, [2, 0.5])
+
+
 def test_a_view_with_huge_gains_does_not_outvote_the_others() -> None:
     """Each view's gains count in units of the smallest one it would take; three of them at most."""
     loud, quiet = [np.array([1000.0, 0]), np.array([1.0, 0])], [np.array([0.0, 0]), np.array([1.0, 0])]
     gains = [np.stack([loud[c], quiet[c], quiet[c], quiet[c], quiet[c]]) for c in range(2)]
-    np.testing.assert_array_equal(allocation.largest_pooled_gains(gains, 1), [1, 2])
+    pooled = allocation.pooled_over_views(gains, 1)
+    np.testing.assert_allclose(pooled[1], [(4 + 1 / 1000) / 5, 0])
+    np.testing.assert_array_equal(allocation.largest_gains(pooled, 1), [1, 2])
 
 
-@given(st.lists(gains, min_size=2, max_size=4), st.data())
-def test_pooled_gains_of_one_view_are_its_gains(rows: list[list[float]], data: st.DataObject) -> None:
-    curves = [np.abs(np.array(row[:4])) / 100 + 1 for row in rows]  # below the cap
-    n_extra = data.draw(st.integers(1, sum(map(len, curves))))
-    alone = allocation.largest_gains([allocation.non_increasing(curve) for curve in curves], n_extra)
-    pooled = allocation.largest_pooled_gains([curve[None] for curve in curves], n_extra)
-    assert pooled.sum() == alone.sum()
-    gain = [
-        sum(allocation.non_increasing(c)[: k - 1].sum() for c, k in zip(curves, n, strict=True))
-        for n in (alone, pooled)
-    ]
-    assert gain[1] == pytest.approx(gain[0])
+CURVES = np.full((2, 1, 4), np.nan)
+CURVES[0, 0], CURVES[1, 0, :3] = [0, 0.01, 0.02, 0.03], [0, 1, 2]
 
 
-def test_rules_give_the_split_to_the_class_that_gains() -> None:
-    likelihood = np.full((2, 1, 4), np.nan)
-    likelihood[0, 0] = [0, 0.01, 0.02, 0.03]
-    likelihood[1, 0, :3] = [0, 1, 2]
+@pytest.mark.parametrize("reproducibility", [None, CURVES])
+def test_the_split_goes_to_the_class_that_gains(reproducibility: np.ndarray | None) -> None:
     agreement = np.array([[0, 0, 0, 0], [0, 0.5, 0.9, np.nan]])
     ratio = np.array([[1, 1, 1], [9, 5, np.nan]])
     sizes, k_max = np.array([100, 100]), np.array([4, 3])
-    for reproducibility in (None, likelihood):
-        found = allocation.rules(likelihood, agreement, ratio, reproducibility, sizes, k_max, 4)
-        assert set(found) == set(allocation.VOTES) - (set() if reproducibility is not None else {"n_reproducibility"})
-        for counts in found.values():
-            np.testing.assert_array_equal(counts, [1, 3])
-        np.testing.assert_array_equal(allocation.vote(found, 4, k_max), [1, 3])
+    gains = allocation.evidence(CURVES, agreement, ratio, reproducibility, sizes, k_max, 4)
+    assert set(gains) == set(allocation.VOTES) - (set() if reproducibility is not None else {"n_reproducibility"})
+    counts, by_rule = allocation.vote(gains, 4, k_max)
+    np.testing.assert_array_equal(counts, [1, 3])
+    for own in by_rule.values():
+        np.testing.assert_array_equal(own, [1, 3])
+
+
+def gains_for(counts: list[int], largest: int = 5) -> list[np.ndarray]:
+    """Gains of a rule that gives these counts."""
+    return [np.where(np.arange(largest) < n - 1, 2.0, 0.1) for n in counts]
 
 
 def test_the_likelihood_counts_twice() -> None:
-    upper = np.array([9, 9])
-    rules = {"n_likelihood": np.array([1, 5]), "n_eigenvalue": np.array([4, 2]), "n_agreement": np.array([1, 5])}
-    np.testing.assert_array_equal(allocation.vote(rules, 6, upper), [2, 4])  # (2 x 1 + 4 + 1) / 4 = 1.75
-    rules = {"n_likelihood": np.array([4, 2]), "n_eigenvalue": np.array([1, 5]), "n_agreement": np.array([1, 5])}
-    np.testing.assert_array_equal(allocation.vote(rules, 6, upper), [3, 3])  # 2.5: the tie goes to the first
+    upper = np.array([6, 6])
+    gains = {"n_likelihood": gains_for([1, 5]), "n_eigenvalue": gains_for([4, 2]), "n_agreement": gains_for([1, 5])}
+    np.testing.assert_array_equal(allocation.vote(gains, 6, upper)[0], [2, 4])  # (2 x 1 + 4 + 1) / 4 = 1.75
+
+
+def test_equal_shares_are_decided_by_the_evidence() -> None:
+    upper = np.array([6, 6])
+    first, second = gains_for([1, 2]), gains_for([2, 1])
+    even = {"n_likelihood": first, "n_eigenvalue": second, "n_agreement": second}
+    np.testing.assert_array_equal(allocation.vote(even, 3, upper)[0], [2, 1])  # 1.5 each: the first
+    even["n_eigenvalue"] = [second[0] / 1.5, second[1]]  # still its largest, by less
+    np.testing.assert_array_equal(allocation.vote(even, 3, upper)[0], [1, 2])
+
+
+@given(st.lists(st.lists(st.floats(0, 5, width=32), min_size=3, max_size=3), min_size=2, max_size=4), st.data())
+def test_votes_fit(rows: list[list[float]], data: st.DataObject) -> None:
+    curves = allocation.in_own_units([np.array(row) for row in rows], 1)
+    total = data.draw(st.integers(len(rows) + 1, 4 * len(rows)))
+    counts, by_rule = allocation.vote({"n_likelihood": curves, "n_agreement": curves}, total, np.full(len(rows), 4))
+    assert counts.sum() == total
+    np.testing.assert_array_equal(counts, by_rule["n_likelihood"])  # rules that agree are followed
 
 
 def test_vote_redistributes_what_a_cap_forbids() -> None:
-    counts = allocation.vote({"n_likelihood": np.array([1, 6])}, 7, np.array([5, 4]))
+    counts, _ = allocation.vote({"n_likelihood": gains_for([1, 6])}, 7, np.array([5, 4]))
     np.testing.assert_array_equal(counts, [3, 4])

@@ -53,7 +53,13 @@ def test_merge_costs_least_classification_likelihood() -> None:
 def sweep(likelihood: list[float], label: int) -> Sweep:
     model = mixture.TiedMixture(np.zeros(1), np.full((1, 1), float(label)), np.eye(1), 0.0)
     n_k = len(likelihood)
-    return Sweep(np.arange(1, n_k + 1), np.array(likelihood), np.full((n_k, 4), label, dtype=np.int16), (model,) * n_k)
+    return Sweep(
+        np.arange(1, n_k + 1),
+        np.array(likelihood),
+        np.full((n_k, 4), label, dtype=np.int16),
+        (model,) * n_k,
+        np.zeros(n_k, dtype=bool),
+    )
 
 
 def test_choose_follows_the_median_view() -> None:

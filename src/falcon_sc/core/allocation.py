@@ -63,18 +63,21 @@ def largest_remainder(shares: np.ndarray, total: int, upper: np.ndarray) -> np.n
     return counts
 
 
-def largest_pooled_gains(gains: Sequence[np.ndarray], n_extra: int) -> np.ndarray:
-    """Counts per class from the gains of several views: (views, K - 1) for each class.
+def in_own_units(gains: Sequence[np.ndarray], n_extra: int) -> list[np.ndarray]:
+    """Gains made non-increasing, in units of the smallest of the `n_extra` largest: what is taken has 1 or more."""
+    own = [non_increasing(g) for g in gains]
+    threshold = np.sort(np.concatenate(own))[-n_extra]
+    return [g / max(threshold, 1e-9) for g in own]
 
-    In each view gains are measured in the smallest one it would take by itself, capped, and added up.
-    """
+
+def pooled_over_views(gains: Sequence[np.ndarray], n_extra: int) -> list[np.ndarray]:
+    """Mean over the views of their gains in own units, capped; (views, K - 1) for each class."""
     pooled = [np.zeros(g.shape[1]) for g in gains]
-    for view in range(gains[0].shape[0]):
-        own = [non_increasing(g[view]) for g in gains]
-        threshold = np.sort(np.concatenate(own))[-n_extra]
-        for total, gain in zip(pooled, own, strict=True):
-            total += np.minimum(gain / max(threshold, 1e-9), GAIN_CAP)
-    return largest_gains(pooled, n_extra)
+    n_views = gains[0].shape[0]
+    for view in range(n_views):
+        for total, gain in zip(pooled, in_own_units([g[view] for g in gains], n_extra), strict=True):
+            total += np.minimum(gain, GAIN_CAP) / n_views
+    return pooled
 
 
 def rising_gains(curves: np.ndarray, n_cells: int) -> np.ndarray:
@@ -97,13 +100,7 @@ def agreement_gains(agreement: np.ndarray, n_cells: int) -> np.ndarray:
     return np.asarray(n_cells**0.25 * np.diff(agreement))
 
 
-def vote(rules: Mapping[str, np.ndarray], total: int, upper: np.ndarray) -> np.ndarray:
-    """Counts (n_coarse,) int64 nearest to the mean of the rules' counts, weighted by `VOTES`, summing to `total`."""
-    mean = np.average(np.stack(list(rules.values())), axis=0, weights=[VOTES[name] for name in rules])
-    return largest_remainder(mean, total, upper)
-
-
-def rules(
+def evidence(
     log_likelihood: np.ndarray,
     agreement: np.ndarray,
     eigenvalue_ratio: np.ndarray,
@@ -111,21 +108,39 @@ def rules(
     sizes: np.ndarray,
     k_max: np.ndarray,
     n_fine: int,
-) -> dict[str, np.ndarray]:
-    """Counts per coarse class by each rule, from curves padded beyond `k_max` (shapes as in `Start.curves`)."""
+) -> dict[str, list[np.ndarray]]:
+    """What each rule gains by every further class, in its own units, from curves padded beyond `k_max`.
+
+    Shapes as in `Start.curves`; at least one further class must be asked for.
+    """
     classes, n_extra = range(len(sizes)), n_fine - len(sizes)
 
-    def of_views(curves: np.ndarray) -> np.ndarray:
-        return largest_pooled_gains([rising_gains(curves[c, :, : k_max[c]], sizes[c]) for c in classes], n_extra)
-
-    def of_one(gains: Sequence[np.ndarray]) -> np.ndarray:
-        return largest_gains([non_increasing(g) for g in gains], n_extra)
+    def of_views(curves: np.ndarray) -> list[np.ndarray]:
+        return pooled_over_views([rising_gains(curves[c, :, : k_max[c]], sizes[c]) for c in classes], n_extra)
 
     found = {
         "n_likelihood": of_views(log_likelihood),
-        "n_eigenvalue": of_one([eigenvalue_ratio[c, : k_max[c] - 1] for c in classes]),
-        "n_agreement": of_one([agreement_gains(agreement[c, : k_max[c]], sizes[c]) for c in classes]),
+        "n_eigenvalue": in_own_units([eigenvalue_ratio[c, : k_max[c] - 1] for c in classes], n_extra),
+        "n_agreement": in_own_units([agreement_gains(agreement[c, : k_max[c]], sizes[c]) for c in classes], n_extra),
     }
     if reproducibility is not None:
         found["n_reproducibility"] = of_views(reproducibility)
     return found
+
+
+def vote(
+    gains: Mapping[str, Sequence[np.ndarray]], total: int, upper: np.ndarray
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Counts (n_coarse,) int64 that sum to `total`, and the counts of each rule.
+
+    Nearest to the mean of the rules' counts, weighted by `VOTES`; of equal shares the class gets one more whose next
+    class has the most evidence.
+    """
+    counts = {rule: largest_gains(own, total - len(upper)) for rule, own in gains.items()}
+    weights = np.array([VOTES[rule] for rule in gains])
+    mean = np.average(np.stack(list(counts.values())), axis=0, weights=weights)
+    at = np.floor(mean + 1e-9).astype(np.int64) - 1  # the gain of one class more than the whole ones
+    following = np.zeros(len(upper))
+    for weight, own in zip(weights / weights.sum(), gains.values(), strict=True):
+        following += [weight * min(g[i], GAIN_CAP) if i < len(g) else 0 for g, i in zip(own, at, strict=True)]
+    return largest_remainder(mean + 1e-6 * following, total, upper), counts

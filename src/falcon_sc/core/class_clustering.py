@@ -84,8 +84,10 @@ def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: i
     for sweep, (name, d) in zip(fit.sweeps, _view_names(views), strict=True):
         scores = views.view(name, d)
         X = scores[views.fit_cells]
-        members.append((scores, sweep.mixtures[int(np.flatnonzero(sweep.ks == k)[0])]))
-        members += [(scores, fit_mixture(X, k, rng)[0]) for _ in range(n_repeats - 1)]
+        index = int(np.flatnonzero(sweep.ks == k)[0])
+        fit_gaussian = _merged_mixture if sweep.merged[index] else _plain_mixture
+        members.append((scores, sweep.mixtures[index]))
+        members += [(scores, fit_gaussian(X, k, rng)) for _ in range(n_repeats - 1)]
         members += [(scores, fit_student_mixture(X, k, rng)) for _ in range(n_repeats)]
     of_fit_cells = np.stack([mixture.predict(scores[views.fit_cells]) for scores, mixture in members])
     labels = np.empty(n, dtype=np.int64)
@@ -95,6 +97,14 @@ def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: i
         predicted = np.stack([mixture.predict(scores[others]) for scores, mixture in members])
         labels[others] = extend(labels[views.fit_cells], of_fit_cells, predicted)
     return _by_falling_size(labels)
+
+
+def _plain_mixture(X: np.ndarray, k: int, rng: np.random.Generator) -> TiedMixture:
+    return fit_mixture(X, k, rng)[0]
+
+
+def _merged_mixture(X: np.ndarray, k: int, rng: np.random.Generator) -> TiedMixture:
+    return merge_down(X, np.array([k]), rng).mixtures[0]
 
 
 def _view_names(views: ClassViews) -> tuple[tuple[str, int], ...]:

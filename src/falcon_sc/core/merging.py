@@ -92,4 +92,5 @@ def _mix(plain: Sweep, merged: Sweep, take: np.ndarray) -> Sweep:
         log_likelihood=np.where(take, merged.log_likelihood, plain.log_likelihood),
         labels=np.where(take[:, None], merged.labels, plain.labels),
         mixtures=tuple(m if t else p for p, m, t in zip(plain.mixtures, merged.mixtures, take, strict=True)),
+        merged=take,
     )

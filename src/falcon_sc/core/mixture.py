@@ -54,12 +54,16 @@ class TiedMixture:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Mixtures of one view for several component counts: mean log-likelihood, labels (len(ks), n) int16, models."""
+    """Mixtures of one view for several component counts: mean log-likelihood, labels (len(ks), n) int16, models.
+
+    `merged`: whether a mixture was reached by merging components of a larger one, bool (len(ks),).
+    """
 
     ks: np.ndarray
     log_likelihood: np.ndarray
     labels: np.ndarray
     mixtures: tuple[TiedMixture, ...]
+    merged: np.ndarray
 
 
 def second_moment(X: np.ndarray) -> np.ndarray:
@@ -140,4 +144,5 @@ def collect(X: np.ndarray, ks: np.ndarray, fits: list[tuple[TiedMixture, float]]
         log_likelihood=np.array([likelihood for _, likelihood in fits]),
         labels=np.stack([mixture.predict(X) for mixture, _ in fits]),
         mixtures=tuple(mixture for mixture, _ in fits),
+        merged=np.zeros(len(ks), dtype=bool),
     )

@@ -195,7 +195,7 @@ def _allocate(
         curves["reproducibility"] = _padded(
             [np.zeros((0, 1)) if f.reproducibility is None else f.reproducibility for f in fits], longest
         )
-    rules = allocation.rules(
+    gains = allocation.evidence(
         curves["log_likelihood"],
         curves["agreement"],
         curves["eigenvalue_ratio"],
@@ -204,7 +204,8 @@ def _allocate(
         k_max,
         n_fine,
     )
-    return allocation.vote(rules, n_fine, k_max), curves | rules
+    n_per_class, counts = allocation.vote(gains, n_fine, k_max)
+    return n_per_class, curves | counts
 
 
 def _padded(curves: Sequence[np.ndarray], longest: int) -> np.ndarray:
