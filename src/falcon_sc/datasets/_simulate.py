@@ -20,7 +20,6 @@ GENE_SD = 3.0
 # The top genes are equal from this quantile on: otherwise one gene can take most of the counts.
 GENE_CAP = 0.995
 DEPTH_SD = 0.5
-DONOR_SD = 0.2
 # What a class or programme changes: share of the genes, standard deviation of their log fold changes.
 COARSE_CHANGES = (0.10, 1.5)
 FINE_CHANGES = (0.03, 1.4)
@@ -37,6 +36,7 @@ def simulate(
     n_fine: int = 18,
     gini: float = 0.5,
     n_donors: int = 3,
+    donor_effect: float = 0.2,
     n_programmes: int = 2,
     difficulty: float = 1.0,
     mean_counts: float = 3000.0,
@@ -60,7 +60,9 @@ def simulate(
         what real data have. No class is smaller than a twentieth of an equal share, nor empty.
     n_donors
         Number of donors, equally frequent and independent of the classes. Each multiplies the expression of every
-        gene by a factor of its own (standard deviation 0.2 on the natural-log scale).
+        gene by a factor of its own.
+    donor_effect
+        Standard deviation of these factors on the natural-log scale.
     n_programmes
         Number of continuous programmes that run through all classes and blur them (think of cell cycle or stress):
         of a cell's counts, each contributes a share of its own, 1 / (8 + `n_programmes`) on average.
@@ -104,7 +106,8 @@ def simulate(
 
     with :math:`L` for `mean_counts`, so that a count has mean :math:`m` and variance :math:`m + m^2` (negative
     binomial with dispersion 1). Changes are normal for random genes and 0 for the others: :math:`a` 10 % of the
-    genes, standard deviation 1.5; :math:`w` 3 %, 1.4 / `difficulty`; :math:`v` 10 %, 2; :math:`e` all genes, 0.2.
+    genes, standard deviation 1.5; :math:`w` 3 %, 1.4 / `difficulty`; :math:`v` 10 %, 2; :math:`e` all genes,
+    `donor_effect`.
     The baselines :math:`b` are normal with standard deviation 3, equal for the top 0.5 % of the genes. With the
     defaults about 15 % of the entries of `X` are not zero.
 
@@ -121,7 +124,7 @@ def simulate(
     7
     """
     _check(n_obs, n_vars, n_coarse, n_fine, n_donors, n_programmes)
-    _check_positive(difficulty=difficulty, mean_counts=mean_counts)
+    _check_positive(difficulty=difficulty, mean_counts=mean_counts, donor_effect=donor_effect)
     rng = np.random.default_rng(rng)
     sizes = rng.permutation(sizes_with_gini(n_obs, n_fine, gini))
     children = rng.permutation(1 + shared_out(n_fine - n_coarse, np.arange(n_coarse) + 0.5))
@@ -133,7 +136,7 @@ def simulate(
     fine_share, fine_sd = FINE_CHANGES
     log_fine = baseline + _changes(n_coarse, n_vars, *COARSE_CHANGES, rng)[coarse_of]
     log_fine += _changes(n_fine, n_vars, fine_share, fine_sd / difficulty, rng)
-    log_donor = _changes(n_donors, n_vars, 1.0, DONOR_SD, rng)
+    log_donor = _changes(n_donors, n_vars, 1.0, donor_effect, rng)
     profiles = _softmax((log_fine[:, None] + log_donor).reshape(-1, n_vars))
     programmes = _softmax(baseline + _changes(n_programmes, n_vars, *PROGRAMME_CHANGES, rng))
     usage = rng.dirichlet(np.r_[OWN_WEIGHT, np.ones(n_programmes)], n_obs)[:, 1:]
