@@ -60,7 +60,9 @@ def over_classes[T](task: Callable[[int], T], sizes: np.ndarray, *, n_jobs: int 
     with threadpool_limits(limits=1):
         jobs = Parallel(n_jobs=-1 if n_jobs is None else n_jobs, prefer="threads", return_as="generator")
         running = jobs(delayed(task)(int(c)) for c in order)
-        done = list(tqdm(running, total=len(sizes), desc="inside coarse classes", disable=not progress_bar, unit="class"))
+        done = list(
+            tqdm(running, total=len(sizes), desc="inside coarse classes", disable=not progress_bar, unit="class")
+        )
     result: dict[int, T] = dict(zip(order.tolist(), done, strict=True))
     return [result[c] for c in range(len(sizes))]
 
