@@ -21,7 +21,7 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
     """Draw, for each coarse class, the range of sensible numbers of fine classes.
 
     A bar goes from the *stable* to the *supported* number, with the estimate marked on it. The dots at 2, 3, ...
-    say how well two halves of the cells agree on that many clusters (area: adjusted Rand index). Totals are in the
+    say how well two halves of the cells agree on that many clusters (diameter: adjusted Rand index). Totals are in the
     title: take the estimate, less to be safe, more to see everything; or give
     :func:`falcon_sc.tl.discover` a number for each class.
 
@@ -78,7 +78,7 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
 def _draw_agreement(ax: Axes, stability: np.ndarray) -> None:
     """A dot for each coarse class and number of clusters, 2 or more, that was tried."""
     row, column = np.nonzero(np.nan_to_num(stability[:, 1:]) > 0)
-    area = _LARGEST_DOT * stability[row, column + 1]
+    area = _LARGEST_DOT * stability[row, column + 1] ** 2
     ax.scatter(column + 2, row, s=area, color=QUIET, linewidth=0, zorder=3)
 
 

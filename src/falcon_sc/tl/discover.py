@@ -12,7 +12,6 @@ from falcon_sc._labels import read_labels, warn_missing
 from falcon_sc.pp.select_genes import read_batch
 from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._estimates import estimate, totals
-from falcon_sc.tl._estimates import estimate, totals
 from falcon_sc.tl._inputs import check_choice, dataset_names, read_inputs
 from falcon_sc.tl._params import (
     N_NEIGHBORS,
