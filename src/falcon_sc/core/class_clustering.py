@@ -54,7 +54,7 @@ def fit_class(
     views = class_views(rows, kind, rng, batch=batch, has_counts=has_counts, n_genes=n_genes, max_cells=max_cells)
     if ks == [1]:
         return ClassFit(views, (), np.zeros(1), None)
-    names = view_names(views)
+    names = _view_names(views)
     scores = [views.view(name, d)[views.fit_cells] for name, d in names]
     plain = [sweep_mixtures(X, ks, rng) for X in scores]
     sweeps = choose(plain, [merge_down(X, plain[0].ks, rng) for X in scores])
@@ -70,11 +70,6 @@ def fit_class(
     return ClassFit(views, sweeps, np.asarray(agreed), reproduced)
 
 
-def view_names(views: ClassViews) -> tuple[tuple[str, int], ...]:
-    """Normalisation and dimensions of each view, in the order of `ClassFit.sweeps`."""
-    return COUNT_VIEWS if "pr" in views.scores else CONTINUOUS_VIEWS
-
-
 def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: int) -> np.ndarray:
     """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size.
 
@@ -86,7 +81,7 @@ def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: i
     if k == 1:
         return np.zeros(n, dtype=np.int64)
     members: list[tuple[np.ndarray, TiedMixture | TiedStudentMixture]] = []
-    for sweep, (name, d) in zip(fit.sweeps, view_names(views), strict=True):
+    for sweep, (name, d) in zip(fit.sweeps, _view_names(views), strict=True):
         scores = views.view(name, d)
         X = scores[views.fit_cells]
         members.append((scores, sweep.mixtures[int(np.flatnonzero(sweep.ks == k)[0])]))
@@ -100,6 +95,10 @@ def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: i
         predicted = np.stack([mixture.predict(scores[others]) for scores, mixture in members])
         labels[others] = extend(labels[views.fit_cells], of_fit_cells, predicted)
     return _by_falling_size(labels)
+
+
+def _view_names(views: ClassViews) -> tuple[tuple[str, int], ...]:
+    return COUNT_VIEWS if "pr" in views.scores else CONTINUOUS_VIEWS
 
 
 def _by_falling_size(labels: np.ndarray) -> np.ndarray:

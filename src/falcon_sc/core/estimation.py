@@ -8,18 +8,19 @@ k do other cells of the class give the same clusters? "Supported": up to which k
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from falcon_sc.core import thinning
-from falcon_sc.core.class_clustering import view_names
-from falcon_sc.core.class_fits import fit_classes, over_classes, padded
+from falcon_sc.core.coarse_classes import CoarseClasses, padded
+from falcon_sc.core.mixture import sweep_mixtures
 from falcon_sc.core.replication import replication
-from falcon_sc.core.views import usable_dims
+from falcon_sc.core.views import CONTINUOUS_VIEWS, ClassViews, class_views, usable_dims
 
 if TYPE_CHECKING:
-    from falcon_sc.core.class_clustering import ClassFit
+    from collections.abc import Sequence
+
     from falcon_sc.core.start import StartInput
 
 CELLS_PER_FINE_CLASS = 8  # at least, on average: halves of the cells are clustered too
@@ -80,27 +81,23 @@ def estimate_numbers(
     if max_per_class < 1:
         msg = f"max_per_class is {max_per_class}: give at least 1"
         raise ValueError(msg)
-    coarse = np.asarray(coarse, dtype=np.int64)
-    sizes = np.bincount(coarse)
-    k_max = np.clip(sizes // CELLS_PER_FINE_CLASS, 1, max_per_class)
-    ks = [range(1, int(k) + 1) for k in k_max]
-    generators = np.random.default_rng(rng).spawn(len(sizes))
-    fits = fit_classes(
-        start_input,
-        coarse,
-        ks,
-        generators,
-        n_jobs=n_jobs,
-        progress_bar=progress_bar,
-        n_genes=n_genes,
-        max_cells=max_cells,
-    )
+    classes = CoarseClasses(start_input, np.asarray(coarse, dtype=np.int64))
+    k_max = np.clip(classes.sizes // CELLS_PER_FINE_CLASS, 1, max_per_class)
+    generators = np.random.default_rng(rng).spawn(len(k_max))
 
-    def replicate(c: int) -> np.ndarray:
-        return np.ones(1) if k_max[c] == 1 else replication(fits[c].views, ks[c], generators[c])
+    def curves(c: int) -> tuple[np.ndarray, np.ndarray]:
+        if k_max[c] == 1:
+            return np.ones(1), np.zeros(1)
+        (rows, batch), ks = classes.of(c), range(1, int(k_max[c]) + 1)
+        own: dict[str, Any] = {"has_counts": classes.has_counts, "n_genes": n_genes}
+        views = class_views(rows, start_input.kind, generators[c], batch=batch, max_cells=max_cells, **own)
+        stability = replication(views, ks, generators[c])
+        if not classes.has_counts:
+            return stability, information_criterion(views, ks, generators[c])
+        reproduced = thinning.reproducibility(rows, start_input.kind, ks, generators[c], n_genes=n_genes)
+        return stability, reproduced_support(reproduced, ks, views, rows.shape[0])
 
-    stability = over_classes(replicate, sizes, n_jobs=n_jobs, progress_bar=False)
-    support = [support_curve(fit, int(size)) for fit, size in zip(fits, sizes, strict=True)]
+    stability, support = zip(*classes.each(curves, n_jobs=n_jobs, progress_bar=progress_bar), strict=True)
     stable = np.array([most_stable(curve) for curve in stability], dtype=np.int64)
     # where more classes come back than the penalty lets pass, the range is that one number
     supported = np.maximum(stable, [int(curve.argmax()) + 1 for curve in support])
@@ -120,28 +117,28 @@ def most_stable(stability: np.ndarray) -> int:
     return best if best > 1 and stability[best - 1] > LEAST_STABILITY else 1
 
 
-def support_curve(fit: ClassFit, n: int) -> np.ndarray:
-    """Gain over one cluster less the price of the parameters, in nats (K,): median over the views.
+def reproduced_support(reproduced: np.ndarray, ks: Sequence[int], views: ClassViews, n: int) -> np.ndarray:
+    """How much tighter the k clusters of one half of the counts are in the other half than one cluster, in nats (K,).
 
-    With counts: how much tighter the clusters of one half of the counts are in the other half, each cluster paid with
-    log n for each of its parameters (ours; with the log n / 2 of the BIC three to four times as many classes passed as
-    the annotations have). Without counts there is no other half, and it is the BIC of the mixtures.
+    Median over the views. Each cluster is paid with log n for each of its parameters (ours; with the log n / 2 of the
+    BIC three to four times as many classes passed as the annotations have).
     """
-    if not fit.sweeps:
-        return np.zeros(1)
-    ks = fit.sweeps[0].ks
-    if fit.reproducibility is None:
-        n = len(fit.views.fit_cells)
-        curves = np.array([sweep.log_likelihood for sweep in fit.sweeps])
-        dims = np.array([fit.views.view(*name).shape[1] for name in view_names(fit.views)])
-        price = 0.5 * np.log(n)
-    else:
-        n = min(n, thinning.MAX_CELLS)
-        curves = fit.reproducibility
-        halves = [min(usable_dims(d, n), fit.views.scores[name].shape[1]) for name, d in thinning.VIEWS]
-        dims = np.tile(halves, len(curves) // len(halves))
-        price = np.log(n)
-    gain = n * (curves - curves[:, :1]) - price * np.outer(dims + 1, ks - 1)
+    n = min(n, thinning.MAX_CELLS)
+    dims = [min(usable_dims(d, n), views.scores[name].shape[1]) for name, d in thinning.VIEWS]
+    return _net_gain(n * reproduced, ks, np.tile(dims, len(reproduced) // len(dims)), np.log(n))
+
+
+def information_criterion(views: ClassViews, ks: Sequence[int], rng: np.random.Generator) -> np.ndarray:
+    """Where there are no counts to halve: the BIC of tied mixtures, gain over one cluster in nats (K,)."""
+    n = len(views.fit_cells)
+    scores = [views.view(*name)[views.fit_cells] for name in CONTINUOUS_VIEWS]
+    log_likelihood = n * np.array([sweep_mixtures(X, ks, rng).log_likelihood for X in scores])
+    return _net_gain(log_likelihood, ks, np.array([X.shape[1] for X in scores]), 0.5 * np.log(n))
+
+
+def _net_gain(curves: np.ndarray, ks: Sequence[int], dims: np.ndarray, price: float) -> np.ndarray:
+    """Median over views of `curves` (views, K) over k = 1, less the price of a mean and a weight for each cluster."""
+    gain = curves - curves[:, :1] - price * np.outer(dims + 1, np.asarray(ks) - 1)
     return np.asarray(np.median(gain, axis=0))
 
 

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core import allocation
-from falcon_sc.core.class_clustering import label_class
-from falcon_sc.core.class_fits import fit_classes, over_classes, padded
+from falcon_sc.core.class_clustering import ClassFit, fit_class, label_class
+from falcon_sc.core.coarse_classes import CoarseClasses, padded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scipy import sparse
 
-    from falcon_sc.core.class_clustering import ClassFit
     from falcon_sc.core.normalisations import Kind
 
 
@@ -106,29 +105,35 @@ def consensus_start(
     total, given = _requested(n_fine, sizes)
     if total == len(sizes):
         return Start(coarse, np.ones(len(sizes), dtype=np.int64), None, {})
+    classes = CoarseClasses(start_input, coarse)
     k_max = largest_k(sizes, total) if given is None else given
     generators = np.random.default_rng(rng).spawn(len(sizes))
-    fits = fit_classes(
-        start_input,
-        coarse,
-        [range(1, int(k) + 1) if given is None else [int(k)] for k in k_max],
-        generators,
-        n_jobs=n_jobs,
-        progress_bar=progress_bar,
-        n_genes=n_genes,
-        max_cells=max_cells,
-    )
+
+    def fit(c: int) -> ClassFit:
+        rows, batch = classes.of(c)
+        return fit_class(
+            rows,
+            start_input.kind,
+            range(1, int(k_max[c]) + 1) if given is None else [int(given[c])],
+            generators[c],
+            batch=batch,
+            has_counts=classes.has_counts,
+            n_genes=n_genes,
+            max_cells=max_cells,
+        )
+
+    fits = classes.each(fit, n_jobs=n_jobs, progress_bar=progress_bar)
     n_per_class, curves = (given, {}) if given is not None else _allocate(fits, sizes, k_max, total)
 
     def label(c: int) -> np.ndarray:
         return label_class(fits[c], int(n_per_class[c]), generators[c], n_repeats=n_repeats)
 
-    local = over_classes(label, sizes, n_jobs=n_jobs, progress_bar=False)
+    local = classes.each(label, n_jobs=n_jobs, progress_bar=False)
     labels = np.empty(len(coarse), dtype=np.int64)
     latents = np.empty((len(coarse), fits[0].views.latent().shape[1]), dtype=np.float32)
     offsets = np.cumsum(n_per_class) - n_per_class
     for c in range(len(sizes)):
-        cells = np.flatnonzero(coarse == c)
+        cells = classes.members(c)
         labels[cells] = offsets[c] + local[c]
         latents[cells] = fits[c].views.latent()
     return Start(labels, n_per_class, latents, curves)
