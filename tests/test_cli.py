@@ -82,8 +82,9 @@ def test_mistakes_are_one_line(source: Path, capsys, monkeypatch, change: dict[s
     assert [path.name for path in source.parent.iterdir()] == ["in.h5ad"]
 
 
-def test_number_of_fine_classes_is_estimated(source: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out.h5ad"
+def test_number_of_fine_classes_is_estimated(planted: AnnData, tmp_path: Path) -> None:
+    source, output = tmp_path / "in.h5ad", tmp_path / "out.h5ad"
+    planted[:120].copy().write_h5ad(source)
     options = [
         "--coarse-key",
         "coarse",

@@ -8,7 +8,7 @@ import pytest
 
 from falcon_sc.benchmarks import n_fine
 
-TINY: dict[str, Any] = {"n_obs": 120, "n_vars": 80, "n_coarse": 2, "n_fine": 5, "gini": 0.2, "difficulty": 0.3}
+TINY: dict[str, Any] = {"n_obs": 80, "n_vars": 80, "n_coarse": 2, "n_fine": 5, "gini": 0.2, "difficulty": 0.3}
 
 
 def test_run(tmp_path, capsys):

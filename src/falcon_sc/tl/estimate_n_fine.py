@@ -37,8 +37,9 @@ def estimate_n_fine(
     """Estimate how many fine classes there are inside each coarse class, with an honest range.
 
     Two questions are answered for every coarse class. *Stable*: with how many clusters do two halves of the cells
-    give the same clustering (mean adjusted Rand index largest, and above 0.5; else one)? *Supported*: with how many
-    do the clusters of one half of the counts show most clearly in the other half, when every cluster has its price?
+    give the same clustering (the fewest whose mean adjusted Rand index is within 0.05 of the largest; one, where that
+    is not above 0.5)? *Supported*: with how many do the clusters of one half of the counts show most clearly in the
+    other half, when every cluster has its price?
     The estimate lies between them: the cube root of stable² times supported (ours), summed over coarse classes.
 
     How deep people annotate cannot be seen in the cells, so look at :func:`falcon_sc.pl.n_fine` and choose. Against
@@ -56,7 +57,8 @@ def estimate_n_fine(
         Embedding in ``adata.obsm`` to use instead of genes. There are no counts to halve then, and *supported* is the
         number of least BIC, which is often far too high.
     batch_key
-        Column of ``adata.obs``, e.g. the donor: genes are chosen across batches, and every batch is centred.
+        Column of ``adata.obs``, e.g. the donor: for *stable*, genes are chosen across batches, and every batch is
+        centred. *Supported* knows no batches.
     max_per_class
         Largest number tried in a coarse class (ours). A class of n cells is tried up to n / 8.
     n_jobs
