@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.estimation import between, estimate_numbers, most_stable
+from falcon_sc.core.estimation import (
+    between,
+    estimate_numbers,
+    information_criterion,
+    most_stable,
+    reproduced_support,
+)
+from falcon_sc.core.mixture import sweep_mixtures
 from falcon_sc.core.start import StartInput
+from falcon_sc.core.views import ClassViews
 
 N_TRUE = np.array([3, 1, 2])
 
@@ -101,6 +109,30 @@ def test_one_for_each_class_needs_no_fit() -> None:
 )
 def test_most_stable(stability: list[float], k: int) -> None:
     assert most_stable(np.array(stability)) == k
+
+
+def one_view(X: np.ndarray) -> ClassViews:
+    return ClassViews({name: X for name in ("log", "sc", "pr")}, np.arange(len(X)), np.zeros(0), np.zeros(0))
+
+
+def test_price_of_clusters_that_the_other_half_does_not_show() -> None:
+    views = one_view(np.zeros((500, 30), dtype=np.float32))
+    # 10 and 20 dimensions alternate: the median price is that of (11 + 21) / 2 parameters
+    support = reproduced_support(np.full((8, 3), 7.0), [1, 2, 3], views, 500)
+    np.testing.assert_allclose(support, -16 * np.log(500) * np.arange(3))
+    steep = reproduced_support(np.full((8, 3), 7.0) + np.arange(3), [1, 2, 3], views, 4000)
+    np.testing.assert_allclose(steep, (2000 - 16 * np.log(2000)) * np.arange(3))  # cells the curves are made of
+
+
+def test_criterion_without_counts_is_the_bic() -> None:
+    X = np.random.default_rng(0).normal(size=(120, 4)).astype(np.float32)
+    X[:60] += 5
+    found = information_criterion(one_view(X), [1, 2, 3], np.random.default_rng(1))
+    likelihood = sweep_mixtures(X, [1, 2, 3], np.random.default_rng(1)).log_likelihood
+    parameters = 5 * np.arange(3)  # a weight and 4 means for each further cluster
+    expected = 120 * (likelihood - likelihood[0]) - parameters * np.log(120) / 2
+    np.testing.assert_allclose(found, expected, rtol=0.02, atol=2)
+    assert found.argmax() == 1
 
 
 def test_between_stays_between() -> None:
