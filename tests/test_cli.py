@@ -82,6 +82,31 @@ def test_mistakes_are_one_line(source: Path, capsys, monkeypatch, change: dict[s
     assert [path.name for path in source.parent.iterdir()] == ["in.h5ad"]
 
 
+def test_number_of_fine_classes_is_estimated(planted: AnnData, tmp_path: Path) -> None:
+    source, output = tmp_path / "in.h5ad", tmp_path / "out.h5ad"
+    planted[:120].copy().write_h5ad(source)
+    options = [
+        "--coarse-key",
+        "coarse",
+        "--n-fine",
+        "auto",
+        "--max-epochs",
+        "2",
+        "--no-progress-bar",
+        "-o",
+        str(output),
+    ]
+    assert main(["discover", str(source), *options]) == 0
+    params = anndata.read_h5ad(output).uns["falcon"]["params"]
+    assert params["n_fine_stable"] <= params["n_fine"] <= params["n_fine_supported"]
+
+
+def test_neither_number_nor_auto(source: Path, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["discover", str(source), "--coarse-key", "coarse", "--n-fine", "six", "-o", "out.h5ad"])
+    assert "argument --n-fine: give a number or auto, found 'six'" in capsys.readouterr().err
+
+
 def test_mistake_in_a_real_process(tmp_path: Path) -> None:
     done = _run("discover", tmp_path / "no.h5ad", "--coarse-key", "a", "--n-fine", 3, "-o", tmp_path / "out.h5ad")
     assert done.returncode == 2

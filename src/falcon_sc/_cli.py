@@ -72,7 +72,9 @@ def _add_discover(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_discover)
     parser.add_argument("input", type=Path, help="h5ad file")
     parser.add_argument("--coarse-key", required=True, help="column of obs with the coarse labels")
-    parser.add_argument("--n-fine", type=int, required=True, help="total number of fine classes")
+    parser.add_argument(
+        "--n-fine", type=_number_or_auto, required=True, help="total number of fine classes, or auto: estimate it"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="h5ad file to write")
     options = parser.add_argument_group("options", argument_default=argparse.SUPPRESS)
     for name, kind, text in (
@@ -94,6 +96,15 @@ def _add_discover(parser: argparse.ArgumentParser) -> None:
     options.add_argument("--relation-solver", choices=("auto", "flow", "gurobi"), help="solver of the relation (auto)")
     options.add_argument("--seed", dest="rng", type=int, help="seed (0)")
     options.add_argument("--no-progress-bar", dest="progress_bar", action="store_false", help="show no bar")
+
+
+def _number_or_auto(text: str) -> int | str:
+    """What argparse calls on the value of --n-fine."""
+    try:
+        return text if text == "auto" else int(text)
+    except ValueError:
+        msg = f"give a number or auto, found {text!r}"
+        raise argparse.ArgumentTypeError(msg) from None
 
 
 def _discover(arguments: argparse.Namespace) -> None:

@@ -46,7 +46,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "too many": ({"n_fine": 241}, ValueError, "n_fine=241 is larger than the number of labelled cells, 240"),
     "float": ({"n_fine": 6.0}, TypeError, r"n_fine must be an int, found 6\.0 \(float\)"),
     "bool": ({"n_fine": True}, TypeError, "n_fine must be an int, found True"),
-    "text": ({"n_fine": "auto"}, TypeError, "n_fine must be an int or a mapping.*found 'auto'"),
+    "text": ({"n_fine": "many"}, TypeError, "n_fine must be an int, a mapping.* or 'auto', found 'many'"),
     "none": ({"n_fine": None}, TypeError, "n_fine must be an int, found None"),
     "mapping misses": ({"n_fine": {"B cell": 2, "µ glia": 1}}, ValueError, "no number for .* 'CD4/CD8 T'"),
     "mapping names another": ({"n_fine": MAPPING | {"NK": 1}}, ValueError, "n_fine names 'NK'"),

@@ -75,6 +75,18 @@ class Cells:
         return {str(name): len(np.unique(self.fine[self.coarse == name])) for name in np.unique(self.coarse)}
 
 
+def problems(
+    data: Path | None, seeds: int, simulations: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[Cells, int]]:
+    """Every data set with every seed: those in the folder `data`, if there is one, and the simulated ones."""
+    for cells in real(data) if data is not None else ():
+        for seed in range(seeds):
+            yield cells, seed
+    for name, settings in simulations.items():
+        for seed in range(seeds):
+            yield simulated(name, settings, seed), seed
+
+
 def real(data: Path) -> Iterator[Cells]:
     """Read the data sets in the folder `data`."""
     import anndata

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc.benchmarks import _tables
-from falcon_sc.benchmarks._cells_data import SIMULATIONS, real, simulated
+from falcon_sc.benchmarks._cells_data import SIMULATIONS, problems, simulated
 from falcon_sc.benchmarks._cells_figure import plot
 from falcon_sc.benchmarks._cells_methods import METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -81,7 +81,7 @@ def run(
         raise ValueError(msg)
     simulated("warm-up", {"n_obs": 100, "n_vars": 100, "n_coarse": 2, "n_fine": 4}, 0)  # imports are nobody's time
     rows: list[dict[str, Any]] = []
-    for cells, seed in _problems(data, seeds, simulations):
+    for cells, seed in problems(data, seeds, simulations):
         rows += [_measure(cells, method, seed) for method in methods]
         if out is not None:  # after each data set: a crash leaves what was measured
             out.mkdir(parents=True, exist_ok=True)
@@ -97,17 +97,6 @@ def run(
         )
         plot(summarise(table), out / "cells.png")
     return table
-
-
-def _problems(
-    data: Path | None, seeds: int, simulations: Mapping[str, Mapping[str, Any]]
-) -> Iterator[tuple[Cells, int]]:
-    for cells in real(data) if data is not None else ():
-        for seed in range(seeds):
-            yield cells, seed
-    for name, settings in simulations.items():
-        for seed in range(seeds):
-            yield simulated(name, settings, seed), seed
 
 
 def _measure(cells: Cells, method: str, seed: int) -> dict[str, Any]:

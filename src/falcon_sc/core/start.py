@@ -13,14 +13,14 @@ import numpy as np
 
 from falcon_sc.core import allocation
 from falcon_sc.core.class_clustering import ClassFit, fit_class, label_class
-from falcon_sc.core.normalisations import Kind, look_like_counts, pseudo_counts
+from falcon_sc.core.coarse_classes import CoarseClasses, padded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from scipy import sparse
 
-CELLS_LOOKED_AT = 2000  # to tell whether counts can be recovered from log-normalised values
+    from falcon_sc.core.normalisations import Kind
 
 
 @dataclass(frozen=True)
@@ -105,37 +105,35 @@ def consensus_start(
     total, given = _requested(n_fine, sizes)
     if total == len(sizes):
         return Start(coarse, np.ones(len(sizes), dtype=np.int64), None, {})
-    matrix = start_input.matrix if isinstance(start_input.matrix, np.ndarray) else start_input.matrix.tocsr()
-    has_counts = start_input.kind == "counts" or (
-        start_input.kind == "lognorm" and look_like_counts(pseudo_counts(matrix[:CELLS_LOOKED_AT]))
-    )
+    classes = CoarseClasses(start_input, coarse)
     k_max = largest_k(sizes, total) if given is None else given
-    members = [np.flatnonzero(coarse == c) for c in range(len(sizes))]
     generators = np.random.default_rng(rng).spawn(len(sizes))
 
     def fit(c: int) -> ClassFit:
+        rows, batch = classes.of(c)
         return fit_class(
-            matrix[members[c]],
+            rows,
             start_input.kind,
             range(1, int(k_max[c]) + 1) if given is None else [int(given[c])],
             generators[c],
-            batch=None if start_input.batch is None else start_input.batch[members[c]],
-            has_counts=has_counts,
+            batch=batch,
+            has_counts=classes.has_counts,
             n_genes=n_genes,
             max_cells=max_cells,
         )
 
-    fits = _over_classes(fit, sizes, n_jobs=n_jobs, progress_bar=progress_bar)
+    fits = classes.each(fit, n_jobs=n_jobs, progress_bar=progress_bar)
     n_per_class, curves = (given, {}) if given is not None else _allocate(fits, sizes, k_max, total)
 
     def label(c: int) -> np.ndarray:
         return label_class(fits[c], int(n_per_class[c]), generators[c], n_repeats=n_repeats)
 
-    local = _over_classes(label, sizes, n_jobs=n_jobs, progress_bar=False)
+    local = classes.each(label, n_jobs=n_jobs, progress_bar=False)
     labels = np.empty(len(coarse), dtype=np.int64)
     latents = np.empty((len(coarse), fits[0].views.latent().shape[1]), dtype=np.float32)
     offsets = np.cumsum(n_per_class) - n_per_class
-    for c, cells in enumerate(members):
+    for c in range(len(sizes)):
+        cells = classes.members(c)
         labels[cells] = offsets[c] + local[c]
         latents[cells] = fits[c].views.latent()
     return Start(labels, n_per_class, latents, curves)
@@ -180,8 +178,8 @@ def _allocate(
     """Counts per coarse class, and the curves behind them padded with NaN to one length."""
     longest = int(k_max.max())
     curves = {
-        "log_likelihood": _padded([np.array([s.log_likelihood for s in f.sweeps]) for f in fits], longest),
-        "agreement": _padded([f.agreement[None] for f in fits], longest)[:, 0],
+        "log_likelihood": padded([np.array([s.log_likelihood for s in f.sweeps]) for f in fits], longest),
+        "agreement": padded([f.agreement[None] for f in fits], longest)[:, 0],
         "eigenvalue_ratio": np.full((len(fits), longest - 1), np.nan),
         "k_max": k_max,
     }
@@ -192,7 +190,7 @@ def _allocate(
             views.eigenvalues, views.null_eigenvalues, k - 1
         )
     if any(f.reproducibility is not None for f in fits):
-        curves["reproducibility"] = _padded(
+        curves["reproducibility"] = padded(
             [np.zeros((0, 1)) if f.reproducibility is None else f.reproducibility for f in fits], longest
         )
     gains = allocation.evidence(
@@ -206,29 +204,3 @@ def _allocate(
     )
     n_per_class, counts = allocation.vote(gains, n_fine, k_max)
     return n_per_class, curves | counts
-
-
-def _padded(curves: Sequence[np.ndarray], longest: int) -> np.ndarray:
-    """One array (classes, views, longest), NaN beyond each curve; zeros for a class that cannot be split."""
-    padded = np.full((len(curves), max(len(own) for own in curves), longest), np.nan)
-    for own, row in zip(curves, padded, strict=True):
-        if len(own):
-            row[:, : own.shape[1]] = own
-        else:
-            row[:, 0] = 0
-    return padded
-
-
-def _over_classes[T](task: Callable[[int], T], sizes: np.ndarray, *, n_jobs: int | None, progress_bar: bool) -> list[T]:
-    """`task` for every coarse class, large ones first; one BLAS thread each, so that threads change no result."""
-    from joblib import Parallel, delayed
-    from threadpoolctl import threadpool_limits
-    from tqdm.auto import tqdm
-
-    order = np.argsort(-sizes, kind="stable")
-    with threadpool_limits(limits=1):
-        jobs = Parallel(n_jobs=-1 if n_jobs is None else n_jobs, prefer="threads", return_as="generator")
-        running = jobs(delayed(task)(int(c)) for c in order)
-        done = list(tqdm(running, total=len(sizes), desc="start", disable=not progress_bar, unit="class"))
-    result: dict[int, T] = dict(zip(order.tolist(), done, strict=True))
-    return [result[c] for c in range(len(sizes))]

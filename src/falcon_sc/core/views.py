@@ -38,8 +38,7 @@ class ClassViews:
 
     def view(self, name: str, n_dims: int) -> np.ndarray:
         """Scores of one view, all cells; at most a fifth of the learning cells as dimensions, at least two."""
-        scores = self.scores[name]
-        return scores[:, : max(2, min(n_dims, len(self.fit_cells) // 5))]
+        return self.scores[name][:, : usable_dims(n_dims, len(self.fit_cells))]
 
     def latent(self, n_dims: int = 15) -> np.ndarray:
         """Concatenated scores, each normalisation scaled to unit root mean square: n x (n_dims * normalisations)."""
@@ -50,6 +49,11 @@ class ClassViews:
             rms = float(np.sqrt(np.mean(block[:, : scores.shape[1]] ** 2)))
             blocks.append(block / rms if rms > 0 else block)
         return np.hstack(blocks)
+
+
+def usable_dims(n_dims: int, n_cells: int) -> int:
+    """Dimensions of a view learned on `n_cells`."""
+    return max(2, min(n_dims, n_cells // 5))
 
 
 def class_views(

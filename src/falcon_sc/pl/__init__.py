@@ -2,6 +2,7 @@
 
 from falcon_sc.pl.confident import confident
 from falcon_sc.pl.history import history
+from falcon_sc.pl.n_fine import n_fine
 from falcon_sc.pl.relation import relation
 
-__all__ = ["confident", "history", "relation"]
+__all__ = ["confident", "history", "n_fine", "relation"]

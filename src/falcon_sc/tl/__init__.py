@@ -1,6 +1,7 @@
-"""Tools: the discovery of fine classes, and their prediction for new cells."""
+"""Tools: the discovery of fine classes, how many to ask for, and their prediction for new cells."""
 
 from falcon_sc.tl.discover import discover
+from falcon_sc.tl.estimate_n_fine import estimate_n_fine
 from falcon_sc.tl.predict import predict
 
-__all__ = ["discover", "predict"]
+__all__ = ["discover", "estimate_n_fine", "predict"]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+AUTO = "auto"
+
 
 def check_classes(labels: Labels, coarse_key: str) -> None:
     """At least two classes, and more than one cell in each."""
@@ -48,8 +50,8 @@ def count_coarse(labels: Labels, dataset: np.ndarray | None) -> int:
     return max(np.unique(block).size for block in blocks)
 
 
-def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> int | dict[Any, int]:
-    """Total number of fine classes, or number of each coarse class.
+def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> int | dict[Any, int] | None:
+    """Total number of fine classes, or number of each coarse class; None where it is to be estimated.
 
     Parameters
     ----------
@@ -62,13 +64,13 @@ def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> 
 
     Returns
     -------
-    An int, or a dict whose keys are the coarse labels as the model sees them.
+    An int, a dict whose keys are the coarse labels as the model sees them, or None for "auto".
     """
     if isinstance(n_fine, Mapping):
         return _check_mapping(n_fine, labels, dataset)
     if isinstance(n_fine, str):
-        msg = f"n_fine must be an int or a mapping from coarse class to int, found {n_fine!r}."
-        raise TypeError(msg)
+        _check_auto(n_fine, dataset)
+        return None
     total = check_int(n_fine, "n_fine")
     n_coarse = count_coarse(labels, dataset)
     if total < n_coarse:
@@ -80,6 +82,18 @@ def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> 
         msg = f"n_fine={total} is larger than the number of labelled cells, {labels.values.size}: ask for fewer."
         raise ValueError(msg)
     return total
+
+
+def _check_auto(n_fine: str, dataset: np.ndarray | None) -> None:
+    if n_fine != AUTO:
+        msg = f"n_fine must be an int, a mapping from coarse class to int, or {AUTO!r}, found {n_fine!r}."
+        raise TypeError(msg)
+    if dataset is not None:
+        msg = (
+            f"n_fine={AUTO!r} cannot be used with several data sets, which share their fine classes: run "
+            "falcon_sc.tl.estimate_n_fine on one of them and give the total."
+        )
+        raise ValueError(msg)
 
 
 def _check_mapping(n_fine: Mapping[Any, object], labels: Labels, dataset: np.ndarray | None) -> dict[Any, int]:

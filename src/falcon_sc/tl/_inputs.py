@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from scipy import sparse
 
+    from falcon_sc._expression import Expression
     from falcon_sc.core.start import StartInput
 
 
@@ -57,21 +58,41 @@ def read_inputs(
     batch: np.ndarray | None,
 ) -> Inputs:
     """Read an embedding, or choose genes and normalise them; only labelled cells have a say in the choice."""
-    from falcon_sc.core.start import StartInput
-
     batch = None if batch is None else batch[known]
     if use_rep is not None:
-        embedding = read_embedding(adata, use_rep)
-        start = StartInput(embedding[known], "embedding", batch)
-        return Inputs(embedding, start, None, f"embedding adata.obsm[{use_rep!r}]")
+        return _embedding(adata, use_rep, known, batch)
     expression = read_expression(adata, layer)
     labelled = expression.of_cells(known)
     genes = choose_genes(labelled, n_top_genes, batch)
+    return Inputs(expression.log_normalised(genes), _start_of(labelled, batch), genes, expression.kind)
+
+
+def read_start(
+    adata: AnnData, *, known: np.ndarray, layer: str | None, use_rep: str | None, batch: np.ndarray | None
+) -> tuple[StartInput, str]:
+    """What the start clusters, labelled cells only, and what the values were taken for."""
+    batch = None if batch is None else batch[known]
+    if use_rep is not None:
+        inputs = _embedding(adata, use_rep, known, batch)
+        return inputs.start, inputs.assumed
+    expression = read_expression(adata, layer)
+    return _start_of(expression.of_cells(known), batch), expression.kind
+
+
+def _embedding(adata: AnnData, use_rep: str, known: np.ndarray, batch: np.ndarray | None) -> Inputs:
+    from falcon_sc.core.start import StartInput
+
+    embedding = read_embedding(adata, use_rep)
+    start = StartInput(embedding[known], "embedding", batch)
+    return Inputs(embedding, start, None, f"embedding adata.obsm[{use_rep!r}]")
+
+
+def _start_of(labelled: Expression, batch: np.ndarray | None) -> StartInput:
+    from falcon_sc.core.start import StartInput
+
     if labelled.counts is None:
-        start = StartInput(labelled.log_normalised(labelled.expressed), "lognorm", batch)
-    else:
-        start = StartInput(labelled.counts[:, labelled.expressed], "counts", batch)
-    return Inputs(expression.log_normalised(genes), start, genes, expression.kind)
+        return StartInput(labelled.log_normalised(labelled.expressed), "lognorm", batch)
+    return StartInput(labelled.counts[:, labelled.expressed], "counts", batch)
 
 
 def dataset_names(adata: AnnData, dataset_key: str) -> np.ndarray:

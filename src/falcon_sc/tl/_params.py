@@ -61,20 +61,21 @@ def check_rng(rng: object) -> None:
         raise ValueError(msg)
 
 
-def check_start(config: FalconConfig, n_fine: int | dict[Any, int]) -> None:
+def check_start(config: FalconConfig, n_fine: int | dict[Any, int] | None) -> None:
     """Only the start from labels can keep to numbers for each class: algorithm A1 knows a total."""
     if config.start == "random" and isinstance(n_fine, dict):
         msg = "n_fine is a mapping, which FalconConfig(start='random') cannot keep to: give the total, or use start='consensus'."
         raise ValueError(msg)
 
 
-def check_licence(config: FalconConfig, n_fine: int, n_coarse: int) -> None:
+def check_licence(config: FalconConfig, n_fine: int | dict[Any, int], n_coarse: int) -> None:
     """Let Gurobi solve one easy relation of the final size: a licence too small for it is known before any work."""
     if config.relation_solver != "gurobi":
         return
     from falcon_sc.core import relations
 
-    easy = np.eye(n_coarse)[np.arange(n_fine) % n_coarse] / n_fine
+    total = sum(n_fine.values()) if isinstance(n_fine, dict) else n_fine
+    easy = np.eye(n_coarse)[np.arange(total) % n_coarse] / total
     relations.solve(easy, config.lambda_M, solver="gurobi", time_limit=config.relation_time_limit)
 
 

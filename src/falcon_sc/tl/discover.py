@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from falcon_sc._checks import check_adata, check_int, check_key_added, check_uni
 from falcon_sc._labels import read_labels, warn_missing
 from falcon_sc.pp.select_genes import read_batch
 from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
+from falcon_sc.tl._estimates import estimate, totals
 from falcon_sc.tl._inputs import check_choice, dataset_names, read_inputs
 from falcon_sc.tl._params import (
     N_NEIGHBORS,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 def discover(
     adata: AnnData,
     coarse_key: str,
-    n_fine: int | Mapping[Any, int],
+    n_fine: int | Mapping[Any, int] | Literal["auto"],
     *,
     layer: str | None = None,
     use_rep: str | None = None,
@@ -75,7 +76,9 @@ def discover(
         Column of ``adata.obs`` with the coarse labels (strings, categories or integers), at least
         two of them. Cells without a label (NA) are not used for training and get no fine class.
     n_fine
-        Total number of fine classes, or a mapping from every coarse class to its number of fine classes.
+        Total number of fine classes, or a mapping from every coarse class to its number of fine classes, or
+        ``"auto"``: the total that :func:`falcon_sc.tl.estimate_n_fine` estimates with the same `rng`. It is often off
+        by a factor of two; a number that you know is better. The log says it, and ``params`` its range.
     layer
         Layer to read instead of ``adata.X``.
     use_rep
@@ -144,7 +147,7 @@ def discover(
     KeyError
         `coarse_key`, `layer`, `use_rep`, `batch_key` or `dataset_key` is not in `adata`.
     TypeError
-        `n_fine` is neither an int nor a mapping to ints; another argument has a wrong type.
+        `n_fine` is neither an int, nor a mapping to ints, nor "auto"; another argument has a wrong type.
     ValueError
         One coarse class only, or one with a single cell; `n_fine` smaller than the number of coarse
         classes, larger than the number of cells, or a mapping that misses a class; NaN, inf or
@@ -170,13 +173,13 @@ def discover(
     labels = read_labels(adata, coarse_key, "coarse_key")
     dataset = None if dataset_key is None else dataset_names(adata, dataset_key)[labels.known]
     check_classes(labels, coarse_key)
-    n_fine = check_n_fine(n_fine, labels, dataset)
+    budget = check_n_fine(n_fine, labels, dataset)
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
     config = with_keywords(config, n_neighbors, max_epochs, batch_size, lr, relation_solver)
-    check_start(config, n_fine)
-    n_total = sum(n_fine.values()) if isinstance(n_fine, dict) else n_fine
-    check_licence(config, n_total, count_coarse(labels, dataset))
+    check_start(config, budget)
+    if budget is not None:
+        check_licence(config, budget, count_coarse(labels, dataset))
     report_small_classes(labels, config.n_neighbors)
     if save_model is not None:
         check_unique_genes(adata)
@@ -187,13 +190,18 @@ def discover(
     from falcon_sc.core.device import resolve_device
     from falcon_sc.core.model import Falcon
 
-    model = Falcon(n_fine, config, device=resolve_device(device), rng=rng, progress_bar=progress_bar)
+    found_device = resolve_device(device)
     inputs = read_inputs(adata, known=labels.known, layer=layer, use_rep=use_rep, n_top_genes=n_top_genes, batch=batch)
     warn_missing(labels, coarse_key, "coarse_key", "they are not used for training and get no fine class")
+    about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
+    if budget is None:
+        about |= totals(estimate(inputs.start, labels, rng=rng, progress_bar=progress_bar))
+        budget = int(about["n_fine"])
+        check_licence(config, budget, count_coarse(labels, dataset))
+    model = Falcon(budget, config, device=found_device, rng=rng, progress_bar=progress_bar)
     names = None if inputs.genes is None else adata.var_names[inputs.genes].to_numpy(dtype=np.str_)
     training = inputs.features if labels.known.all() else inputs.features[labels.known]
     model.fit(training, labels.values, dataset, start_input=inputs.start, feature_names=names, checkpoint=checkpoint)
-    about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
     about |= {"batch_key": batch_key, "dataset_key": dataset_key}
     if use_rep is None:
         about["n_top_genes"] = n_top_genes

@@ -1,0 +1,70 @@
+"""The cells of each coarse class, work on all coarse classes in parallel, and their curves side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from falcon_sc.core.normalisations import look_like_counts, pseudo_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from scipy import sparse
+
+    from falcon_sc.core.start import StartInput
+
+CELLS_LOOKED_AT = 2000  # to tell whether counts can be recovered from log-normalised values
+
+
+class CoarseClasses:
+    """Cells by coarse class; `coarse`: int64 n, codes 0..K_C-1, every one of which occurs.
+
+    `sizes`: cells of each class, K_C. `has_counts`: whether there are counts, or they can be recovered.
+    """
+
+    def __init__(self, start_input: StartInput, coarse: np.ndarray) -> None:
+        matrix, kind = start_input.matrix, start_input.kind
+        self._matrix = matrix if isinstance(matrix, np.ndarray) else matrix.tocsr()
+        self._batch = start_input.batch
+        self._coarse = coarse
+        self.sizes = np.bincount(coarse)
+        self.has_counts = kind == "counts" or (
+            kind == "lognorm" and look_like_counts(pseudo_counts(self._matrix[:CELLS_LOOKED_AT]))
+        )
+
+    def members(self, c: int) -> np.ndarray:
+        """Sorted indices of the cells of a class."""
+        return np.flatnonzero(self._coarse == c)
+
+    def of(self, c: int) -> tuple[np.ndarray | sparse.csr_matrix, np.ndarray | None]:
+        """Rows and batch codes of the cells of a class."""
+        members = self.members(c)
+        return self._matrix[members], None if self._batch is None else self._batch[members]
+
+    def each[T](self, task: Callable[[int], T], *, n_jobs: int | None, progress_bar: bool) -> list[T]:
+        """`task` for every class, large ones first; one BLAS thread each, so that threads change no result."""
+        from joblib import Parallel, delayed
+        from threadpoolctl import threadpool_limits
+        from tqdm.auto import tqdm
+
+        order = np.argsort(-self.sizes, kind="stable")
+        with threadpool_limits(limits=1):
+            jobs = Parallel(n_jobs=-1 if n_jobs is None else n_jobs, prefer="threads", return_as="generator")
+            running = jobs(delayed(task)(int(c)) for c in order)
+            bar = tqdm(running, total=len(order), desc="inside coarse classes", disable=not progress_bar, unit="class")
+            done = list(bar)
+        result: dict[int, T] = dict(zip(order.tolist(), done, strict=True))
+        return [result[c] for c in range(len(order))]
+
+
+def padded(curves: Sequence[np.ndarray], longest: int) -> np.ndarray:
+    """One array (classes, views, longest), NaN beyond each curve; zeros for a class that cannot be split."""
+    together = np.full((len(curves), max(len(own) for own in curves), longest), np.nan)
+    for own, row in zip(curves, together, strict=True):
+        if len(own):
+            row[:, : own.shape[1]] = own
+        else:
+            row[:, 0] = 0
+    return together

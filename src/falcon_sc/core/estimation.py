@@ -1,0 +1,155 @@
+"""How many fine classes there are inside each coarse class: a range, and a number in it, from curves over k.
+
+How deep an annotation goes is a decision of the people who made it, and no curve tells it: the same cells are 10
+classes in one annotation and 23 in another. So two questions are asked that curves can answer. "Stable": with which
+k do other cells of the class give the same clusters? "Supported": up to which k is there more than noise?
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from falcon_sc.core import thinning
+from falcon_sc.core.coarse_classes import CoarseClasses, padded
+from falcon_sc.core.mixture import sweep_mixtures
+from falcon_sc.core.replication import replication
+from falcon_sc.core.views import CONTINUOUS_VIEWS, ClassViews, class_views, usable_dims
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from falcon_sc.core.start import StartInput
+
+CELLS_PER_FINE_CLASS = 8  # at least, on average: halves of the cells are clustered too
+LEAST_STABILITY = 0.5  # adjusted Rand index (ours): nothing below it counts as stable
+TOLERANCE = 0.05  # adjusted Rand index (ours): differences below it hang on the halves that were drawn
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Numbers of fine classes of each coarse class, and the curves they were read from.
+
+    `stable`, `estimate`, `supported`: int64 K_C, in this order never falling. `stability`: (K_C, K) adjusted Rand index
+    between clusterings of two halves of the cells; `support`: (K_C, K) what k clusters explain beyond one, less the
+    price of their parameters, in nats; both at k = 1..K, NaN beyond the largest k tried in a class.
+    """
+
+    stable: np.ndarray
+    estimate: np.ndarray
+    supported: np.ndarray
+    stability: np.ndarray
+    support: np.ndarray
+
+
+def estimate_numbers(
+    start_input: StartInput,
+    coarse: np.ndarray,
+    *,
+    max_per_class: int = 20,
+    rng: int | np.random.Generator | None,
+    n_jobs: int | None = None,
+    progress_bar: bool = False,
+    n_genes: int = 2000,
+    max_cells: int = 3500,
+) -> Estimate:
+    """Estimate the number of fine classes inside every coarse class, without any fine label.
+
+    Parameters
+    ----------
+    start_input
+        The cells, as `consensus_start` takes them.
+    coarse
+        Codes 0..K_C-1, int, n; every code occurs.
+    max_per_class
+        Largest number tried in a coarse class (ours); classes of fewer than 8 cells for each are tried up to n / 8.
+    rng
+        Seed or generator; the same one gives the same numbers, whatever `n_jobs`.
+    n_jobs
+        Coarse classes worked on at once; None: one a core.
+    progress_bar
+        Show a bar over coarse classes.
+    n_genes, max_cells
+        As in `consensus_start`.
+
+    Raises
+    ------
+    ValueError
+        When `max_per_class` is below 1.
+    """
+    if max_per_class < 1:
+        msg = f"max_per_class is {max_per_class}: give at least 1"
+        raise ValueError(msg)
+    classes = CoarseClasses(start_input, np.asarray(coarse, dtype=np.int64))
+    k_max = np.clip(classes.sizes // CELLS_PER_FINE_CLASS, 1, max_per_class)
+    generators = np.random.default_rng(rng).spawn(len(k_max))
+
+    def curves(c: int) -> tuple[np.ndarray, np.ndarray]:
+        if k_max[c] == 1:
+            return np.ones(1), np.zeros(1)
+        (rows, batch), ks = classes.of(c), range(1, int(k_max[c]) + 1)
+        views = class_views(
+            rows,
+            start_input.kind,
+            generators[c],
+            batch=batch,
+            has_counts=classes.has_counts,
+            n_genes=n_genes,
+            max_cells=max_cells,
+        )
+        stability = replication(views, ks, generators[c])
+        if not classes.has_counts:
+            return stability, information_criterion(views, ks, generators[c])
+        reproduced = thinning.reproducibility(rows, start_input.kind, ks, generators[c], n_genes=n_genes)
+        return stability, reproduced_support(reproduced, ks, views, rows.shape[0])
+
+    stability, support = zip(*classes.each(curves, n_jobs=n_jobs, progress_bar=progress_bar), strict=True)
+    stable = np.array([most_stable(curve) for curve in stability], dtype=np.int64)
+    # where more classes come back than the penalty lets pass, the range is that one number
+    supported = np.maximum(stable, [int(curve.argmax()) + 1 for curve in support])
+    longest = int(k_max.max())
+    return Estimate(
+        stable=stable,
+        estimate=between(stable, supported),
+        supported=supported,
+        stability=padded([curve[None] for curve in stability], longest)[:, 0],
+        support=padded([curve[None] for curve in support], longest)[:, 0],
+    )
+
+
+def most_stable(stability: np.ndarray) -> int:
+    """The smallest k >= 2 about as stable as the best one (K,); 1 where even that is not above `LEAST_STABILITY`."""
+    best = stability[1:].max(initial=0.0)
+    return 2 + int(np.argmax(stability[1:] >= best - TOLERANCE)) if best > LEAST_STABILITY else 1
+
+
+def reproduced_support(reproduced: np.ndarray, ks: Sequence[int], views: ClassViews, n: int) -> np.ndarray:
+    """How much tighter the k clusters of one half of the counts are in the other half than one cluster, in nats (K,).
+
+    Median over the views. Each cluster is paid with log n for each of its parameters (ours; with the log n / 2 of the
+    BIC up to eight times as many classes passed as the annotations of real sets have).
+    """
+    n = min(n, thinning.MAX_CELLS)
+    dims = [min(usable_dims(d, n), views.scores[name].shape[1]) for name, d in thinning.VIEWS]
+    return _net_gain(n * reproduced, ks, np.tile(dims, len(reproduced) // len(dims)), np.log(n))
+
+
+def information_criterion(views: ClassViews, ks: Sequence[int], rng: np.random.Generator) -> np.ndarray:
+    """Where there are no counts to halve: the BIC of tied mixtures, gain over one cluster in nats (K,)."""
+    n = len(views.fit_cells)
+    scores = [views.view(*name)[views.fit_cells] for name in CONTINUOUS_VIEWS]
+    log_likelihood = n * np.array([sweep_mixtures(X, ks, rng).log_likelihood for X in scores])
+    return _net_gain(log_likelihood, ks, np.array([X.shape[1] for X in scores]), 0.5 * np.log(n))
+
+
+def _net_gain(curves: np.ndarray, ks: Sequence[int], dims: np.ndarray, price: float) -> np.ndarray:
+    """Median over views of `curves` (views, K) over k = 1, less the price of a mean and a weight for each cluster."""
+    gain = curves - curves[:, :1] - price * np.outer(dims + 1, np.asarray(ks) - 1)
+    return np.asarray(np.median(gain, axis=0))
+
+
+def between(stable: np.ndarray, supported: np.ndarray) -> np.ndarray:
+    """Weighted geometric mean, rounded: on real cells the supported number is the more often far off (ours)."""
+    return np.asarray(np.rint(np.cbrt(stable.astype(np.float64) ** 2 * supported)), dtype=np.int64)

@@ -1,0 +1,61 @@
+"""Are the clusters learned from one half of the cells those learned from the other half?
+
+A clustering that rests on the structure of a class comes back when other cells of it are taken; one that cuts a
+continuum, or fits noise, is drawn elsewhere (prediction strength, Tibshirani and Walther 2005).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from falcon_sc.core.mixture import fit_mixture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from falcon_sc.core.views import ClassViews
+
+VIEWS = (("log", 10), ("sc", 15), ("pr", 10))  # ours: one of each normalisation, those of few dimensions
+N_SPLITS = 2  # ours: of each view
+
+
+def replication(views: ClassViews, ks: Sequence[int], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Agreement, on one half, of the clusters of the two halves, for each number of clusters.
+
+    Parameters
+    ----------
+    views
+        Of one coarse class; the cells they were learned on are halved. The axes are those of all of them.
+    ks
+        Numbers of clusters, at most half the cells each.
+    rng
+        Draws the halves and the starts.
+
+    Returns
+    -------
+    (len(ks),): adjusted Rand index, mean over views and halvings.
+    """
+    found = [
+        [_adjusted_rand_index(first, second, k, rng) for k in ks]
+        for name, n_dims in VIEWS
+        if name in views.scores
+        for first, second in _halves(views.view(name, n_dims)[views.fit_cells], rng)
+    ]
+    return np.asarray(np.mean(found, axis=0))
+
+
+def _halves(X: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+    """`N_SPLITS` times the rows of X in two halves."""
+    orders = [rng.permutation(len(X)) for _ in range(N_SPLITS)]
+    return [(X[order[::2]], X[order[1::2]]) for order in orders]
+
+
+def _adjusted_rand_index(first: np.ndarray, second: np.ndarray, k: int, rng: np.random.Generator) -> float:
+    from sklearn.metrics import adjusted_rand_score
+
+    taught, own = (fit_mixture(half, k, rng)[0].predict(second) for half in (first, second))
+    return float(adjusted_rand_score(own, taught))

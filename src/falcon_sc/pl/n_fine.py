@@ -1,0 +1,93 @@
+"""How many fine classes to ask for, as a picture to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc.pl._slots import QUIET, parent_colors, quiet
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+
+_INCHES_A_CLASS = 0.38
+_LARGEST_DOT = 60  # points squared, where two halves of the cells agree fully
+
+
+def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None) -> Axes:
+    """Draw, for each coarse class, the range of sensible numbers of fine classes.
+
+    A bar goes from the *stable* to the *supported* number, with the estimate marked on it. The dots at 2, 3, ...
+    say how well two halves of the cells agree on that many clusters (diameter: adjusted Rand index). Totals are in the
+    title: take the estimate, less to be safe, more to see everything; or give
+    :func:`falcon_sc.tl.discover` a number for each class.
+
+    Parameters
+    ----------
+    adata
+        Annotated data, after :func:`falcon_sc.tl.estimate_n_fine`.
+    key
+        Its `key_added`.
+    ax
+        Where to draw; by default on a new figure high enough for all coarse classes.
+
+    Returns
+    -------
+    The axes. Nothing is written to `adata`.
+
+    Raises
+    ------
+    KeyError
+        Nothing was estimated under `key`.
+
+    Examples
+    --------
+    >>> import falcon_sc as fsc
+    >>> adata = fsc.datasets.pbmc68k_reduced()
+    >>> fsc.tl.estimate_n_fine(adata, "coarse", max_per_class=6, progress_bar=False)
+    >>> ax = fsc.pl.n_fine(adata)
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
+
+    found = _read(adata, key)
+    names = [str(name) for name in found["coarse_names"]]
+    low, middle, high = (np.asarray(found[name]) for name in ("stable", "estimate", "supported"))
+    colors = list(parent_colors(adata, key, names).values())
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7, _INCHES_A_CLASS * len(names) + 1.2), layout="constrained")
+    y = np.arange(len(names))
+    ax.hlines(y, low, high, colors=colors, linewidth=7, alpha=0.45, capstyle="round")
+    _draw_agreement(ax, np.asarray(found["stability"]))
+    ax.scatter(middle, y, s=110, color=colors, edgecolor="white", zorder=4)
+    for position, number in zip(y, middle.tolist(), strict=True):
+        ax.annotate(str(number), (number, position), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8)
+    labels = [f"{name}\n{size:,} cells" for name, size in zip(names, np.asarray(found["sizes"]).tolist(), strict=True)]
+    ax.set_yticks(y, labels)
+    ax.set(ylim=(len(names) - 0.4, -0.7), xlim=(0.5, found["stability"].shape[1] + 0.5), xlabel="fine classes")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    title = f"{middle.sum()} fine classes estimated, {low.sum()} stable, {high.sum()} supported"
+    ax.set_title(title, loc="left", fontsize=10)
+    quiet(ax)
+    return ax
+
+
+def _draw_agreement(ax: Axes, stability: np.ndarray) -> None:
+    """A dot for each coarse class and number of clusters, 2 or more, that was tried."""
+    row, column = np.nonzero(np.nan_to_num(stability[:, 1:]) > 0)
+    area = _LARGEST_DOT * stability[row, column + 1] ** 2
+    ax.scatter(column + 2, row, s=area, color=QUIET, linewidth=0, zorder=3)
+
+
+def _read(adata: AnnData, key: str) -> Mapping[str, Any]:
+    found = adata.uns.get(key)
+    if not isinstance(found, Mapping) or "supported" not in found:
+        msg = (
+            f"adata.uns[{key!r}] holds no estimate: "
+            f"run falcon_sc.tl.estimate_n_fine(adata, ..., key_added={key!r}) first."
+        )
+        raise KeyError(msg)
+    return found

@@ -1,0 +1,49 @@
+"""The number of fine classes, estimated from what the start clusters."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from falcon_sc._labels import Labels
+    from falcon_sc.core.estimation import Estimate
+    from falcon_sc.core.start import StartInput
+
+logger = logging.getLogger(__name__)
+
+MAX_PER_CLASS = 20
+
+
+def estimate(
+    start: StartInput,
+    labels: Labels,
+    *,
+    rng: int | np.random.Generator | None,
+    progress_bar: bool,
+    max_per_class: int = MAX_PER_CLASS,
+    n_jobs: int | None = None,
+) -> Estimate:
+    """The core's estimate for the labelled cells; the log says the totals."""
+    from falcon_sc.core.estimation import estimate_numbers
+
+    codes = np.unique(labels.values, return_inverse=True)[1]
+    found = estimate_numbers(
+        start, codes, max_per_class=max_per_class, rng=rng, n_jobs=n_jobs, progress_bar=progress_bar
+    )
+    logger.info(
+        "fine classes: %(n_fine)d estimated, between %(n_fine_stable)d (stable) and %(n_fine_supported)d (supported)",
+        totals(found),
+    )
+    return found
+
+
+def totals(found: Estimate) -> dict[str, Any]:
+    """Sums over the coarse classes, as they go into the parameters."""
+    return {
+        "n_fine": int(found.estimate.sum()),
+        "n_fine_stable": int(found.stable.sum()),
+        "n_fine_supported": int(found.supported.sum()),
+    }

@@ -1,0 +1,132 @@
+"""How many fine classes to ask for."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc._checks import check_adata, check_int, check_key_added
+from falcon_sc._labels import read_labels, warn_missing
+from falcon_sc.pp.select_genes import read_batch
+from falcon_sc.tl._classes import check_classes
+from falcon_sc.tl._estimates import MAX_PER_CLASS, estimate, totals
+from falcon_sc.tl._inputs import check_choice, read_start
+from falcon_sc.tl._params import check_rng, plain
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def estimate_n_fine(
+    adata: AnnData,
+    coarse_key: str,
+    *,
+    layer: str | None = None,
+    use_rep: str | None = None,
+    batch_key: str | None = None,
+    max_per_class: int = MAX_PER_CLASS,
+    n_jobs: int | None = None,
+    progress_bar: bool = True,
+    rng: int | np.random.Generator | None = 0,
+    key_added: str = "falcon_n_fine",
+    copy: bool = False,
+) -> AnnData | None:
+    """Estimate how many fine classes there are inside each coarse class, with an honest range.
+
+    Two questions are answered for every coarse class. *Stable*: with how many clusters do two halves of the cells
+    give the same clustering (the fewest whose mean adjusted Rand index is within 0.05 of the largest; one, where that
+    is not above 0.5)? *Supported*: with how many do the clusters of one half of the counts show most clearly in the
+    other half, when every cluster has its price?
+    The estimate lies between them: the cube root of stable² times supported (ours), summed over coarse classes.
+
+    How deep people annotate cannot be seen in the cells, so look at :func:`falcon_sc.pl.n_fine` and choose. Against
+    the annotations of real data the estimate is often off by a factor of two (:doc:`/choosing_n_fine`).
+
+    Parameters
+    ----------
+    adata
+        Annotated data, n_obs x n_vars: raw counts or log-normalised values, dense or sparse.
+    coarse_key
+        Column of ``adata.obs`` with the coarse labels, at least two of them. Cells without a label (NA) are left out.
+    layer
+        Layer to read instead of ``adata.X``.
+    use_rep
+        Embedding in ``adata.obsm`` to use instead of genes. There are no counts to halve then, and *supported* is the
+        number of least BIC, which is often far too high.
+    batch_key
+        Column of ``adata.obs``, e.g. the donor: for *stable*, genes are chosen across batches, and every batch is
+        centred. *Supported* knows no batches.
+    max_per_class
+        Largest number tried in a coarse class (ours). A class of n cells is tried up to n / 8.
+    n_jobs
+        Coarse classes worked on at once; None: one a core.
+    progress_bar
+        Show a bar over the coarse classes.
+    rng
+        Seed or generator. The same seed gives the same numbers, whatever `n_jobs`.
+    key_added
+        Name of the entry of ``adata.uns``.
+    copy
+        Work on a copy and return it.
+
+    Returns
+    -------
+    None if ``copy=False``, else the copy. Sets the following field:
+
+    ``adata.uns[key_added]`` : dict
+        ``coarse_names`` (str) and ``sizes`` (int64, cells) of the coarse classes; for each of them ``stable``,
+        ``estimate`` and ``supported`` (int64, never falling in this order); the curves behind them, ``stability``
+        (adjusted Rand index) and ``support`` (nats), float64, n_coarse x K for 1..K clusters, NaN beyond what was
+        tried; ``params``: plain scalars, with the totals ``n_fine``, ``n_fine_stable`` and ``n_fine_supported``.
+
+    Raises
+    ------
+    KeyError
+        `coarse_key`, `layer`, `use_rep` or `batch_key` is not in `adata`.
+    TypeError
+        `max_per_class` is no int, or `rng` neither an int nor a generator.
+    ValueError
+        One coarse class only, or one with a single cell; `max_per_class` below 1; NaN, inf or negative values in the
+        matrix; `layer` and `use_rep` together; duplicate cell names; `adata` is a view, backed or empty.
+
+    Examples
+    --------
+    >>> import falcon_sc as fsc
+    >>> adata = fsc.datasets.pbmc68k_reduced()
+    >>> fsc.tl.estimate_n_fine(adata, "coarse", max_per_class=6, progress_bar=False)
+    >>> found = adata.uns["falcon_n_fine"]
+    >>> bool((found["stable"] <= found["estimate"]).all() and (found["estimate"] <= found["supported"]).all())
+    True
+    """
+    check_adata(adata, copy=copy)
+    check_key_added(key_added)
+    check_choice(use_rep, layer)
+    max_per_class = check_int(max_per_class, "max_per_class")
+    labels = read_labels(adata, coarse_key, "coarse_key")
+    check_classes(labels, coarse_key)
+    batch = None if batch_key is None else read_batch(adata, batch_key)
+    check_rng(rng)
+    start, assumed = read_start(adata, known=labels.known, layer=layer, use_rep=use_rep, batch=batch)
+    warn_missing(labels, coarse_key, "coarse_key", "they have no say in the numbers")
+
+    found = estimate(start, labels, rng=rng, progress_bar=progress_bar, max_per_class=max_per_class, n_jobs=n_jobs)
+    names, sizes = np.unique(labels.values, return_counts=True)
+    about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer}
+    about |= {"batch_key": batch_key, "max_per_class": max_per_class, "falcon_sc": version("falcon-sc")}
+    if isinstance(rng, Integral):
+        about["seed"] = int(rng)
+    adata = adata.copy() if copy else adata
+    adata.uns[key_added] = {
+        "coarse_names": names.astype(np.str_),
+        "sizes": sizes.astype(np.int64),
+        "stable": found.stable,
+        "estimate": found.estimate,
+        "supported": found.supported,
+        "stability": found.stability,
+        "support": found.support,
+        "params": plain(about | totals(found)),
+    }
+    return adata if copy else None

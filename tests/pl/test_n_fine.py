@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+
+import falcon_sc as fsc
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+@pytest.fixture
+def estimated(cells: AnnData) -> AnnData:
+    """Numbers as `tl.estimate_n_fine` writes them."""
+    stability = np.array([[1, 0.9, 0.3, 0.2], [1, 0.2, 0.1, np.nan], [1, 0.5, 0.8, -0.1]])
+    cells.uns["falcon_n_fine"] = {
+        "coarse_names": np.array(["B cell", "CD4/CD8 T", "µ glia"]),
+        "sizes": np.array([90, 1060, 90]),
+        "stable": np.array([2, 1, 3]),
+        "estimate": np.array([2, 1, 3]),
+        "supported": np.array([3, 2, 4]),
+        "stability": stability,
+        "support": stability,
+        "params": {"coarse_key": "coarse"},
+    }
+    return cells
+
+
+def test_a_range_for_each_coarse_class(estimated: AnnData, fingerprint) -> None:
+    before = fingerprint(estimated)
+    ax = fsc.pl.n_fine(estimated)
+    assert isinstance(ax, Axes)
+    ranges, dots, marks = ax.collections
+    assert [segment[:, 0].tolist() for segment in ranges.get_segments()] == [[2, 3], [1, 2], [3, 4]]
+    assert marks.get_offsets().tolist() == [[2, 0], [1, 1], [3, 2]]
+    assert [text.get_text() for text in ax.get_yticklabels()] == [
+        "B cell\n90 cells", "CD4/CD8 T\n1,060 cells", "µ glia\n90 cells",
+    ]  # fmt: skip
+    assert ax.get_title(loc="left") == "6 fine classes estimated, 6 stable, 9 supported"
+    # what disagrees more than by chance and what was not tried have no dot
+    assert dots.get_offsets().tolist() == [[2, 0], [3, 0], [4, 0], [2, 1], [3, 1], [2, 2], [3, 2]]
+    assert np.argmax(dots.get_sizes()) == 0
+    ax.figure.draw_without_rendering()
+    assert fingerprint(estimated) == before
+
+
+def test_axes_and_colours_are_used(estimated: AnnData) -> None:
+    estimated.uns["coarse_colors"] = ["#ff0000", "#00ff00", "#0000ff"]
+    _, axes = plt.subplots(1, 2)
+    assert fsc.pl.n_fine(estimated, ax=axes[1]) is axes[1]
+    assert not axes[0].collections
+    assert axes[1].collections[-1].get_facecolor()[:, :3].tolist() == np.eye(3).tolist()
+
+
+def test_nothing_to_draw(planted: AnnData, discovered: AnnData) -> None:
+    with pytest.raises(KeyError, match=r"uns\['falcon_n_fine'\] holds no estimate: run falcon_sc.tl.estimate_n_fine"):
+        fsc.pl.n_fine(planted)
+    with pytest.raises(KeyError, match=r"key_added='falcon'"):
+        fsc.pl.n_fine(discovered, key="falcon")

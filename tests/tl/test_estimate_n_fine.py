@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import anndata
+import numpy as np
+import pytest
+from scipy import sparse
+
+import falcon_sc as fsc
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+QUICK: dict[str, Any] = {"max_per_class": 4, "progress_bar": False, "n_jobs": 1}
+KEYS = {"coarse_names", "sizes", "stable", "estimate", "supported", "stability", "support", "params"}
+
+
+def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    return first["params"] == second["params"] and all(
+        np.array_equal(first[key], second[key], equal_nan=key in ("stability", "support")) for key in KEYS - {"params"}
+    )
+
+
+@pytest.fixture(scope="module")
+def estimated(planted: AnnData) -> AnnData:
+    return fsc.tl.estimate_n_fine(planted, "coarse", copy=True, **QUICK)
+
+
+def test_planted_numbers_are_found(estimated: AnnData) -> None:
+    found = estimated.uns["falcon_n_fine"]
+    assert (found["stable"] <= 2).all()
+    assert (found["supported"] >= 2).all()
+    assert np.abs(found["estimate"] - 2).max() <= 1
+    assert found["params"]["n_fine"] == found["estimate"].sum()
+
+
+def test_slots(estimated: AnnData, planted: AnnData) -> None:
+    found = estimated.uns["falcon_n_fine"]
+    assert set(found) == KEYS
+    assert set(estimated.uns) - set(planted.uns) == {"falcon_n_fine"}
+    assert set(estimated.obs) == set(planted.obs)
+    assert found["coarse_names"].tolist() == ["B cell", "CD4/CD8 T", "µ glia"]
+    assert found["sizes"].tolist() == planted.obs["coarse"].value_counts(sort=False).tolist()
+    assert found["stability"].shape == found["support"].shape == (3, 4)
+    expected = {
+        "coarse_key": "coarse", "assumed": "counts", "max_per_class": 4, "seed": 0, "falcon_sc": fsc.__version__,
+        "n_fine_stable": found["stable"].sum(), "n_fine_supported": found["supported"].sum(),
+    }  # fmt: skip
+    assert expected.items() <= found["params"].items()
+    assert {type(value) for value in found["params"].values()} <= {str, int, float, bool}
+
+
+@pytest.mark.parametrize("suffix", ["h5ad", "zarr"])
+def test_round_trip(estimated: AnnData, tmp_path: Path, suffix: str) -> None:
+    getattr(estimated, f"write_{suffix}")(tmp_path / f"cells.{suffix}")
+    back = getattr(anndata, f"read_{suffix}")(tmp_path / f"cells.{suffix}")
+    assert same(back.uns["falcon_n_fine"], estimated.uns["falcon_n_fine"])
+    fsc.pl.n_fine(back)
+
+
+@pytest.mark.parametrize("flavour", [np.asarray, sparse.csc_matrix, sparse.csr_array])
+def test_dense_and_sparse_agree(cells: AnnData, estimated: AnnData, flavour) -> None:
+    cells.X = flavour(cells.X.toarray() if flavour is np.asarray else cells.X)
+    fsc.tl.estimate_n_fine(cells, "coarse", **QUICK)
+    assert same(cells.uns["falcon_n_fine"], estimated.uns["falcon_n_fine"])
+
+
+def test_layer_embedding_and_batch(cells: AnnData, estimated: AnnData) -> None:
+    cells.layers["counts"], cells.X = cells.X, -cells.X
+    fsc.tl.estimate_n_fine(cells, "coarse", layer="counts", **QUICK)
+    np.testing.assert_array_equal(cells.uns["falcon_n_fine"]["support"], estimated.uns["falcon_n_fine"]["support"])
+    fsc.tl.estimate_n_fine(cells, "coarse", layer="counts", batch_key="donor", key_added="donors", **QUICK)
+    assert (cells.uns["donors"]["stability"] != estimated.uns["falcon_n_fine"]["stability"]).any()
+    assert cells.uns["donors"]["params"]["batch_key"] == "donor"
+    centred = np.log1p(cells.layers["counts"].toarray())
+    cells.obsm["X_rep"] = np.linalg.svd(centred - centred.mean(axis=0), full_matrices=False)[0][:, :6]
+    fsc.tl.estimate_n_fine(cells, "coarse", use_rep="X_rep", key_added="rep", **QUICK)
+    assert cells.uns["rep"]["params"]["assumed"] == "embedding adata.obsm['X_rep']"
+    assert np.abs(cells.uns["rep"]["estimate"] - 2).max() <= 1
+
+
+def test_cells_without_label_are_left_out(cells: AnnData) -> None:
+    some = cells[20:].copy()
+    cells.obs.loc[cells.obs_names[:20], "coarse"] = None
+    with pytest.warns(UserWarning, match=r"missing \(NA\) for 20 of 240 cells: they have no say"):
+        fsc.tl.estimate_n_fine(cells, "coarse", **QUICK)
+    fsc.tl.estimate_n_fine(some, "coarse", **QUICK)
+    assert same(cells.uns["falcon_n_fine"], some.uns["falcon_n_fine"])
+
+
+def test_copy_and_seed(cells: AnnData, estimated: AnnData, fingerprint) -> None:
+    before = fingerprint(cells)
+    other = fsc.tl.estimate_n_fine(cells, "coarse", rng=np.random.default_rng(5), copy=True, **QUICK)
+    assert fingerprint(cells) == before
+    assert "seed" not in other.uns["falcon_n_fine"]["params"]
+    assert not same(other.uns["falcon_n_fine"], estimated.uns["falcon_n_fine"])
+    assert fsc.tl.estimate_n_fine(cells, "coarse", **QUICK) is None
+    assert same(cells.uns["falcon_n_fine"], estimated.uns["falcon_n_fine"])
+
+
+MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "coarse_key": ({"coarse_key": "celltype"}, KeyError, "coarse_key='celltype' is not a column of adata.obs"),
+    "one class": ({"coarse_key": "one"}, ValueError, "coarse_key='one' has one class only, 'all'"),
+    "max_per_class": ({"max_per_class": 0}, ValueError, "max_per_class must be at least 1, found 0"),
+    "float": ({"max_per_class": 2.0}, TypeError, "max_per_class must be an int"),
+    "layer": ({"layer": "raw"}, KeyError, "layer='raw' is not in adata.layers"),
+    "use_rep": ({"use_rep": "X_scvi"}, KeyError, "use_rep='X_scvi' is not in adata.obsm"),
+    "both": ({"layer": "raw", "use_rep": "X_scvi"}, ValueError, "were both given: choose one"),
+    "batch_key": ({"batch_key": "lane"}, KeyError, "batch_key='lane' is not a column"),
+    "rng": ({"rng": "zero"}, TypeError, "rng must be an int"),
+    "key_added": ({"key_added": "a/b"}, ValueError, "key_added must be a non-empty string without '/'"),
+    "negative": ({"layer": "scaled"}, ValueError, "'scaled'.* holds negative values"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes(cells: AnnData, fingerprint, mistake: str) -> None:
+    cells.obs["one"] = "all"
+    cells.layers["scaled"] = cells.X.toarray() - 1
+    options, error, message = MISTAKES[mistake]
+    before = fingerprint(cells)
+    with pytest.raises(error, match=message):
+        fsc.tl.estimate_n_fine(cells, **({"coarse_key": "coarse"} | QUICK | options))
+    assert fingerprint(cells) == before
+
+
+def test_discover_takes_the_total(cells: AnnData, quick, caplog: pytest.LogCaptureFixture) -> None:
+    cells = cells[:120].copy()
+    with caplog.at_level(logging.INFO, "falcon_sc"):
+        fsc.tl.discover(cells, "coarse", "auto", rng=2, **quick)
+    fsc.tl.estimate_n_fine(cells, "coarse", rng=2, progress_bar=False)
+    expected, params = cells.uns["falcon_n_fine"]["params"], cells.uns["falcon"]["params"]
+    for name in ("n_fine", "n_fine_stable", "n_fine_supported"):
+        assert params[name] == expected[name]
+    assert len(cells.uns["falcon"]["fine_names"]) == expected["n_fine"]
+    said = f"{expected['n_fine']} estimated, between {expected['n_fine_stable']} (stable)"
+    assert f"fine classes: {said} and {expected['n_fine_supported']} (supported)" in caplog.text
+
+
+def test_auto_needs_one_data_set(cells: AnnData, quick, fingerprint) -> None:
+    before = fingerprint(cells)
+    with pytest.raises(ValueError, match="n_fine='auto' cannot be used with several data sets"):
+        fsc.tl.discover(cells, "coarse", "auto", dataset_key="donor", **quick)
+    assert fingerprint(cells) == before
