@@ -77,8 +77,9 @@ def discover(
         two of them. Cells without a label (NA) are not used for training and get no fine class.
     n_fine
         Total number of fine classes, or a mapping from every coarse class to its number of fine classes, or
-        ``"auto"``: the total that :func:`falcon_sc.tl.estimate_n_fine` estimates with the same `rng`. It is often off
-        by a factor of two; a number that you know is better. The log says it, and ``params`` its range.
+        ``"auto"``: the total that :func:`falcon_sc.tl.estimate_n_fine` estimates with the same `rng`. It was off
+        by up to a factor of three on annotated sets; a number that you know is better. The log and ``params`` hold it
+        and its range.
     layer
         Layer to read instead of ``adata.X``.
     use_rep

@@ -43,7 +43,7 @@ def estimate_n_fine(
     The estimate lies between them: the cube root of stable² times supported (ours), summed over coarse classes.
 
     How deep people annotate cannot be seen in the cells, so look at :func:`falcon_sc.pl.n_fine` and choose. Against
-    the annotations of real data the estimate is often off by a factor of two (:doc:`/choosing_n_fine`).
+    annotations the total was off by up to a factor of three (:doc:`/choosing_n_fine`).
 
     Parameters
     ----------
