@@ -72,21 +72,16 @@ def confident_images(
 
     images, proba, relation = np.asarray(images), np.asarray(proba), np.asarray(relation)
     n_images = check_int(n_images, "n_images")
-    names = list(range(relation.shape[1]) if coarse_names is None else coarse_names)
+    names = list(range(relation.shape[-1]) if coarse_names is None else coarse_names)
     _check_shapes(images, proba, relation, names)
-    drawn = [column for column in range(len(names)) if relation[:, column].any()]
-    if coarse is not None:
-        if coarse not in names:
-            msg = f"coarse={coarse!r} is no coarse class; there are {names}."
-            raise ValueError(msg)
-        drawn = [names.index(coarse)]
+    drawn = _drawn(relation, names, coarse)
     classes = [np.flatnonzero(relation[:, column]) for column in drawn]
     width = max(len(row) for row in classes) * (n_images + _GAP) - _GAP
     size = (_INCHES * width + 1.5, (_INCHES + 0.08) * len(drawn))
     _, axes = plt.subplots(len(drawn), 1, figsize=size, squeeze=False, layout="constrained")
     for ax, column, row in zip(axes[:, 0], drawn, classes, strict=True):
         for place, fine in enumerate(row):
-            chosen = most_confident(proba, int(fine), n_images)
+            chosen = _most_confident(proba, int(fine), n_images)
             _draw(ax, images[chosen], place * (n_images + _GAP))
         ax.set(xlim=(0, width), ylim=(0, 1), aspect="equal", xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
@@ -95,7 +90,21 @@ def confident_images(
     return drawn_on
 
 
-def most_confident(proba: NDArray[Any], fine: int, n_images: int) -> NDArray[np.intp]:
+def _drawn(relation: NDArray[Any], names: list[Any], coarse: Any) -> list[int]:
+    """Columns to draw: those with fine classes, or the one asked for."""
+    columns = np.flatnonzero(relation.any(axis=0)).tolist()
+    if coarse is None:
+        return columns
+    if coarse not in names:
+        msg = f"coarse={coarse!r} is no coarse class; there are {names}."
+        raise ValueError(msg)
+    if names.index(coarse) not in columns:
+        msg = f"coarse={coarse!r} has no fine class in relation: there is nothing to draw."
+        raise ValueError(msg)
+    return [names.index(coarse)]
+
+
+def _most_confident(proba: NDArray[Any], fine: int, n_images: int) -> NDArray[np.intp]:
     """Rows of the images that most probably are of this class, the most confident first."""
     members = np.flatnonzero(proba.argmax(axis=1) == fine)
     return members[np.argsort(-proba[members, fine], kind="stable")[:n_images]]
