@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _GAP = 0.35  # between fine classes, in widths of an image
+_SEAM = 0.04  # between images
 _INCHES = 0.55  # side of an image
 
 
@@ -113,7 +114,8 @@ def _most_confident(proba: NDArray[Any], fine: int, n_images: int) -> NDArray[np
 def _draw(ax: Axes, images: NDArray[Any], left: float) -> None:
     for i, image in enumerate(images):
         pixels = _middle(_read(image) if isinstance(image, str) else image)
-        ax.imshow(pixels, cmap="gray", extent=(left + i, left + i + 1, 0, 1), interpolation="nearest", vmin=0, vmax=255)
+        extent = (left + i, left + i + 1 - _SEAM, 0, 1 - _SEAM)
+        ax.imshow(pixels, cmap="gray", extent=extent, interpolation="nearest", vmin=0, vmax=255)
 
 
 def _read(path: str) -> NDArray[np.uint8]:

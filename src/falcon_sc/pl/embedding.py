@@ -36,8 +36,8 @@ def embedding(
     labels
         Fine class of each sample, (N,).
     coarse
-        Coarse class of each sample, (N,): the fine classes of a coarse class are then shades of one colour, and the
-        name of each coarse class stands at the median of its samples.
+        Coarse class of each sample, (N,): the fine classes of a coarse class are then shades of one colour, which the
+        legend names.
     n_max
         Of more samples than this, so many are drawn at random. t-SNE takes about ten seconds for 2,000.
     rng
@@ -74,14 +74,12 @@ def embedding(
     )
     places = tsne.fit_transform(points[chosen])
     if ax is None:
-        _, ax = plt.subplots(figsize=(6, 6), layout="constrained")
+        _, ax = plt.subplots(figsize=(6 if groups is None else 7.5, 6), layout="constrained")
     classes, members = np.unique(fine, return_inverse=True)
     colors = np.asarray(_colors(members, len(classes), groups))
     ax.scatter(*places.T, s=8, c=colors[members[chosen]], linewidths=0)
     if groups is not None:
-        for name in np.unique(groups[chosen]):
-            middle = np.median(places[groups[chosen] == name], axis=0)
-            ax.annotate(str(name), middle, ha="center", va="center", fontsize=7, weight="bold")
+        _name_groups(ax, np.unique(groups))
     ax.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
     quiet(ax)
     return ax
@@ -102,6 +100,16 @@ def _colors(members: NDArray[np.intp], n_classes: int, groups: NDArray[Any] | No
         if children.size:
             colors[children] = shades(color, children.size)
     return [str(color) for color in colors]
+
+
+def _name_groups(ax: Axes, names: NDArray[Any]) -> None:
+    from matplotlib.lines import Line2D
+
+    dots = [
+        Line2D([], [], marker="o", linestyle="", color=color, label=str(name))
+        for name, color in zip(names, palette(len(names)), strict=True)
+    ]
+    ax.legend(handles=dots, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
 
 
 def _check_shapes(points: NDArray[Any], fine: NDArray[Any], groups: NDArray[Any] | None) -> None:
