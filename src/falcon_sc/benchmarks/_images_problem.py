@@ -91,6 +91,4 @@ def prepare(
     features, test_features = (
         extract_features(backbone, image_samples(part.images, device=device), views) for part in (train, test)
     )
-    return Problem(
-        train, test, setting, seed, backbone, views, features, test_features, device, seconds, state
-    )
+    return Problem(train, test, setting, seed, backbone, views, features, test_features, device, seconds, state)

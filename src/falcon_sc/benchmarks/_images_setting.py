@@ -39,7 +39,9 @@ class NarrowNetwork(nn.Sequential):
         layers: list[nn.Module] = []
         n_in = 3
         for n_out in (16, 32, 64, 128):
-            convolution = nn.utils.skip_init(nn.Conv2d, n_in, n_out, kernel_size=3, stride=2, padding=1, bias=False)
+            convolution: nn.Conv2d = nn.utils.skip_init(  # type: ignore[no-untyped-call]
+                nn.Conv2d, n_in, n_out, kernel_size=3, stride=2, padding=1, bias=False
+            )
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu", generator=generator)
             layers += [convolution, nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
             n_in = n_out

@@ -37,12 +37,12 @@ def train_supervised(problem: Problem) -> NDArray[np.float32]:
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones)
     for _ in range(problem.setting.epochs):
         order = torch.randperm(len(samples), generator=chance, device=device)
-        for rows in order[: len(order) // batch * batch].split(batch):
+        for rows in order[: len(order) // batch * batch].view(-1, batch):
             with autocast(device, config.precision):
                 logits = classifier(problem.views.strong(samples.rows(rows), chance))
             loss = F.cross_entropy(logits.float(), fine[rows])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
     classifier.eval()

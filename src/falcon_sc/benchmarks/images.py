@@ -222,9 +222,9 @@ def _draw(train: ImageData, outcome: Outcome, out: Path) -> None:
     model = outcome.model
     if model is None:
         return
-    axes = pl.confident_images(train.images, model.proba_, model.relation_, coarse_names=train.coarse_names)
-    axes[0].figure.savefig(out / "images_confident.png", dpi=120)
-    ax = pl.embedding(model.embedding_, model.labels_, np.asarray(train.coarse_names)[train.coarse])
-    ax.figure.savefig(out / "images_embedding.png", dpi=120)
-    for drawn in (axes[0], ax):
-        plt.close(drawn.figure)
+    pl.confident_images(train.images, model.proba_, model.relation_, coarse_names=train.coarse_names)
+    plt.savefig(out / "images_confident.png", dpi=120)
+    plt.close()
+    pl.embedding(model.embedding_, model.labels_, np.asarray(train.coarse_names)[train.coarse])
+    plt.savefig(out / "images_embedding.png", dpi=120)
+    plt.close()

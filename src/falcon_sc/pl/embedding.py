@@ -69,15 +69,13 @@ def embedding(
     _check_shapes(points, fine, groups)
     rng = np.random.default_rng(rng)
     chosen = rng.permutation(len(points))[: check_int(n_max, "n_max", minimum=4)]
-    tsne = TSNE(
-        perplexity=min(_PERPLEXITY, (len(chosen) - 1) / 3), init="pca", random_state=int(rng.integers(2**31))
-    )
+    tsne = TSNE(perplexity=min(_PERPLEXITY, (len(chosen) - 1) / 3), init="pca", random_state=int(rng.integers(2**31)))
     places = tsne.fit_transform(points[chosen])
     if ax is None:
         _, ax = plt.subplots(figsize=(6 if groups is None else 7.5, 6), layout="constrained")
     classes, members = np.unique(fine, return_inverse=True)
     colors = np.asarray(_colors(members, len(classes), groups))
-    ax.scatter(*places.T, s=8, c=colors[members[chosen]], linewidths=0)
+    ax.scatter(places[:, 0], places[:, 1], s=8, c=colors[members[chosen]], linewidths=0)
     if groups is not None:
         _name_groups(ax, np.unique(groups))
     ax.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
@@ -115,9 +113,7 @@ def _name_groups(ax: Axes, names: NDArray[Any]) -> None:
 def _check_shapes(points: NDArray[Any], fine: NDArray[Any], groups: NDArray[Any] | None) -> None:
     n = len(points)
     if points.ndim != 2 or n < 4 or fine.shape != (n,):
-        msg = (
-            f"embedding and labels have the shapes {points.shape} and {fine.shape}: give N x d and N, with N at least 4."
-        )
+        msg = f"embedding and labels have the shapes {points.shape} and {fine.shape}: give N x d and N, with N at least 4."
         raise ValueError(msg)
     if groups is not None and groups.shape != (n,):
         msg = f"coarse has shape {groups.shape}: give a coarse class for each of the {n} samples."
