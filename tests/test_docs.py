@@ -13,7 +13,7 @@ NAMESPACES = ("pp", "tl", "pl", "metrics", "datasets", "vision", "vision.dataset
 def documented() -> set[str]:
     """Entries of the autosummary blocks, and data that stand by themselves."""
     blocks = re.findall(r"\.\. autosummary::\n    :toctree: generated\n\n((?:    \S+\n)+)", API)
-    return {name for block in blocks for name in block.split()} | set(re.findall(r"autodata:: falcon_sc\.(\S+)", API))
+    return {name for block in blocks for name in block.split()} | set(re.findall(r"py:data:: falcon_sc\.(\S+)", API))
 
 
 def is_piece(name: str) -> bool:
