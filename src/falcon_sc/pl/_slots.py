@@ -48,11 +48,7 @@ def parents_of(fine_names: np.ndarray) -> np.ndarray:
 
 def parent_colors(adata: AnnData, key: str, parents: list[str]) -> dict[str, str]:
     """Colour of each coarse class: the one scanpy stored for it, else the next of a palette."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    palette = colormaps["tab10" if len(parents) <= 10 else "tab20"]
-    colors = {parent: to_hex(palette(i % palette.N)) for i, parent in enumerate(parents)}
+    colors = dict(zip(parents, palette(len(parents)), strict=True))
     coarse_key = adata.uns[key].get("params", {}).get("coarse_key")
     stored = adata.uns.get(f"{coarse_key}_colors", ())
     if coarse_key in adata.obs and hasattr(adata.obs[coarse_key], "cat"):
@@ -71,6 +67,15 @@ def fine_colors(adata: AnnData, key: str) -> dict[str, str]:
         members = names[parents == parent]
         colors |= dict(zip(members.tolist(), shades(color, members.size), strict=True))
     return colors
+
+
+def palette(n: int) -> list[str]:
+    """`n` colours, all different up to twenty."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    colors = colormaps["tab10" if n <= 10 else "tab20"]
+    return [to_hex(colors(i % colors.N)) for i in range(n)]
 
 
 def shades(color: str, n: int) -> list[str]:

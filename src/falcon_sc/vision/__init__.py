@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from falcon_sc.vision import datasets
     from falcon_sc.vision.augmentation import ImageViews, Recipe
     from falcon_sc.vision.backbones import build_backbone
-    from falcon_sc.vision.discover import discover
+    from falcon_sc.vision.discovery import discover
     from falcon_sc.vision.features import extract_features
-    from falcon_sc.vision.load import load
+    from falcon_sc.vision.loading import load
     from falcon_sc.vision.pretraining import pretrain
     from falcon_sc.vision.samples import image_samples
     from falcon_sc.vision.weights import load_pretrained, save_encoder
@@ -34,10 +34,10 @@ _HOMES = {
     "ImageViews": "augmentation",
     "Recipe": "augmentation",
     "build_backbone": "backbones",
-    "discover": "discover",
+    "discover": "discovery",
     "extract_features": "features",
     "image_samples": "samples",
-    "load": "load",
+    "load": "loading",
     "load_pretrained": "weights",
     "pretrain": "pretraining",
     "save_encoder": "weights",

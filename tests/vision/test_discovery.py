@@ -145,3 +145,16 @@ def test_half_precision_on_a_gpu():
     model = _discover(images, COARSE[fine], config=replace(QUICK, precision="bfloat16"), device="cuda")
     assert np.isfinite(model.history_["loss"]).all()
     np.testing.assert_allclose(model.proba_.sum(axis=1), 1, atol=1e-5)
+
+
+def test_no_module_hides_a_function():
+    """A module that is imported becomes an attribute of its package, so none may be named like a lazy function."""
+    from importlib import import_module
+    from pkgutil import iter_modules
+
+    from falcon_sc import vision
+
+    for module in iter_modules(vision.__path__):
+        import_module(f"falcon_sc.vision.{module.name}")
+    functions = set(vision.__all__) - {"datasets"}
+    assert all(callable(getattr(vision, name)) for name in functions)

@@ -1,0 +1,160 @@
+"""The methods of the benchmark on images: each finds fine classes in the training images and labels the test images."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from falcon_sc.benchmarks._images_problem import Problem
+    from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.model import Falcon
+
+    Labels = NDArray[np.int64]
+
+METHOD, ORACLE, BOUND = "method", "oracle", "bound"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Labels of the training images, of the test images, and of these where their coarse classes are known.
+
+    `relation` is M, K_F x K_C; `model` the fitted one of FALCON. None: there is no such thing.
+    """
+
+    train: Labels | None
+    test: Labels | None
+    test_known: Labels
+    relation: NDArray[np.uint8] | None = None
+    model: Falcon | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method; an oracle is told the number of fine classes of each coarse class, a bound the fine labels."""
+
+    find: Callable[[Problem], Outcome]
+    kind: str = METHOD
+    trains: bool = False
+
+    def __call__(self, problem: Problem) -> tuple[Outcome, float]:
+        """What was found, and the seconds that took from the features on."""
+        began = time.perf_counter()
+        return self.find(problem), time.perf_counter() - began
+
+
+def _coarse_alone(problem: Problem) -> Outcome:
+    n_coarse = len(problem.train.coarse_names)
+    return Outcome(problem.train.coarse, None, problem.test.coarse, np.eye(n_coarse, dtype=np.uint8))
+
+
+def _kmeans(problem: Problem, n_fine: Any) -> Outcome:
+    from falcon_sc.baselines import FairKMeans
+
+    return _nearest_means(
+        problem, FairKMeans(n_fine, rng=problem.seed).fit(problem.features, problem.train.coarse).labels_
+    )
+
+
+def _kmeans_oracle(problem: Problem) -> Outcome:
+    return _kmeans(problem, dict(enumerate(problem.train.relation.sum(axis=0).tolist())))
+
+
+def _start(problem: Problem) -> Outcome:
+    from falcon_sc.core.start import StartInput, consensus_start
+
+    given = StartInput(problem.features, "embedding")
+    return _nearest_means(
+        problem, consensus_start(given, problem.train.coarse, problem.n_fine, rng=problem.seed).labels
+    )
+
+
+def _nearest_means(problem: Problem, labels: Labels) -> Outcome:
+    """A clustering of the training images; a test image gets the class with the nearest mean of the features."""
+    from scipy.spatial.distance import cdist
+
+    n_fine = int(labels.max()) + 1
+    means = np.stack([problem.features[labels == k].mean(axis=0) for k in range(n_fine)])
+    relation = np.zeros((n_fine, len(problem.train.coarse_names)), dtype=np.uint8)
+    relation[labels, problem.train.coarse] = 1
+    distance = cdist(problem.test_features, means)
+    inside = np.where(relation.T[problem.test.coarse] == 1, distance, np.inf)
+    return Outcome(labels, distance.argmin(axis=1), inside.argmin(axis=1), relation)
+
+
+def _falcon(problem: Problem) -> Outcome:
+    from falcon_sc.vision.discovery import default_config
+
+    return _discover(problem, default_config(problem.views.size), "falcon_sc")
+
+
+def _published(problem: Problem) -> Outcome:
+    from falcon_sc.core.config import FalconConfig
+
+    return _discover(problem, FalconConfig.cifar100(), "published")
+
+
+def _two_taxonomies(problem: Problem) -> Outcome:
+    """Every other image is labelled by T2 (appendix I) instead of T1; scored under T1."""
+    from falcon_sc.vision.datasets import T2, with_taxonomy
+    from falcon_sc.vision.discovery import default_config
+
+    train = problem.train
+    half = np.where(np.arange(len(train)) % 2 == 0, "T1", "T2")
+    coarse = np.where(half == "T1", train.coarse, with_taxonomy(train, T2).coarse)
+    return _discover(problem, default_config(problem.views.size), "two-taxonomies", coarse=coarse, dataset=half)
+
+
+def _discover(
+    problem: Problem, config: FalconConfig, name: str, coarse: Labels | None = None, dataset: Any = None
+) -> Outcome:
+    from falcon_sc.vision import discover, image_samples
+
+    train, test = problem.train, problem.test
+    model = discover(
+        train.images,
+        train.coarse if coarse is None else coarse,
+        problem.n_fine,
+        backbone=problem.backbone,
+        features=problem.features,
+        views=problem.views,
+        config=replace(config, max_epochs=problem.setting.epochs),
+        dataset=dataset,
+        device=problem.device,
+        rng=problem.seed,
+        progress_bar=False,
+        checkpoint=problem.checkpoint(name),
+    )
+    samples = image_samples(test.images, device=problem.device)
+    of = None if dataset is None else np.full(len(test), "T1")
+    known = model.predict(samples, test.coarse, of)
+    relation = model.relation_ if dataset is None else model.relations_["T1"]
+    return Outcome(model.labels_, model.predict(samples), known, relation, model)
+
+
+def _supervised(problem: Problem) -> Outcome:
+    """The same backbone, views, optimiser and epochs, told the fine labels; not scored on the images it was told."""
+    from falcon_sc.benchmarks._images_supervised import train_supervised
+
+    scores = train_supervised(problem)
+    inside = np.where(problem.train.relation.T[problem.test.coarse] == 1, scores, -np.inf)
+    return Outcome(None, scores.argmax(axis=1), inside.argmax(axis=1))
+
+
+METHODS = {
+    "coarse labels alone": Method(_coarse_alone),
+    "K-Means": Method(lambda problem: _kmeans(problem, problem.n_fine)),
+    "start alone": Method(_start),
+    "FALCON, published settings": Method(_published, trains=True),
+    "falcon_sc": Method(_falcon, trains=True),
+    "falcon_sc, two taxonomies": Method(_two_taxonomies, trains=True),
+    "K-Means (oracle)": Method(_kmeans_oracle, ORACLE),
+    "supervised (bound)": Method(_supervised, BOUND, trains=True),
+}

@@ -1,0 +1,230 @@
+"""Discovery on images: against K-Means on the same features, against oracles and against a supervised bound."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._images_methods import METHODS
+from falcon_sc.benchmarks._images_setting import FULL, REDUCED, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from falcon_sc.benchmarks._images_methods import Outcome
+    from falcon_sc.benchmarks._images_problem import Problem
+    from falcon_sc.vision.datasets import ImageData
+
+SCORES = ("accuracy", "macro_accuracy", "ari")
+
+
+def run(
+    *,
+    data: Path | None = None,
+    out: Path | None = None,
+    seeds: int = 1,
+    methods: Sequence[str] = tuple(METHODS),
+    setting: Setting | None = None,
+    device: str | None = None,
+) -> pd.DataFrame:
+    """Pretrain a backbone on CIFAR-100 without labels, then run every method on its features or from its weights.
+
+    All methods get the same training images, their coarse labels and the total number of fine classes. An oracle is
+    also told the number of fine classes of each coarse class, the bound the fine labels. Methods that only cluster
+    give a test image the class whose mean is nearest in the features. In the row *two taxonomies* every other training
+    image is labelled by taxonomy T2 of the paper instead of T1 (algorithm E1), and the scores are those under T1.
+
+    On a CPU the setting is reduced so that the whole ends within 20 minutes on two cores: one part of the data (12,500
+    training and 2,500 test images), a backbone of four convolutions with stride 2 and 128 features, 15 epochs of
+    MoCo-v3 and 20 of discovery. On a GPU: all four parts, a ResNet-18, 200 and 100 epochs.
+
+    Parameters
+    ----------
+    data
+        Folder with `cifar100_part0.npz` (to `cifar100_part3.npz`), see :func:`falcon_sc.vision.datasets.from_npz`.
+    out
+        Folder for `images.csv` (a row a run and split), `images.md` (methods as rows), and, if "falcon_sc" is among the
+        methods, `images_confident.png` and `images_embedding.png` (figures 3 and 2 of the paper, training images of
+        the first seed). An interrupted run goes on from the state in its folder `state`, which is removed at the end;
+        the seconds of a resumed method are those of what was left. None: nothing is written.
+    seeds
+        Number of seeds, 0 to `seeds` - 1.
+    methods
+        Names of the methods to run, of those in `METHODS`.
+    setting
+        How much of the data, which backbone and how many epochs. None: `REDUCED` on a CPU, `FULL` on a GPU.
+    device
+        None: a GPU if there is one.
+
+    Returns
+    -------
+    A row for each method, seed and split ("train", "test", "test, coarse known"): ``method``, ``kind`` ("method",
+    "oracle" or "bound"), ``seed``, ``split``, ``accuracy``, ``macro_accuracy`` and ``ari`` (per cent); for the
+    training images the graph edit distances ``ged_falcon``, ``ged_iso`` and ``ged_matched`` of M; ``seconds`` from the
+    features to all labels, ``images_per_second`` (epochs x training images / ``seconds``, so the start counts as well),
+    and those of the pretraining, ``pretraining_images_per_second``; and the setting.
+
+    Raises
+    ------
+    ValueError
+        If `data` is not given, ``seeds`` is less than 1, or a method is unknown.
+    FileNotFoundError
+        If a file of the setting is missing in `data`.
+
+    Examples
+    --------
+    >>> from falcon_sc.benchmarks import images
+    >>> table = images.run(data="data", methods=["K-Means", "falcon_sc"])  # doctest: +SKIP
+    """
+    from pathlib import Path
+
+    import pandas as pd
+
+    from falcon_sc.benchmarks._images_problem import prepare, read
+    from falcon_sc.core.device import resolve_device
+
+    _check(data, seeds, methods)
+    where = resolve_device(device)
+    setting = setting or (FULL if where.type == "cuda" else REDUCED)
+    train, test = read(Path(data), setting)  # type: ignore[arg-type]
+    out = None if out is None else Path(out)
+    state = None if out is None else out / "state"
+    rows: list[dict[str, Any]] = []
+    for seed in range(seeds):
+        problem = prepare(train, test, setting, seed, where, state)
+        print(f"seed {seed}, pretraining: {problem.pretraining_seconds:.0f} s", flush=True)
+        for name in methods:
+            outcome, seconds = METHODS[name](problem)
+            rows += _rows(problem, name, outcome, seconds)
+            if out is not None:  # after each method: a crash leaves what was measured
+                out.mkdir(parents=True, exist_ok=True)
+                pd.DataFrame(rows).to_csv(out / "images.csv", index=False)
+            if out is not None and name == "falcon_sc" and seed == 0:
+                _draw(train, outcome, out)
+    table = pd.DataFrame(rows)
+    print(_tables.to_markdown(by_method(table)))
+    if out is not None and state is not None:
+        _tables.save(by_method(table), out, "images")
+        table.to_csv(out / "images.csv", index=False)
+        _say_setting(out / "images.md", setting, train, test, seeds, str(where))
+        shutil.rmtree(state, ignore_errors=True)
+    return table
+
+
+def _check(data: Path | None, seeds: int, methods: Sequence[str]) -> None:
+    if data is None:
+        msg = "data is not given: name the folder with cifar100_part0.npz (--data, or $FALCON_SC_DATA)."
+        raise ValueError(msg)
+    if seeds < 1:
+        msg = f"seeds={seeds!r} must be at least 1."
+        raise ValueError(msg)
+    unknown = set(methods) - set(METHODS)
+    if unknown:
+        msg = f"methods: {sorted(unknown)} are not among {list(METHODS)}."
+        raise ValueError(msg)
+
+
+def _rows(problem: Problem, name: str, outcome: Outcome, seconds: float) -> list[dict[str, Any]]:
+    """One method and seed: a row for each split that it labels."""
+    from falcon_sc import metrics
+
+    setting, train, test = problem.setting, problem.train, problem.test
+    common = {
+        "method": name,
+        "kind": METHODS[name].kind,
+        "seed": problem.seed,
+        "seconds": seconds,
+        "images_per_second": setting.epochs * len(train) / seconds if METHODS[name].trains else None,
+        "pretraining_images_per_second": problem.pretraining_speed,
+        "n_train": len(train),
+        "backbone": setting.backbone,
+        "pretraining_epochs": setting.pretraining_epochs,
+        "epochs": setting.epochs,
+    }
+    rows = []
+    splits = {"train": outcome.train, "test": outcome.test, "test, coarse known": outcome.test_known}
+    for split, labels in splits.items():
+        if labels is None:
+            continue
+        fine = train.fine if split == "train" else test.fine
+        row = common | {
+            "split": split,
+            "accuracy": 100 * metrics.clustering_accuracy(fine, labels),
+            "macro_accuracy": 100 * metrics.macro_accuracy(fine, labels),
+            "ari": 100 * metrics.adjusted_rand_index(fine, labels),
+        }
+        if split == "train":
+            row |= _edits(outcome, train)
+        print(f"seed {problem.seed}, {name}, {split}: {_triple(row)}, {seconds:.1f} s", flush=True)
+        rows.append(row)
+    return rows
+
+
+def _edits(outcome: Outcome, train: ImageData) -> dict[str, int]:
+    """The graph edit distances of M; the published one only for as many fine classes as there are."""
+    from falcon_sc.metrics import graph_edit_distance
+
+    relation, truth = outcome.relation, train.relation
+    if relation is None or outcome.train is None:
+        return {}
+    edits = {
+        "ged_iso": graph_edit_distance(relation, truth, kind="iso"),
+        "ged_matched": graph_edit_distance(
+            relation, truth, kind="matched", labels=outcome.train, labels_true=train.fine
+        ),
+    }
+    if relation.shape == truth.shape:
+        edits["ged_falcon"] = graph_edit_distance(relation, truth)
+    return edits
+
+
+def by_method(table: pd.DataFrame) -> pd.DataFrame:
+    """Methods as rows; ACC / macro ACC / ARI of each split, edits, seconds and speeds, means over seeds."""
+    import pandas as pd
+
+    lines = []
+    for name, part in table.groupby("method", sort=False):
+        line: dict[str, Any] = {"method": name}
+        for split in ("train", "test", "test, coarse known"):
+            scores = part.loc[part["split"] == split, list(SCORES)].mean()
+            line[split] = "-" if scores.isna().any() else _triple(scores)
+        for kind in ("falcon", "iso", "matched"):
+            line[f"edits, {kind}"] = float(part[f"ged_{kind}"].mean()) if f"ged_{kind}" in part else float("nan")
+        line["seconds"] = float(part["seconds"].mean())
+        line["images/s"] = float(part["images_per_second"].astype(float).mean())
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def _triple(row: Any) -> str:
+    return " / ".join(f"{row[score]:.1f}" for score in SCORES)
+
+
+def _say_setting(path: Path, setting: Setting, train: ImageData, test: ImageData, seeds: int, device: str) -> None:
+    text = (
+        f"ACC / macro ACC / ARI in per cent, {seeds} seed(s), on {device}: {len(train):,} training and {len(test):,} test "
+        f"images, backbone {setting.backbone}, {setting.pretraining_epochs} epochs of MoCo-v3, "
+        f"{setting.epochs} epochs of discovery.\n\n"
+    )
+    path.write_text(text + path.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def _draw(train: ImageData, outcome: Outcome, out: Path) -> None:
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from falcon_sc import pl
+
+    model = outcome.model
+    if model is None:
+        return
+    pl.confident_images(train.images, model.proba_, model.relation_, coarse_names=train.coarse_names)
+    plt.savefig(out / "images_confident.png", dpi=120)
+    plt.close()
+    pl.embedding(model.embedding_, model.labels_, np.asarray(train.coarse_names)[train.coarse])
+    plt.savefig(out / "images_embedding.png", dpi=120)
+    plt.close()

@@ -1,0 +1,120 @@
+"""The embedding in two dimensions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc._checks import check_int
+from falcon_sc.pl._slots import palette, quiet, shades
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+_PERPLEXITY = 30.0  # scikit-learn's default
+
+
+def embedding(
+    embedding: ArrayLike,
+    labels: ArrayLike,
+    coarse: ArrayLike | None = None,
+    *,
+    n_max: int = 2000,
+    rng: int | np.random.Generator | None = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a t-SNE of the embedding, coloured by fine class (figure 2 of :cite:p:`Grcic2024`).
+
+    Arrays in: for images and for cells that are in no AnnData.
+
+    Parameters
+    ----------
+    embedding
+        (N, d): `embedding_` of a fitted model, what its `transform` gives, or features.
+    labels
+        Fine class of each sample, (N,).
+    coarse
+        Coarse class of each sample, (N,): the fine classes of a coarse class are then shades of one colour, which the
+        legend names.
+    n_max
+        Of more samples than this, so many are drawn at random. t-SNE takes about ten seconds for 2,000.
+    rng
+        Seed or generator of that choice and of t-SNE.
+    ax
+        Where to draw; by default on a new figure.
+
+    Returns
+    -------
+    The axes.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together, or there are fewer than 4 samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import falcon_sc as fsc
+    >>> points = np.random.default_rng(0).normal(size=(40, 5))
+    >>> ax = fsc.pl.embedding(points, np.arange(40) % 4, np.arange(40) % 2)
+    """
+    import matplotlib.pyplot as plt
+    from sklearn.manifold import TSNE
+
+    points, fine = np.asarray(embedding, dtype=np.float32), np.asarray(labels)
+    groups = None if coarse is None else np.asarray(coarse)
+    _check_shapes(points, fine, groups)
+    rng = np.random.default_rng(rng)
+    chosen = rng.permutation(len(points))[: check_int(n_max, "n_max", minimum=4)]
+    tsne = TSNE(perplexity=min(_PERPLEXITY, (len(chosen) - 1) / 3), init="pca", random_state=int(rng.integers(2**31)))
+    places = tsne.fit_transform(points[chosen])
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6 if groups is None else 7.5, 6), layout="constrained")
+    classes, members = np.unique(fine, return_inverse=True)
+    colors = np.asarray(_colors(members, len(classes), groups))
+    ax.scatter(places[:, 0], places[:, 1], s=8, c=colors[members[chosen]], linewidths=0)
+    if groups is not None:
+        _name_groups(ax, np.unique(groups))
+    ax.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
+    quiet(ax)
+    return ax
+
+
+def _colors(members: NDArray[np.intp], n_classes: int, groups: NDArray[Any] | None) -> list[str]:
+    """A colour for each fine class."""
+    if groups is None:
+        return palette(n_classes)
+    names, first = np.unique(groups, return_inverse=True)
+    # a class belongs to the group of most of its samples
+    counts = np.zeros((n_classes, len(names)), dtype=np.int64)
+    np.add.at(counts, (members, first), 1)
+    parent = counts.argmax(axis=1)
+    colors = np.empty(n_classes, dtype="<U7")
+    for group, color in enumerate(palette(len(names))):
+        children = np.flatnonzero(parent == group)
+        if children.size:
+            colors[children] = shades(color, children.size)
+    return [str(color) for color in colors]
+
+
+def _name_groups(ax: Axes, names: NDArray[Any]) -> None:
+    from matplotlib.lines import Line2D
+
+    dots = [
+        Line2D([], [], marker="o", linestyle="", color=color, label=str(name))
+        for name, color in zip(names, palette(len(names)), strict=True)
+    ]
+    ax.legend(handles=dots, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
+
+
+def _check_shapes(points: NDArray[Any], fine: NDArray[Any], groups: NDArray[Any] | None) -> None:
+    n = len(points)
+    if points.ndim != 2 or n < 4 or fine.shape != (n,):
+        msg = f"embedding and labels have the shapes {points.shape} and {fine.shape}: give N x d and N, with N at least 4."
+        raise ValueError(msg)
+    if groups is not None and groups.shape != (n,):
+        msg = f"coarse has shape {groups.shape}: give a coarse class for each of the {n} samples."
+        raise ValueError(msg)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from falcon_sc.benchmarks import images
+from falcon_sc.benchmarks._images_methods import METHODS
+from falcon_sc.benchmarks._images_problem import prepare, read
+from falcon_sc.benchmarks._images_setting import FULL, REDUCED, Setting, network
+
+TINY = Setting(parts=1, backbone="narrow", pretraining_epochs=1, epochs=2)
+FINE = ("beaver", "dolphin", "orchid", "rose", "bus", "train", "boy", "man")  # T2 splits the first two and joins others
+COARSE = ("aquatic_mammals", "flowers", "vehicles", "people")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """24 training and 6 test images of each of 8 fine classes, each with a colour of its own."""
+    rng = np.random.default_rng(0)
+    fine = rng.permutation(np.repeat(np.arange(8), 30))
+    colors = rng.integers(40, 216, (8, 1, 1, 3))
+    pixels = np.clip(colors[fine] + rng.normal(scale=20, size=(240, 16, 16, 3)), 0, 255).astype(np.uint8)
+    split = np.full(240, "train", dtype="<U5")
+    for k in range(8):
+        split[np.flatnonzero(fine == k)[-6:]] = "test"
+    path = tmp_path_factory.mktemp("data")
+    np.savez(
+        path / "cifar100_part0.npz", images=pixels, fine=fine, coarse=fine // 2, split=split, fine_names=FINE,
+        coarse_names=COARSE,
+    )  # fmt: skip
+    return path
+
+
+def test_run(folder, tmp_path, capsys):
+    table = images.run(data=folder, out=tmp_path, setting=TINY, device="cpu")
+    assert table["method"].unique().tolist() == list(METHODS)
+    splits = table.groupby("method")["split"].apply(list)
+    assert splits["coarse labels alone"] == ["train", "test, coarse known"]
+    assert splits["supervised (bound)"] == ["test", "test, coarse known"]
+    assert splits["falcon_sc"] == ["train", "test", "test, coarse known"]
+    kinds = table.groupby("kind")["method"].unique()
+    assert kinds["oracle"].tolist() == ["K-Means (oracle)"]
+    assert kinds["bound"].tolist() == ["supervised (bound)"]
+    assert table[list(images.SCORES)].stack().between(-100, 100).all()
+    rows = table.set_index(["method", "split"])
+    assert rows.loc[("coarse labels alone", "train"), "accuracy"] == pytest.approx(50, abs=1)
+    assert rows.loc[("K-Means (oracle)", "train"), "ged_iso"] == 0
+    assert rows.loc[("coarse labels alone", "train"), "ged_iso"] == 8
+    falcon = rows.loc[("falcon_sc", "train")]
+    assert falcon["images_per_second"] == pytest.approx(2 * 192 / falcon["seconds"])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "images.csv", "images.md", "images_confident.png", "images_embedding.png"
+    }  # fmt: skip
+    assert len(pd.read_csv(tmp_path / "images.csv")) == len(table)
+    text = (tmp_path / "images.md").read_text()
+    assert "192 training and 48 test images, backbone narrow, 1 epochs of MoCo-v3, 2 epochs" in text
+    assert "seed 0, falcon_sc, test, coarse known" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_goes_on_from_its_state(folder, tmp_path, monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    options = {"data": folder, "out": tmp_path, "methods": ["falcon_sc"], "setting": TINY, "device": "cpu"}
+    whole = images.run(**options | {"out": None})
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "_draw", stop)
+        with pytest.raises(KeyboardInterrupt):
+            images.run(**options)
+    assert {path.name for path in (tmp_path / "state").iterdir()} == {"falcon_sc-0", "pretraining-0"}
+    again = images.run(**options)
+    assert again["accuracy"].tolist() == whole["accuracy"].tolist()
+    assert not (tmp_path / "state").exists()
+
+
+def test_only_the_bound_learns_from_fine_labels(folder):
+    """Other fine labels with the same classes: the same features and the same labels are found."""
+    train, test = read(folder, TINY)
+    problem = prepare(train, test, TINY, 0, torch.device("cpu"), None)
+    mixed = 2 * train.coarse + np.random.default_rng(0).integers(0, 2, len(train))
+    other = replace(problem, train=replace(train, fine=mixed))
+    for name in ("K-Means", "start alone", "falcon_sc"):
+        np.testing.assert_array_equal(METHODS[name].find(problem).train, METHODS[name].find(other).train)
+    assert (METHODS["supervised (bound)"].find(problem).test != METHODS["supervised (bound)"].find(other).test).any()
+
+
+def test_what_a_seed_draws_is_drawn_again():
+    one, same, other = (network("narrow", np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
+    assert not torch.equal(next(one.parameters()), next(other.parameters()))
+    assert one(torch.zeros(2, 3, 32, 32)).shape == (2, one.n_features_out)
+
+
+def test_settings():
+    assert REDUCED.parts == 1
+    assert FULL.parts == 4
+    assert network(FULL.backbone, np.random.default_rng(0)).n_features_out == 512
+
+
+def test_refusals(folder):
+    with pytest.raises(ValueError, match="data is not given: name the folder with cifar100_part0.npz"):
+        images.run()
+    with pytest.raises(ValueError, match="seeds=0 must be at least 1"):
+        images.run(data=folder, seeds=0)
+    with pytest.raises(ValueError, match=r"\['Kmeans'\] are not among \['coarse labels alone', 'K-Means'"):
+        images.run(data=folder, methods=["Kmeans"])
+    with pytest.raises(FileNotFoundError, match="has no file 'cifar100_part1.npz': this setting reads 4 of them"):
+        images.run(data=folder, setting=FULL)

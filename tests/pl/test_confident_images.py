@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import falcon_sc as fsc
+
+RELATION = np.array([[1, 0, 0], [1, 0, 0], [0, 0, 1]])  # no fine class in the second coarse class
+
+
+@pytest.fixture
+def found(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Ten images and their probabilities: five of the first class, four of the second, one of the third."""
+    proba = np.full((10, 3), 0.1)
+    sure = np.array([0.5, 0.9, 0.7, 0.8, 0.6, 0.5, 0.6, 0.7, 0.8, 0.5])
+    proba[np.arange(10), np.repeat([0, 1, 2], [5, 4, 1])] = sure
+    return rng.integers(0, 256, (10, 6, 4, 3), dtype=np.uint8), proba
+
+
+def test_the_surest_images_of_each_class_the_surest_first(found) -> None:
+    images, proba = found
+    axes = fsc.pl.confident_images(images, proba, RELATION, coarse_names=["pet", "none", "car"])
+    assert [ax.get_ylabel() for ax in axes] == ["pet", "car"]
+    expected = [[1, 3, 2, 8, 7, 6], [9]]  # the third class has one image
+    for ax, rows in zip(axes, expected, strict=True):
+        for drawn, row in zip(ax.images, rows, strict=True):
+            np.testing.assert_array_equal(drawn.get_array(), images[row, 1:5])  # the square in the middle
+    left = [image.get_extent()[0] for image in axes[0].images]
+    assert np.diff(left).round(2).tolist() == [1, 1, 1.35, 1, 1]
+    axes[0].figure.draw_without_rendering()
+
+
+def test_one_coarse_class_and_fewer_images(found) -> None:
+    images, proba = found
+    axes = fsc.pl.confident_images(images, proba, RELATION, coarse=2, n_images=1)
+    assert [len(ax.images) for ax in axes] == [1]
+    assert axes[0].get_ylabel() == "2"
+    assert len(plt.get_fignums()) == 1
+
+
+def test_images_without_colour_and_files(found, tmp_path) -> None:
+    from PIL import Image
+
+    images, proba = found
+    (ax,) = fsc.pl.confident_images(images[..., 0], proba, RELATION, coarse=0)
+    np.testing.assert_array_equal(ax.images[0].get_array(), images[1, 1:5, :, 0])
+    assert ax.images[0].get_clim() == (0, 255)
+    paths = np.array([str(tmp_path / f"{i}.png") for i in range(10)])
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    (ax,) = fsc.pl.confident_images(paths, proba, RELATION, coarse=0)
+    np.testing.assert_array_equal(ax.images[0].get_array(), images[1, 1:5])
+
+
+def test_what_does_not_fit_is_refused(found) -> None:
+    images, proba = found
+    with pytest.raises(ValueError, match=r"shapes \(9, 6, 4, 3\), \(10, 3\) and \(3, 3\): give N images"):
+        fsc.pl.confident_images(images[1:], proba, RELATION)
+    with pytest.raises(ValueError, match="coarse_names has 2 names, relation has 3 coarse classes"):
+        fsc.pl.confident_images(images, proba, RELATION, coarse_names=["a", "b"])
+    with pytest.raises(ValueError, match=r"coarse='d' is no coarse class; there are \['a', 'b', 'c'\]"):
+        fsc.pl.confident_images(images, proba, RELATION, coarse_names=["a", "b", "c"], coarse="d")
+    with pytest.raises(ValueError, match="coarse='b' has no fine class"):
+        fsc.pl.confident_images(images, proba, RELATION, coarse_names=["a", "b", "c"], coarse="b")
+    assert not plt.get_fignums()

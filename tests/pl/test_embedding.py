@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+import falcon_sc as fsc
+
+
+@pytest.fixture(scope="module")
+def clusters() -> tuple[np.ndarray, np.ndarray]:
+    """Sixty points in three tight clusters, and which one each is in."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    return rng.normal(size=(60, 5)) + 50 * rng.normal(size=(3, 5))[labels], labels
+
+
+def test_points_and_colours(clusters) -> None:
+    points, labels = clusters
+    ax = fsc.pl.embedding(points, labels, n_max=60)
+    (dots,) = ax.collections
+    colors = np.array([to_hex(color) for color in dots.get_facecolors()])
+    assert sorted(np.unique(colors, return_counts=True)[1].tolist()) == [20, 20, 20]
+    places = dots.get_offsets()
+    own = [places[colors == color] for color in np.unique(colors)]
+    centres = np.array([part.mean(axis=0) for part in own])
+    spread = max(np.linalg.norm(part - part.mean(axis=0), axis=1).max() for part in own)
+    between = np.linalg.norm(centres[:, None] - centres, axis=2)[np.triu_indices(3, 1)].min()
+    assert between > spread  # points keep their colours
+    assert ax.get_legend() is None
+
+
+def test_shades_of_the_coarse_class_and_its_name(clusters) -> None:
+    points, labels = clusters
+    coarse = np.array(["pet", "pet", "car"])[labels]
+    _, given = plt.subplots()
+    ax = fsc.pl.embedding(points, labels, coarse, ax=given)
+    assert ax is given
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["car", "pet"]
+    colors = {to_hex(color) for color in ax.collections[0].get_facecolors()}
+    assert len(colors) == 3
+    assert "#1f77b4" in colors  # "car", without siblings: the colour itself
+
+
+def test_many_samples_are_thinned_with_a_seed(clusters) -> None:
+    points, labels = clusters
+    one, same, other = (
+        fsc.pl.embedding(points, labels, n_max=12, rng=seed).collections[0].get_offsets() for seed in (0, 0, 1)
+    )
+    assert len(one) == 12
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_what_does_not_fit_is_refused(clusters) -> None:
+    points, labels = clusters
+    with pytest.raises(ValueError, match=r"shapes \(60, 5\) and \(59,\)"):
+        fsc.pl.embedding(points, labels[1:])
+    with pytest.raises(ValueError, match="N at least 4"):
+        fsc.pl.embedding(points[:3], labels[:3])
+    with pytest.raises(ValueError, match="a coarse class for each of the 60 samples"):
+        fsc.pl.embedding(points, labels, labels[1:])
+    assert not plt.get_fignums()
