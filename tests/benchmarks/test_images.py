@@ -57,7 +57,8 @@ def test_run(folder, tmp_path, capsys):
     }  # fmt: skip
     assert len(pd.read_csv(tmp_path / "images.csv")) == len(table)
     text = (tmp_path / "images.md").read_text()
-    assert "192 training and 48 test images, backbone narrow, 1 epochs of MoCo-v3, 2 epochs" in text
+    assert "192 training and 48 test images, backbone narrow, 1 epochs of MoCo-v3 (" in text
+    assert " images/s), 2 of discovery" in text
     assert "seed 0, falcon_sc, test, coarse known" in capsys.readouterr().out
 
 

@@ -31,6 +31,17 @@ def test_the_surest_images_of_each_class_the_surest_first(found) -> None:
     axes[0].figure.draw_without_rendering()
 
 
+def test_names_are_inside_the_figure(found) -> None:
+    images, proba = found
+    names = ["a coarse class with a very long name", "none", "car"]
+    axes = fsc.pl.confident_images(images, proba, RELATION, coarse_names=names)
+    figure = axes[0].figure
+    figure.draw_without_rendering()
+    for ax in axes:
+        assert ax.yaxis.label.get_window_extent().x0 >= 0
+        assert ax.yaxis.label.get_window_extent().x1 <= ax.get_window_extent().x0
+
+
 def test_one_coarse_class_and_fewer_images(found) -> None:
     images, proba = found
     axes = fsc.pl.confident_images(images, proba, RELATION, coarse=2, n_images=1)

@@ -110,7 +110,8 @@ def run(
     if out is not None and state is not None:
         _tables.save(by_method(table), out, "images")
         table.to_csv(out / "images.csv", index=False)
-        _say_setting(out / "images.md", setting, train, test, seeds, str(where))
+        about = f"on {where}: {len(train):,} training and {len(test):,} test images"
+        _say_setting(out / "images.md", setting, about, table)
         shutil.rmtree(state, ignore_errors=True)
     return table
 
@@ -204,11 +205,11 @@ def _triple(row: Any) -> str:
     return " / ".join(f"{row[score]:.1f}" for score in SCORES)
 
 
-def _say_setting(path: Path, setting: Setting, train: ImageData, test: ImageData, seeds: int, device: str) -> None:
+def _say_setting(path: Path, setting: Setting, about: str, table: pd.DataFrame) -> None:
+    speed = table["pretraining_images_per_second"].mean()
     text = (
-        f"ACC / macro ACC / ARI in per cent, {seeds} seed(s), on {device}: {len(train):,} training and {len(test):,} test "
-        f"images, backbone {setting.backbone}, {setting.pretraining_epochs} epochs of MoCo-v3, "
-        f"{setting.epochs} epochs of discovery.\n\n"
+        f"ACC / macro ACC / ARI in per cent, {table['seed'].nunique()} seed(s), {about}, backbone {setting.backbone}, "
+        f"{setting.pretraining_epochs} epochs of MoCo-v3 ({speed:,.0f} images/s), {setting.epochs} of discovery.\n\n"
     )
     path.write_text(text + path.read_text(encoding="utf-8"), encoding="utf-8")
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _GAP = 0.35  # between fine classes, in widths of an image
 _SEAM = 0.04  # between images
 _INCHES = 0.55  # side of an image
+_INCHES_A_LETTER = 0.08  # of a name
 
 
 def confident_images(
@@ -78,8 +79,8 @@ def confident_images(
     drawn = _drawn(relation, names, coarse)
     classes = [np.flatnonzero(relation[:, column]) for column in drawn]
     width = max(len(row) for row in classes) * (n_images + _GAP) - _GAP
-    size = (_INCHES * width + 1.5, (_INCHES + 0.08) * len(drawn))
-    _, axes = plt.subplots(len(drawn), 1, figsize=size, squeeze=False, layout="constrained")
+    size = (_INCHES * width + _INCHES_A_LETTER * max(len(str(names[c])) for c in drawn), (_INCHES + 0.08) * len(drawn))
+    _, axes = plt.subplots(len(drawn), 1, figsize=size, squeeze=False, layout="compressed")
     for ax, column, row in zip(axes[:, 0], drawn, classes, strict=True):
         for place, fine in enumerate(row):
             chosen = _most_confident(proba, int(fine), n_images)
