@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 N_STEPS = 60  # EM steps at most
-TOLERANCE = 1e-5  # stop when the mean log-likelihood (nats a cell) rises by less
+TOLERANCE = 1e-4  # stop when the mean log-likelihood (nats a cell) rises by less
 REGULARISATION = 1e-3  # share of the mean column variance added to the diagonal of the covariance
 TWO_STARTS_UP_TO = 12  # components; above it the starts differ little and one is kept
 
