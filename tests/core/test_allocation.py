@@ -44,48 +44,9 @@ def test_largest_gains_refuses_more_than_there_are() -> None:
         allocation.largest_gains([np.ones(1), np.ones(1)], 3)
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 12), st.integers(1, 12)), min_size=1, max_size=5),
-    st.data(),
-)
-def test_largest_remainder_respects_bounds_and_total(pairs: list[tuple[float, int]], data: st.DataObject) -> None:
-    shares, upper = np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
-    total = data.draw(st.integers(len(pairs), int(upper.sum())))
-    counts = allocation.largest_remainder(shares, total, upper)
-    assert counts.sum() == total
-    assert (counts >= 1).all()
-    assert (counts <= upper).all()
-
-
-@given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.integers(1, 60))
-def test_largest_remainder_is_hamiltons_method(votes: list[int], extra: int) -> None:
-    """Without binding bounds: floors, then one more for the largest fractions (ties to the first)."""
-    total = len(votes) + extra
-    quota = 1 + np.array(votes) / sum(votes) * extra
-    slow = [int(q + 1e-9) for q in quota]
-    order = sorted(range(len(votes)), key=lambda c: (-(quota[c] - slow[c]), c))
-    for c in order[: total - sum(slow)]:
-        slow[c] += 1
-    counts = allocation.largest_remainder(quota, total, np.full(len(votes), total))
-    np.testing.assert_allclose(np.sort(counts - quota), np.sort(np.array(slow) - quota), atol=1e-6)
-
-
-def test_largest_remainder_refuses_the_impossible() -> None:
-    with pytest.raises(ValueError, match="between 2 and 3 are possible"):
-        allocation.largest_remainder(np.ones(2), 4, np.array([1, 2]))
-
-
-def test_eigenvalue_gains_use_the_tenth_null_at_most() -> None:
-    null = np.arange(30, 0, -1.0)
-    found = allocation.eigenvalue_gains(np.full(30, 42.0), null, 40)
-    np.testing.assert_allclose(found[:10], 42 / null[:10])
-    np.testing.assert_allclose(found[10:30], 42 / null[9])
-    np.testing.assert_array_equal(found[30:], 0)
-
-
 def test_rising_gains_never_fall() -> None:
-    found = allocation.rising_gains(np.array([[0.0, 2, 1, 3]]), 4)
-    np.testing.assert_allclose(found, [[4, 0, 2]])
+    found = allocation.rising_gains(np.array([[0.0, 2, 1, 3]]), 27)
+    np.testing.assert_allclose(found, [[6, 0, 3]])  # the cube root of 27 times the rise over what was reached before
 
 
 def test_own_units_say_what_is_taken() -> None:
@@ -98,57 +59,55 @@ def test_a_view_with_huge_gains_does_not_outvote_the_others() -> None:
     """Each view's gains count in units of the smallest one it would take; three of them at most."""
     loud, quiet = [np.array([1000.0, 0]), np.array([1.0, 0])], [np.array([0.0, 0]), np.array([1.0, 0])]
     gains = [np.stack([loud[c], quiet[c], quiet[c], quiet[c], quiet[c]]) for c in range(2)]
-    pooled = allocation.pooled_over_views(gains, 1)
+    pooled = allocation.pooled(gains, 1)
     np.testing.assert_allclose(pooled[1], [(4 + 1 / 1000) / 5, 0])
     np.testing.assert_array_equal(allocation.largest_gains(pooled, 1), [1, 2])
 
 
-CURVES = np.full((2, 1, 4), np.nan)
-CURVES[0, 0], CURVES[1, 0, :3] = [0, 0.01, 0.02, 0.03], [0, 1, 2]
+def test_a_view_that_gains_nothing_is_capped() -> None:
+    """It would take gains of zero: anything above is infinite in its units."""
+    silent = [np.array([1e-6, 0.0]), np.zeros(2)]
+    telling = [np.array([1.0, 0]), np.array([4.0, 3.0])]
+    pooled = allocation.pooled([np.stack([silent[c], telling[c], telling[c]]) for c in range(2)], 2)
+    np.testing.assert_allclose(pooled[0], [(3 + 2 / 3) / 3, 0])
+    np.testing.assert_array_equal(allocation.largest_gains(pooled, 1), [2, 1])
+    np.testing.assert_allclose(pooled[1], [2 * (4 / 3) / 3, 2 / 3])
 
 
-@pytest.mark.parametrize("reproducibility", [None, CURVES])
-def test_the_split_goes_to_the_class_that_gains(reproducibility: np.ndarray | None) -> None:
-    agreement = np.array([[0, 0, 0, 0], [0, 0.5, 0.9, np.nan]])
-    ratio = np.array([[1, 1, 1], [9, 5, np.nan]])
-    sizes, k_max = np.array([100, 100]), np.array([4, 3])
-    gains = allocation.evidence(CURVES, agreement, ratio, reproducibility, sizes, k_max, 4)
-    assert set(gains) == set(allocation.VOTES) - (set() if reproducibility is not None else {"n_reproducibility"})
-    counts, by_rule = allocation.vote(gains, 4, k_max)
+FLAT, STEEP = np.array([[0, 0.01, 0.02, 0.03]]), np.array([[0.0, 1, 2]])
+
+
+@pytest.mark.parametrize("n_rules", [1, 2])
+def test_the_split_goes_to_the_class_that_gains(n_rules: int) -> None:
+    counts = allocation.allocate([[FLAT, STEEP]] * n_rules, np.array([100, 100]), 4)
     np.testing.assert_array_equal(counts, [1, 3])
-    for own in by_rule.values():
-        np.testing.assert_array_equal(own, [1, 3])
 
 
-def gains_for(counts: list[int], largest: int = 5) -> list[np.ndarray]:
-    """Gains of a rule that gives these counts."""
-    return [np.where(np.arange(largest) < n - 1, 2.0, 0.1) for n in counts]
+def test_of_equal_curves_the_larger_class_is_split() -> None:
+    counts = allocation.allocate([[STEEP, STEEP, STEEP]], np.array([100, 800, 100]), 5)
+    np.testing.assert_array_equal(counts, [1, 3, 1])
 
 
-def test_the_likelihood_counts_twice() -> None:
-    upper = np.array([6, 6])
-    gains = {"n_likelihood": gains_for([1, 5]), "n_eigenvalue": gains_for([4, 2]), "n_agreement": gains_for([1, 5])}
-    np.testing.assert_array_equal(allocation.vote(gains, 6, upper)[0], [2, 4])  # (2 x 1 + 4 + 1) / 4 = 1.75
+def test_rules_that_disagree_share_what_there_is() -> None:
+    first, second = [STEEP, 0 * STEEP], [0 * STEEP, STEEP]
+    np.testing.assert_array_equal(allocation.allocate([first, second], np.array([50, 50]), 4), [2, 2])
 
 
-def test_equal_shares_are_decided_by_the_evidence() -> None:
-    upper = np.array([6, 6])
-    first, second = gains_for([1, 2]), gains_for([2, 1])
-    even = {"n_likelihood": first, "n_eigenvalue": second, "n_agreement": second}
-    np.testing.assert_array_equal(allocation.vote(even, 3, upper)[0], [2, 1])  # 1.5 each: the first
-    even["n_eigenvalue"] = [second[0] / 1.5, second[1]]  # still its largest, by less
-    np.testing.assert_array_equal(allocation.vote(even, 3, upper)[0], [1, 2])
-
-
-@given(st.lists(st.lists(st.floats(0, 5, width=32), min_size=3, max_size=3), min_size=2, max_size=4), st.data())
-def test_votes_fit(rows: list[list[float]], data: st.DataObject) -> None:
-    curves = allocation.in_own_units([np.array(row) for row in rows], 1)
-    total = data.draw(st.integers(len(rows) + 1, 4 * len(rows)))
-    counts, by_rule = allocation.vote({"n_likelihood": curves, "n_agreement": curves}, total, np.full(len(rows), 4))
+@given(
+    st.lists(st.tuples(st.integers(1, 5), st.integers(1, 1000)), min_size=1, max_size=5),
+    st.integers(1, 3),
+    st.integers(0, 2**32 - 1),
+    st.data(),
+)
+def test_allocations_fit(classes: list[tuple[int, int]], n_rules: int, seed: int, data: st.DataObject) -> None:
+    """Whatever the curves: the numbers sum to the total, and lie between 1 and the longest curve."""
+    rng = np.random.default_rng(seed)
+    upper, sizes = np.array(classes).T
+    if upper.sum() == len(upper):
+        return
+    total = data.draw(st.integers(len(upper) + 1, int(upper.sum())))
+    rules = [[rng.normal(size=(r + 1, k)) for k in upper] for r in range(n_rules)]
+    counts = allocation.allocate(rules, sizes, total)
     assert counts.sum() == total
-    np.testing.assert_array_equal(counts, by_rule["n_likelihood"])  # rules that agree are followed
-
-
-def test_vote_redistributes_what_a_cap_forbids() -> None:
-    counts, _ = allocation.vote({"n_likelihood": gains_for([1, 6])}, 7, np.array([5, 4]))
-    np.testing.assert_array_equal(counts, [3, 4])
+    assert (counts >= 1).all()
+    assert (counts <= upper).all()

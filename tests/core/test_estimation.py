@@ -112,7 +112,7 @@ def test_most_stable(stability: list[float], k: int) -> None:
 
 
 def one_view(X: np.ndarray) -> ClassViews:
-    return ClassViews(dict.fromkeys(("log", "sc", "pr"), X), np.arange(len(X)), np.zeros(0), np.zeros(0))
+    return ClassViews(dict.fromkeys(("log", "sc", "pr"), X), np.arange(len(X)))
 
 
 def test_price_of_clusters_that_the_other_half_does_not_show() -> None:

@@ -5,7 +5,6 @@ import pytest
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_sc.core.allocation import VOTES
 from falcon_sc.core.start import Start, StartInput, consensus_start, largest_k
 
 N_TRUE = np.array([3, 1, 2])
@@ -71,7 +70,6 @@ def test_numbers_given_per_class_are_kept() -> None:
     check(start, coarse, 6)
     np.testing.assert_array_equal(start.n_per_class, N_TRUE)
     assert adjusted_rand_score(fine, start.labels) > 0.95
-    assert start.curves == {}
 
 
 def test_cells_beyond_max_cells_follow_the_models() -> None:
@@ -86,26 +84,6 @@ def test_cells_not_learned_from_follow_the_models() -> None:
     start = consensus_start(StartInput(counts, "counts"), coarse, 6, rng=0, n_jobs=1, max_cells=100, n_repeats=2)
     check(start, coarse, 6)
     assert adjusted_rand_score(fine, start.labels) > 0.9
-
-
-def test_curves_have_the_documented_shapes() -> None:
-    counts, coarse, _ = simulate(1)
-    curves = consensus_start(StartInput(counts, "counts"), coarse, 8, rng=3, n_jobs=1).curves
-    k = int(curves["k_max"].max())
-    assert curves["log_likelihood"].shape[0] == 3
-    assert curves["log_likelihood"].shape[2] == k
-    assert curves["agreement"].shape == (3, k)
-    assert curves["eigenvalue_ratio"].shape == (3, k - 1)
-    assert curves["reproducibility"].shape == (3, 8, k)
-    for rule in VOTES:
-        assert curves[rule].sum() == 8
-
-
-def test_an_embedding_has_no_counts_to_split() -> None:
-    counts, coarse, _ = simulate(1)
-    curves = consensus_start(StartInput(np.log1p(counts)[:, :20], "embedding"), coarse, 8, rng=3, n_jobs=1).curves
-    assert "reproducibility" not in curves
-    assert "n_reproducibility" not in curves
 
 
 def test_as_many_fine_as_coarse_classes_needs_no_fit() -> None:
@@ -153,3 +131,10 @@ def test_largest_k_leaves_room(n_fine: int) -> None:
     assert k_max.sum() >= n_fine
     assert (k_max <= sizes).all()
     assert (k_max >= 1).all()
+
+
+def test_no_class_is_cut_into_fragments() -> None:
+    """Twenty cells for each further class, as long as there is room for the total."""
+    sizes = np.array([50, 1000, 19])
+    np.testing.assert_array_equal(largest_k(sizes, 12)[[0, 2]], [3, 1])
+    assert largest_k(sizes, 900)[0] > 3

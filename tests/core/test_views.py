@@ -20,9 +20,8 @@ def test_principal_axes_equal_the_svd(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=shape).astype(np.float32) * (1 + 20 * (np.arange(shape[1]) < 4)) * np.linspace(2, 1, shape[1])
     X -= X.mean(axis=0)
-    axes, values = principal_axes(X, 4, rng)
-    _, singular, right = np.linalg.svd(X.astype(np.float64), full_matrices=False)
-    np.testing.assert_allclose(values, singular[:4] ** 2 / (shape[0] - 1), rtol=1e-3)
+    axes = principal_axes(X, 4, rng)
+    _, _, right = np.linalg.svd(X.astype(np.float64), full_matrices=False)
     np.testing.assert_allclose(np.abs(np.sum(axes.T * right[:4], axis=1)), 1, atol=1e-3)
 
 
@@ -37,9 +36,6 @@ def test_groups_stand_out_in_every_view() -> None:
         centres = np.stack([two[group == g].mean(axis=0) for g in range(3)])
         nearest = ((two[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
         assert (nearest == group).mean() > 0.95
-    ratio = views.eigenvalues / views.null_eigenvalues
-    assert ratio[:2].min() > 1.5
-    assert ratio[3:10].max() < 1.25
 
 
 def test_dense_equals_csr() -> None:

@@ -1,7 +1,8 @@
 """How many fine classes each coarse class gets: curves over k, turned into counts that sum to n_fine.
 
-Every rule offers, for every coarse class, the gain of going from k to k + 1 classes. Gains are made non-increasing
-(isotonic regression), the largest ones over all coarse classes are taken, and the rules vote by their mean.
+A curve says how well k classes fit a coarse class. What every further class gains is weighed by the size of the
+coarse class and made non-increasing (isotonic regression); the largest gains over all coarse classes are taken.
+Several rules, each with several views, are pooled before: their gains are averaged, each in its own units.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-# The likelihood counts twice: it alone is right when only a few fine classes are added, the others find rare types.
-VOTES = {"n_likelihood": 2.0, "n_eigenvalue": 1.0, "n_agreement": 1.0, "n_reproducibility": 1.0}
-GAIN_CAP = 3.0  # thresholds; a split that one view finds overwhelming decides no more than that
+GAIN_CAP = 3.0  # units; a split that one view finds overwhelming decides no more than that
+# Gains per cell times n^(1/3) (ours): with n all classes go to the large coarse classes, with 1 to the small ones.
+SIZE_POWER = 1 / 3
 
 
 def non_increasing(gains: np.ndarray) -> np.ndarray:
@@ -46,23 +47,6 @@ def largest_gains(gains: Sequence[np.ndarray], n_extra: int) -> np.ndarray:
     return 1 + np.bincount(taken, minlength=len(gains))
 
 
-def largest_remainder(shares: np.ndarray, total: int, upper: np.ndarray) -> np.ndarray:
-    """Integers near `shares`, at least 1, at most `upper`, that sum to `total`.
-
-    Floors first; what is missing goes one by one to the class with the largest unmet share (ties: the first), what
-    is too much is taken from the class with the largest excess.
-    """
-    if not len(upper) <= total <= upper.sum():
-        msg = f"{total} fine classes do not fit: between {len(upper)} and {upper.sum()} are possible"
-        raise ValueError(msg)
-    counts = np.clip(np.floor(shares + 1e-9).astype(np.int64), 1, upper)
-    while counts.sum() < total:
-        counts[np.where(counts < upper, shares - counts, -np.inf).argmax()] += 1
-    while counts.sum() > total:
-        counts[np.where(counts > 1, counts - shares, -np.inf).argmax()] -= 1
-    return counts
-
-
 def in_own_units(gains: Sequence[np.ndarray], n_extra: int) -> list[np.ndarray]:
     """Gains made non-increasing, in units of the smallest of the `n_extra` largest: what is taken has 1 or more."""
     own = [non_increasing(g) for g in gains]
@@ -70,77 +54,40 @@ def in_own_units(gains: Sequence[np.ndarray], n_extra: int) -> list[np.ndarray]:
     return [g / max(threshold, 1e-9) for g in own]
 
 
-def pooled_over_views(gains: Sequence[np.ndarray], n_extra: int) -> list[np.ndarray]:
-    """Mean over the views of their gains in own units, capped; (views, K - 1) for each class."""
-    pooled = [np.zeros(g.shape[1]) for g in gains]
+def rising_gains(curves: np.ndarray, n_cells: int) -> np.ndarray:
+    """n^(1/3) times the rise of each curve (nats a cell), never negative: (views, K - 1) from (views, K)."""
+    return np.asarray(n_cells**SIZE_POWER * np.diff(np.maximum.accumulate(curves, axis=-1), axis=-1))
+
+
+def pooled(gains: Sequence[np.ndarray], n_extra: int) -> list[np.ndarray]:
+    """Mean over the views of their gains in own units, capped: (K - 1,) for each class from (views, K - 1)."""
+    total = [np.zeros(g.shape[1]) for g in gains]
     n_views = gains[0].shape[0]
     for view in range(n_views):
-        for total, gain in zip(pooled, in_own_units([g[view] for g in gains], n_extra), strict=True):
-            total += np.minimum(gain, GAIN_CAP) / n_views
-    return pooled
+        for own, gain in zip(total, in_own_units([g[view] for g in gains], n_extra), strict=True):
+            own += np.minimum(gain, GAIN_CAP) / n_views
+    return total
 
 
-def rising_gains(curves: np.ndarray, n_cells: int) -> np.ndarray:
-    """sqrt(n) times the rise of each curve (nats a cell), never negative: (views, K - 1) from (views, K)."""
-    return np.asarray(np.sqrt(n_cells) * np.diff(np.maximum.accumulate(curves, axis=-1), axis=-1))
+def allocate(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine: int) -> np.ndarray:
+    """Number of fine classes of each coarse class.
 
+    Parameters
+    ----------
+    rules
+        For each rule and coarse class its curves over k = 1..K of the class (nats a cell): (views, K), with as many
+        views in every class.
+    sizes
+        Samples of each coarse class, K_C.
+    n_fine
+        Their sum; more than the number of coarse classes, and at most the sum of the K.
 
-def eigenvalue_gains(eigenvalues: np.ndarray, null_eigenvalues: np.ndarray, n_gains: int) -> np.ndarray:
-    """Ratio of each eigenvalue to the null's of the same rank (ten at most): the k-th supports the k-th split."""
-    gains = np.zeros(n_gains)
-    m = min(n_gains, len(eigenvalues))
-    if m and len(null_eigenvalues):
-        reference = null_eigenvalues[np.minimum(np.arange(m), min(10, len(null_eigenvalues)) - 1)]
-        gains[:m] = eigenvalues[:m] / np.maximum(reference, 1e-12)
-    return gains
-
-
-def agreement_gains(agreement: np.ndarray, n_cells: int) -> np.ndarray:
-    """n^(1/4) times the rise of the mutual information between views, beyond chance: (K - 1,) from (K,)."""
-    return np.asarray(n_cells**0.25 * np.diff(agreement))
-
-
-def evidence(
-    log_likelihood: np.ndarray,
-    agreement: np.ndarray,
-    eigenvalue_ratio: np.ndarray,
-    reproducibility: np.ndarray | None,
-    sizes: np.ndarray,
-    k_max: np.ndarray,
-    n_fine: int,
-) -> dict[str, list[np.ndarray]]:
-    """What each rule gains by every further class, in its own units, from curves padded beyond `k_max`.
-
-    Shapes as in `Start.curves`; at least one further class must be asked for.
+    Returns
+    -------
+    int64, K_C, at least 1 and at most the K of the class.
     """
-    classes, n_extra = range(len(sizes)), n_fine - len(sizes)
-
-    def of_views(curves: np.ndarray) -> list[np.ndarray]:
-        return pooled_over_views([rising_gains(curves[c, :, : k_max[c]], sizes[c]) for c in classes], n_extra)
-
-    found = {
-        "n_likelihood": of_views(log_likelihood),
-        "n_eigenvalue": in_own_units([eigenvalue_ratio[c, : k_max[c] - 1] for c in classes], n_extra),
-        "n_agreement": in_own_units([agreement_gains(agreement[c, : k_max[c]], sizes[c]) for c in classes], n_extra),
-    }
-    if reproducibility is not None:
-        found["n_reproducibility"] = of_views(reproducibility)
-    return found
-
-
-def vote(
-    gains: Mapping[str, Sequence[np.ndarray]], total: int, upper: np.ndarray
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Counts (n_coarse,) int64 that sum to `total`, and the counts of each rule.
-
-    Nearest to the mean of the rules' counts, weighted by `VOTES`; of equal shares the class gets one more whose next
-    class has the most evidence.
-    """
-    counts = {rule: largest_gains(own, total - len(upper)) for rule, own in gains.items()}
-    weights = np.array([VOTES[rule] for rule in gains])
-    mean = np.average(np.stack(list(counts.values())), axis=0, weights=weights)
-    at = np.floor(mean + 1e-9).astype(np.int64) - 1  # the gain of one class more than the whole ones
-    following = np.zeros(len(upper))
-    for weight, own in zip(weights / weights.sum(), gains.values(), strict=True):
-        following += [weight * min(g[i], GAIN_CAP) if i < len(g) else 0 for g, i in zip(own, at, strict=True)]
-    return largest_remainder(mean + 1e-6 * following, total, upper), counts
+    n_extra = n_fine - len(sizes)
+    by_rule = [
+        pooled([rising_gains(own, int(n)) for own, n in zip(curves, sizes, strict=True)], n_extra) for curves in rules
+    ]
+    return largest_gains([np.mean(own, axis=0) for own in zip(*by_rule, strict=True)], n_extra)

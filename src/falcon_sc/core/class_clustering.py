@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.consensus import agreement, consensus_labels, extend
+from falcon_sc.core.consensus import consensus_labels, extend
 from falcon_sc.core.merging import choose, merge_down
 from falcon_sc.core.mixture import Sweep, TiedMixture, fit_mixture, sweep_mixtures
 from falcon_sc.core.student_mixture import TiedStudentMixture, fit_student_mixture
@@ -27,14 +26,18 @@ if TYPE_CHECKING:
 class ClassFit:
     """What was learned of a class.
 
-    `views`; `sweeps`: one of mixtures per view (none where only k = 1); and per k: `agreement` of the views (K,), and
-    `reproducibility` of clusters in the other half of the counts (views, K), None where there are no counts.
+    `views`; `sweeps`: one of mixtures per view (none where only k = 1); and for each k the `reproducibility` of clusters
+    in the other half of the counts (curves, K), None where there are no counts or only k = 1.
     """
 
     views: ClassViews
     sweeps: tuple[Sweep, ...]
-    agreement: np.ndarray
     reproducibility: np.ndarray | None
+
+    @property
+    def log_likelihood(self) -> np.ndarray | None:
+        """Mean log-likelihood of each view for each k, (views, K); None where only k = 1."""
+        return np.array([sweep.log_likelihood for sweep in self.sweeps]) if self.sweeps else None
 
 
 def fit_class(
@@ -53,21 +56,15 @@ def fit_class(
     max_cells = max(max_cells, ks[-1])
     views = class_views(rows, kind, rng, batch=batch, has_counts=has_counts, n_genes=n_genes, max_cells=max_cells)
     if ks == [1]:
-        return ClassFit(views, (), np.zeros(1), None)
+        return ClassFit(views, (), None)
     names = _view_names(views)
     scores = [views.view(name, d)[views.fit_cells] for name, d in names]
     plain = [sweep_mixtures(X, ks, rng) for X in scores]
     sweeps = choose(plain, [merge_down(X, plain[0].ks, rng) for X in scores])
-    pairs = [
-        (a, b)
-        for a, b in combinations(range(len(names)), 2)
-        if names[a][1] == names[b][1] and names[a][0] != names[b][0]
-    ]
-    agreed = [np.mean([agreement(sweeps[a].labels[i], sweeps[b].labels[i]) for a, b in pairs]) for i in range(len(ks))]
     reproduced = None
     if has_counts and len(ks) > 1:  # the numbers are still to be found
         reproduced = reproducibility(rows, kind, ks, rng, n_genes=n_genes)
-    return ClassFit(views, sweeps, np.asarray(agreed), reproduced)
+    return ClassFit(views, sweeps, reproduced)
 
 
 def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: int) -> np.ndarray:

@@ -64,9 +64,10 @@ class FalconConfig(PaperSettings):
         from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learnt yet
         are lost. Default: ours.
     lambda_start
-        Weight of the cross-entropy to the labels of the start after the warm-up, in which samples of small classes
-        weigh more (by one over the square root of the size): without it their neighbours absorb them.
-        Default: ours.
+        Weight of the labels of the start after the warm-up. Of the cross-entropy to them, in which samples of small
+        classes weigh more (by one over the square root of the size): without it their neighbours absorb them. And of
+        what they say about M, beside the predictions (eq. 12): without it a network that confuses coarse classes
+        takes the fine classes of one for another. Default: ours.
     n_pcs
         Principal components that replace the input features; `None` trains on the features themselves (paper).
         Inputs with no more features than this are taken as they are.

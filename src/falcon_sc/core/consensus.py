@@ -81,12 +81,3 @@ def extend(landmark_labels: np.ndarray, landmark_views: np.ndarray, views: np.nd
         np.add.at(table, (of_landmarks, landmark_labels), 1)
         score += (table / sizes)[of_samples]
     return np.asarray(score.argmax(axis=1), dtype=np.int64)
-
-
-def agreement(first: np.ndarray, second: np.ndarray) -> float:
-    """Mutual information of two labelings (nats) less what two labelings of these sizes share by chance."""
-    from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information, mutual_info_score
-
-    table = contingency_matrix(first, second, sparse=True)
-    chance = expected_mutual_information(table, len(first))
-    return float(mutual_info_score(None, None, contingency=table) - chance)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.core import relations
+from falcon_sc.core.relation_step import label_shares
 from falcon_sc.core.start import StartInput, consensus_start
 
 if TYPE_CHECKING:
@@ -114,7 +115,6 @@ def _nearest_mean(Z: Any, labels: NDArray[np.int64], others: Any) -> NDArray[np.
 def _relation_of(
     labels: NDArray[np.int64], codes: NDArray[np.int64], taxonomy: Taxonomy, n_fine: int
 ) -> NDArray[np.uint8]:
-    """M of given labels: eq. 14 without the balance penalty, whose cost (eq. 12) is the share of samples."""
-    shares = np.zeros((n_fine, taxonomy.n_coarse))
-    np.add.at(shares, (labels, codes), 1 / len(labels))
-    return np.hstack([relations.solve(shares[:, b] / shares[:, b].sum(), 0.0) for b in taxonomy.blocks])
+    """M of given labels: eq. 14 without the balance penalty."""
+    shares = label_shares(labels, codes, taxonomy, n_fine)
+    return np.hstack([relations.solve(shares[:, block], 0.0) for block in taxonomy.blocks])

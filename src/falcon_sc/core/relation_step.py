@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from falcon_sc.core import distributed, relations, schedules
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -30,6 +30,10 @@ class RelationStep:
         Interval, solver and balance penalty.
     device
         Where predictions are gathered.
+    start
+        What the labels of the start say, (K_F, K_C), see :func:`label_shares`; none for a random start. It weighs
+        `lambda_start`, as those labels do in the loss: a network that confuses coarse classes would else move
+        fine classes between them until some have a dozen and others one.
     is_known
         Keep `relation` as it is (table O1).
     """
@@ -41,13 +45,15 @@ class RelationStep:
         config: FalconConfig,
         device: torch.device,
         *,
-        is_known: bool,
+        start: NDArray[np.float64] | None = None,
+        is_known: bool = False,
     ) -> None:
         self.relation = relation
         self.cost = torch.zeros(relation.shape[::-1], device=device)  # (K_C, K_F)
         self._taxonomy = taxonomy
         self._config = config
         self._device = device
+        self._start = start
         self._is_known = is_known
 
     @property
@@ -75,10 +81,25 @@ class RelationStep:
         for block in self._taxonomy.blocks:
             seen = cost[:, block].sum()
             if seen > 0:
+                shares = cost[:, block] / seen  # eq. 12
+                if self._start is not None:
+                    weight = self._config.lambda_start
+                    shares = (shares + weight * self._start[:, block]) / (1 + weight)
                 relation[:, block] = relations.solve(
-                    cost[:, block] / seen,
+                    shares,
                     lam,
                     solver=self._config.relation_solver,
                     time_limit=self._config.relation_time_limit,
                 )
         return relation
+
+
+def label_shares(
+    labels: NDArray[np.int64], codes: NDArray[np.int64], taxonomy: Taxonomy, n_fine: int
+) -> NDArray[np.float64]:
+    """C of eq. 12 for given fine labels, (K_F, K_C): the share of the samples of a data set, which sum to one."""
+    shares = np.zeros((n_fine, taxonomy.n_coarse))
+    np.add.at(shares, (labels, codes), 1.0)
+    for block in taxonomy.blocks:
+        shares[:, block] /= max(shares[:, block].sum(), 1)
+    return shares

@@ -13,7 +13,7 @@ import numpy as np
 
 from falcon_sc.core import allocation
 from falcon_sc.core.class_clustering import ClassFit, fit_class, label_class
-from falcon_sc.core.coarse_classes import CoarseClasses, padded
+from falcon_sc.core.coarse_classes import CoarseClasses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from falcon_sc.core.normalisations import Kind
+
+CELLS_PER_FURTHER_CLASS = 20  # of a coarse class, at least, unless more fine classes are asked for (ours)
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,12 @@ class Start:
 
     `labels`: int64 n, codes 0..n_fine-1 ordered by coarse class, then by falling size. `n_per_class`: int64 K_C.
     `latents`: float32 n x 45 (30 without counts), the class-local representation for neighbours inside a class; None
-    where n_fine equals the number of coarse classes and nothing was fitted. `curves`: arrays behind the allocation,
-    NaN beyond a class's largest k: "log_likelihood" (K_C, views, K), "agreement" (K_C, K), "eigenvalue_ratio"
-    (K_C, K - 1), "reproducibility" (K_C, views, K; only with counts), "k_max" (K_C) and the counts of the rules
-    "n_likelihood", "n_eigenvalue", "n_agreement", "n_reproducibility" (K_C); empty where the numbers were given.
+    where n_fine equals the number of coarse classes and nothing was fitted.
     """
 
     labels: np.ndarray
     n_per_class: np.ndarray
     latents: np.ndarray | None
-    curves: dict[str, np.ndarray]
 
 
 def consensus_start(
@@ -104,7 +102,7 @@ def consensus_start(
     sizes = np.bincount(coarse)
     total, given = _requested(n_fine, sizes)
     if total == len(sizes):
-        return Start(coarse, np.ones(len(sizes), dtype=np.int64), None, {})
+        return Start(coarse, np.ones(len(sizes), dtype=np.int64), None)
     classes = CoarseClasses(start_input, coarse)
     k_max = largest_k(sizes, total) if given is None else given
     generators = np.random.default_rng(rng).spawn(len(sizes))
@@ -123,7 +121,7 @@ def consensus_start(
         )
 
     fits = classes.each(fit, n_jobs=n_jobs, progress_bar=progress_bar)
-    n_per_class, curves = (given, {}) if given is not None else _allocate(fits, sizes, k_max, total)
+    n_per_class = _allocate(fits, sizes, total) if given is None else given
 
     def label(c: int) -> np.ndarray:
         return label_class(fits[c], int(n_per_class[c]), generators[c], n_repeats=n_repeats)
@@ -136,17 +134,19 @@ def consensus_start(
         cells = classes.members(c)
         labels[cells] = offsets[c] + local[c]
         latents[cells] = fits[c].views.latent()
-    return Start(labels, n_per_class, latents, curves)
+    return Start(labels, n_per_class, latents)
 
 
 def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:
     """Largest number of fine classes considered per coarse class (K_C); the sum is at least `n_fine`.
 
-    min(n / 4, max(8, min(K_F - K_C + 1, 1.6 K_F max(share of cells, 1 / K_C) + 4))), raised where that is too few.
+    min(1 + n / 20, max(8, min(K_F - K_C + 1, 1.6 K_F max(share of cells, 1 / K_C) + 4))), raised where that is too few.
     """
     share = np.maximum(sizes / sizes.sum(), 1 / len(sizes))
     wanted = np.maximum(8, np.minimum(n_fine - len(sizes) + 1, 1.6 * n_fine * share + 4))
-    k_max = np.clip(np.minimum(sizes // 4, wanted.astype(np.int64)), 1, n_fine - len(sizes) + 1)
+    k_max = np.clip(
+        np.minimum(1 + sizes // CELLS_PER_FURTHER_CLASS, wanted.astype(np.int64)), 1, n_fine - len(sizes) + 1
+    )
     while k_max.sum() < n_fine:
         k_max = np.minimum(sizes, np.ceil(1.25 * k_max).astype(np.int64))
     return np.asarray(k_max)
@@ -172,35 +172,15 @@ def _requested(n_fine: int | Sequence[int] | np.ndarray, sizes: np.ndarray) -> t
     return int(given.sum()), given
 
 
-def _allocate(
-    fits: Sequence[ClassFit], sizes: np.ndarray, k_max: np.ndarray, n_fine: int
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Counts per coarse class, and the curves behind them padded with NaN to one length."""
-    longest = int(k_max.max())
-    curves = {
-        "log_likelihood": padded([np.array([s.log_likelihood for s in f.sweeps]) for f in fits], longest),
-        "agreement": padded([f.agreement[None] for f in fits], longest)[:, 0],
-        "eigenvalue_ratio": np.full((len(fits), longest - 1), np.nan),
-        "k_max": k_max,
-    }
-    for c, fit in enumerate(fits):
-        k = int(k_max[c])
-        views = fit.views
-        curves["eigenvalue_ratio"][c, : k - 1] = allocation.eigenvalue_gains(
-            views.eigenvalues, views.null_eigenvalues, k - 1
-        )
+def _allocate(fits: Sequence[ClassFit], sizes: np.ndarray, n_fine: int) -> np.ndarray:
+    """Counts per coarse class, by the likelihood and, where there are counts, what the other half of them shows."""
+    rules = [_curves([f.log_likelihood for f in fits])]
     if any(f.reproducibility is not None for f in fits):
-        curves["reproducibility"] = padded(
-            [np.zeros((0, 1)) if f.reproducibility is None else f.reproducibility for f in fits], longest
-        )
-    gains = allocation.evidence(
-        curves["log_likelihood"],
-        curves["agreement"],
-        curves["eigenvalue_ratio"],
-        curves.get("reproducibility"),
-        sizes,
-        k_max,
-        n_fine,
-    )
-    n_per_class, counts = allocation.vote(gains, n_fine, k_max)
-    return n_per_class, curves | counts
+        rules.append(_curves([f.reproducibility for f in fits]))
+    return allocation.allocate(rules, sizes, n_fine)
+
+
+def _curves(found: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+    """The same, with flat curves at k = 1 for the classes that cannot be split."""
+    n_views = max(len(own) for own in found if own is not None)
+    return [np.zeros((n_views, 1)) if own is None else own for own in found]

@@ -17,7 +17,7 @@ from falcon_sc.core.batches import SameViews, head
 from falcon_sc.core.device import autocast
 from falcon_sc.core.learner import Learner
 from falcon_sc.core.objective import Objective
-from falcon_sc.core.relation_step import RelationStep
+from falcon_sc.core.relation_step import RelationStep, label_shares
 from falcon_sc.core.sampling import BatchSampler
 
 if TYPE_CHECKING:
@@ -107,7 +107,15 @@ class Trainer:
         self._view_generator = torch.Generator(device)
         self.learner = Learner(classifier, config, device)
         self._objective = Objective(config, self._codes, self._n_coarse, self._n_fine, self._labels)
-        self._relation = RelationStep(relation, data.taxonomy, config, device, is_known=relation_is_known)
+        start = data.start_labels
+        self._relation = RelationStep(
+            relation,
+            data.taxonomy,
+            config,
+            device,
+            start=None if start is None else label_shares(start, data.codes, data.taxonomy, self._n_fine),
+            is_known=relation_is_known,
+        )
         self._take_relation()
 
         self._n_epochs = config.n_epochs(len(data.samples))

@@ -28,13 +28,10 @@ class ClassViews:
     """Principal component scores of all cells of one class.
 
     `scores`: normalisation -> float32 n x d (d <= 30). `fit_cells`: sorted indices of the cells learned from.
-    `eigenvalues`, `null_eigenvalues`: of the z-scored matrix, and of the same with every gene permuted.
     """
 
     scores: dict[str, np.ndarray]
     fit_cells: np.ndarray
-    eigenvalues: np.ndarray
-    null_eigenvalues: np.ndarray
 
     def view(self, name: str, n_dims: int) -> np.ndarray:
         """Scores of one view, all cells; at most a fifth of the learning cells as dimensions, at least two."""
@@ -75,7 +72,7 @@ def class_views(
     kind
         What `rows` holds.
     rng
-        Draws the cells learned from, the null and the PCA's test vectors.
+        Draws the cells learned from and the PCA's test vectors.
     batch
         Donor codes, n: genes are ranked per donor, and every matrix is centred per donor.
     has_counts
@@ -101,47 +98,38 @@ def class_views(
     n_components = min(N_COMPONENTS, len(columns))
     scores: dict[str, np.ndarray] = {}
     loadings: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    eigenvalues = null = np.zeros(0)
     for name, matrix in normaliser.apply(*fit_block).items():
         centres = _centres(matrix, codes[fit_cells], int(codes.max()) + 1)
         centred = matrix - centres[codes[fit_cells]]
-        axes, values = principal_axes(centred, n_components, rng)
+        axes = principal_axes(centred, n_components, rng)
         loadings[name] = centres, axes
         scores[name] = np.zeros((n, axes.shape[1]), dtype=np.float32)
         scores[name][fit_cells] = centred @ axes
-        if name == "sc":
-            eigenvalues, null = values, _null_eigenvalues(centred, n_components, rng)
     others = np.setdiff1d(np.arange(n), fit_cells)
     for start in range(0, len(others), PROJECTION_ROWS):
         cells = others[start : start + PROJECTION_ROWS]
         for name, matrix in normaliser.apply(*block(cells)).items():
             centres, axes = loadings[name]
             scores[name][cells] = (matrix - centres[codes[cells]]) @ axes
-    return ClassViews(scores, fit_cells, eigenvalues, null)
+    return ClassViews(scores, fit_cells)
 
 
-def principal_axes(centred: np.ndarray, n_axes: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Leading axes (p x n_axes, float32, at least one) and eigenvalues of the covariance of centred n x p data."""
+def principal_axes(centred: np.ndarray, n_axes: int, rng: np.random.Generator) -> np.ndarray:
+    """Leading axes (p x n_axes, float32, at least one) of centred n x p data."""
     n, p = centred.shape
     n_axes = max(1, min(n_axes, n - 1, p))
-    denominator = max(n - 1, 1)
     if min(n, p) <= EXACT_PCA_UP_TO:
         gram = (centred @ centred.T if n <= p else centred.T @ centred).astype(np.float64)
         values, vectors = linalg.eigh(gram, subset_by_index=(len(gram) - n_axes, len(gram) - 1))
-        values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
+        vectors = vectors[:, ::-1]
         if n <= p:
-            vectors = centred.T @ (vectors / np.sqrt(np.maximum(values, 1e-12))).astype(np.float32)
-        return vectors.astype(np.float32), values / denominator
+            vectors = centred.T @ (vectors / np.sqrt(np.maximum(values[::-1], 1e-12))).astype(np.float32)
+        return np.asarray(vectors, dtype=np.float32)
     from sklearn.utils.extmath import randomized_svd
 
     seed = int(rng.integers(2**31))
-    _, singular, axes = randomized_svd(centred, n_axes, n_iter=4, random_state=seed)
-    return axes.T.astype(np.float32), singular.astype(np.float64) ** 2 / denominator
-
-
-def _null_eigenvalues(centred: np.ndarray, n_axes: int, rng: np.random.Generator) -> np.ndarray:
-    """Eigenvalues when every gene is permuted over the cells: what sampling noise alone reaches."""
-    return principal_axes(rng.permuted(centred, axis=0), n_axes, rng)[1]
+    axes = randomized_svd(centred, n_axes, n_iter=4, random_state=seed)[2]
+    return np.asarray(axes.T, dtype=np.float32)
 
 
 def _centres(matrix: np.ndarray, codes: np.ndarray, n_codes: int) -> np.ndarray:
