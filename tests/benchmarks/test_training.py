@@ -42,8 +42,8 @@ def test_nearest_stays_inside_the_coarse_class():
 
 
 def test_confidence_is_judged_half_by_half():
-    proba = np.array([[0.9, 0.1], [0.1, 0.9], [0.6, 0.4], [0.55, 0.45]], dtype=np.float32)
-    found = training._confidence(proba, np.array([1, 0, 1, 0]))  # the classes match the other way round
+    labels, confidence = np.array([0, 1, 0, 0]), np.array([0.9, 0.9, 0.6, 0.55], dtype=np.float32)
+    found = training._confidence(labels, confidence, np.array([1, 0, 1, 0]))  # the classes match the other way round
     assert found["confident_half"] == 100
     assert found["other_half"] == 50
     assert found["confidence"] == pytest.approx(73.75)

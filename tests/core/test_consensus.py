@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -48,3 +49,25 @@ def test_extend_is_the_largest_mean_co_association() -> None:
 def test_extend_knows_labels_that_no_landmark_has() -> None:
     found = consensus.extend(np.array([0, 1]), np.array([[0, 1], [0, 1]]), np.array([[7], [1]]))
     np.testing.assert_array_equal(found, [1])
+
+
+def test_agreement_against_a_slow_count() -> None:
+    rng = np.random.default_rng(0)
+    groups, views = rng.integers(3, size=40), rng.integers(4, size=(5, 40))
+    new, of_new = rng.integers(3, size=6), views[:, :6]
+    found = consensus.agreement(groups, views, new, of_new)
+    for i in range(6):
+        slow = [(groups[row == own[i]] == new[i]).mean() for row, own in zip(views, of_new, strict=True)]
+        assert found[i] == pytest.approx(np.mean(slow), abs=1e-6)
+
+
+def test_agreement_is_one_where_all_clusterings_are_the_groups() -> None:
+    groups = np.array([0, 0, 1, 1])
+    views = np.stack([groups, 1 - groups, groups + 5])
+    np.testing.assert_array_equal(consensus.agreement(groups, views, groups, views), 1)
+
+
+def test_one_clustering_in_two_that_joins_the_groups() -> None:
+    groups = np.array([0, 0, 1, 1])
+    views = np.stack([groups, np.zeros(4, dtype=int)])
+    np.testing.assert_allclose(consensus.agreement(groups, views, groups, views), 0.75)

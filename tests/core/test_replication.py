@@ -8,8 +8,7 @@ from falcon_sc.core.views import ClassViews
 
 
 def views_of(X: np.ndarray, names: tuple[str, ...] = ("log", "sc", "pr")) -> ClassViews:
-    none = np.zeros(0)
-    return ClassViews({name: X.astype(np.float32) for name in names}, np.arange(len(X)), none, none)
+    return ClassViews({name: X.astype(np.float32) for name in names}, np.arange(len(X)))
 
 
 @pytest.mark.parametrize("names", [("log", "sc", "pr"), ("log", "sc")])
@@ -41,5 +40,5 @@ def test_each_view_has_its_share() -> None:
 def test_only_cells_learned_from_are_halved() -> None:
     rng = np.random.default_rng(3)
     X = np.where(np.arange(100)[:, None] % 2 == 0, 5.0, np.nan) * np.sign(rng.normal(size=(100, 2)))
-    views = ClassViews({"log": X.astype(np.float32)}, np.arange(0, 100, 2), np.zeros(0), np.zeros(0))
+    views = ClassViews({"log": X.astype(np.float32)}, np.arange(0, 100, 2))
     assert np.isfinite(replication(views, [1, 2], rng)).all()

@@ -25,6 +25,9 @@ def check(start: Start, coarse: np.ndarray, n_fine: int) -> None:
     """Every fine class is used and lies in one coarse class; codes follow coarse class, then falling size."""
     assert start.n_per_class.sum() == n_fine
     np.testing.assert_array_equal(np.unique(start.labels), np.arange(n_fine))
+    assert start.agreement.dtype == np.float32
+    assert (start.agreement > 0).all()
+    assert (start.agreement <= 1).all()
     parent = np.repeat(np.arange(len(start.n_per_class)), start.n_per_class)
     np.testing.assert_array_equal(parent[start.labels], coarse)
     sizes = np.bincount(start.labels)
@@ -131,6 +134,15 @@ def test_largest_k_leaves_room(n_fine: int) -> None:
     assert k_max.sum() >= n_fine
     assert (k_max <= sizes).all()
     assert (k_max >= 1).all()
+
+
+def test_agreement_is_low_where_there_is_no_border() -> None:
+    """Three clear classes, and one class cut in two."""
+    counts, coarse, fine = simulate(2)
+    start = consensus_start(StartInput(counts, "counts"), coarse, [3, 2, 2], rng=0, n_jobs=1)
+    right = start.agreement[coarse == 0]
+    assert right.mean() > 0.95
+    assert start.agreement[coarse == 1].mean() < 0.8
 
 
 def test_no_class_is_cut_into_fragments() -> None:

@@ -23,7 +23,9 @@ def model(cells: AnnData) -> fsc.Falcon:
 
 @pytest.fixture
 def results(model: fsc.Falcon) -> Results:
-    return Results(model.labels_, model.proba_, model.embedding_, np.ones(160, dtype=bool), {"n_fine": 6})
+    return Results(
+        model.labels_, model.proba_, model.confidence_, model.embedding_, np.ones(160, dtype=bool), {"n_fine": 6}
+    )
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["first run", "over an earlier run"])

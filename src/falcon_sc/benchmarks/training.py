@@ -51,7 +51,8 @@ def run(
     -------
     A row for each data set, seed and method ("start, cells seen", "network, cells seen", "network, held out",
     "1 nearest, held out", "15 nearest, held out"): ``accuracy``, ``macro_accuracy``, ``ari`` (per cent) and, for the
-    network, ``confidence`` (mean, per cent), ``confident_half`` and ``other_half`` (accuracy, per cent).
+    network, ``confidence`` (mean, per cent; of cells seen that of :attr:`falcon_sc.Falcon.confidence_`, of cells held
+    out the probability), ``confident_half`` and ``other_half`` (accuracy, per cent).
 
     Raises
     ------
@@ -118,12 +119,12 @@ def _measure(cells: Cells, seed: int) -> list[dict[str, Any]]:
         {
             "method": "network, cells seen",
             **_scores(model.labels_, fine[seen]),
-            **_confidence(model.proba_, fine[seen]),
+            **_confidence(model.labels_, model.confidence_, fine[seen]),
         },
         {
             "method": "network, held out",
             **_scores(proba.argmax(axis=1), fine[held_out]),
-            **_confidence(proba, fine[held_out]),
+            **_confidence(proba.argmax(axis=1), proba.max(axis=1), fine[held_out]),
         },
     ]
     for k in (1, 15):
@@ -166,14 +167,13 @@ def _scores(labels: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
     }
 
 
-def _confidence(proba: NDArray[np.float32], truth: NDArray[Any]) -> dict[str, float]:
+def _confidence(labels: NDArray[np.int64], confidence: NDArray[np.float32], truth: NDArray[Any]) -> dict[str, float]:
     """Accuracy of the more and of the less confident half, with one matching of the classes for both."""
     from scipy.optimize import linear_sum_assignment
 
-    labels, confidence = proba.argmax(axis=1), proba.max(axis=1)
-    table = np.zeros((proba.shape[1], truth.max() + 1))
+    table = np.zeros((labels.max() + 1, truth.max() + 1))
     np.add.at(table, (labels, truth), 1)
-    name_of = np.full(proba.shape[1], -1)
+    name_of = np.full(len(table), -1)
     rows, columns = linear_sum_assignment(table, maximize=True)
     name_of[rows] = columns
     right = (name_of[labels] == truth)[np.argsort(-confidence, kind="stable")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.consensus import consensus_labels, extend
+from falcon_sc.core.consensus import agreement, consensus_labels, extend
 from falcon_sc.core.merging import choose, merge_down
 from falcon_sc.core.mixture import Sweep, TiedMixture, fit_mixture, sweep_mixtures
 from falcon_sc.core.student_mixture import TiedStudentMixture, fit_student_mixture
@@ -67,8 +67,8 @@ def fit_class(
     return ClassFit(views, sweeps, reproduced)
 
 
-def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: int) -> np.ndarray:
-    """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size.
+def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: int) -> tuple[np.ndarray, np.ndarray]:
+    """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size, and the agreement on them, float32 n.
 
     A consensus, over the views, of Gaussian and Student mixtures with k components, `n_repeats` of each, on the cells
     learned from; the others join through the models.
@@ -76,7 +76,7 @@ def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: i
     views = fit.views
     n = len(next(iter(views.scores.values())))
     if k == 1:
-        return np.zeros(n, dtype=np.int64)
+        return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
     members: list[tuple[np.ndarray, TiedMixture | TiedStudentMixture]] = []
     for sweep, (name, d) in zip(fit.sweeps, _view_names(views), strict=True):
         scores = views.view(name, d)
@@ -86,14 +86,15 @@ def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: i
         members.append((scores, sweep.mixtures[index]))
         members += [(scores, fit_gaussian(X, k, rng)) for _ in range(n_repeats - 1)]
         members += [(scores, fit_student_mixture(X, k, rng)) for _ in range(n_repeats)]
-    of_fit_cells = np.stack([mixture.predict(scores[views.fit_cells]) for scores, mixture in members])
+    by_members = np.stack([mixture.predict(scores) for scores, mixture in members])
+    of_fit_cells = by_members[:, views.fit_cells]
+    consensus = consensus_labels(of_fit_cells, k)
     labels = np.empty(n, dtype=np.int64)
-    labels[views.fit_cells] = consensus_labels(of_fit_cells, k)
+    labels[views.fit_cells] = consensus
     others = np.setdiff1d(np.arange(n), views.fit_cells)
     if len(others):
-        predicted = np.stack([mixture.predict(scores[others]) for scores, mixture in members])
-        labels[others] = extend(labels[views.fit_cells], of_fit_cells, predicted)
-    return _by_falling_size(labels)
+        labels[others] = extend(consensus, of_fit_cells, by_members[:, others])
+    return _by_falling_size(labels), agreement(consensus, of_fit_cells, labels, by_members)
 
 
 def _plain_mixture(X: np.ndarray, k: int, rng: np.random.Generator) -> TiedMixture:

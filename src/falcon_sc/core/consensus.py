@@ -81,3 +81,27 @@ def extend(landmark_labels: np.ndarray, landmark_views: np.ndarray, views: np.nd
         np.add.at(table, (of_landmarks, landmark_labels), 1)
         score += (table / sizes)[of_samples]
     return np.asarray(score.argmax(axis=1), dtype=np.int64)
+
+
+def agreement(
+    landmark_labels: np.ndarray, landmark_views: np.ndarray, labels: np.ndarray, views: np.ndarray
+) -> np.ndarray:
+    """How far the clusterings agree on the group of each sample, (n,) float32 in (0, 1].
+
+    Mean, over the clusterings, of the share of the landmarks in the cluster of the sample that are in its group. One
+    clustering that joins two groups of a size gives each sample of them 1/2.
+
+    Parameters
+    ----------
+    landmark_labels, landmark_views
+        As in :func:`extend`.
+    labels, views
+        Groups (n,) of the samples and their labels (v x n) by the same clusterings.
+    """
+    n_groups = int(landmark_labels.max()) + 1
+    share = np.zeros(len(labels))
+    for of_landmarks, of_samples in zip(landmark_views, views, strict=True):
+        table = np.zeros((max(of_landmarks.max(), of_samples.max()) + 1, n_groups))
+        np.add.at(table, (of_landmarks, landmark_labels), 1)
+        share += (table / np.maximum(table.sum(axis=1, keepdims=True), 1))[of_samples, labels]
+    return np.asarray(share / len(views), dtype=np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from falcon_sc.core import distributed, relations
+from falcon_sc.core.calibration import calibrate
 from falcon_sc.core.checkpoint import Checkpoint, fingerprint
 from falcon_sc.core.fitted import Fitted
 from falcon_sc.core.initial import initialize
@@ -49,10 +50,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Found:
-    """What was fitted, and probabilities (N, K_F) and last hidden layer (N, n_hidden) of the samples."""
+    """What was fitted; probabilities (N, K_F), confidence (N,) and last hidden layer (N, n_hidden) of the samples."""
 
     fitted: Fitted
     proba: NDArray[np.float32]
+    confidence: NDArray[np.float32]
     embedding: NDArray[np.float32]
 
 
@@ -149,5 +151,12 @@ def _predict(fitted: Fitted, inputs: Inputs, codes: NDArray[np.int64], start: In
         if revived:
             logger.info("training left %d fine classes empty: they got the samples nearest to them", revived)
             proba, _ = fitted.infer(inputs.samples, codes)
-    order = fitted.order_by_size(np.bincount(proba.argmax(axis=1), minlength=n_fine))
-    return Found(fitted, proba[:, order], embedding)
+    if start.agreement is not None:
+        calibrate(fitted.classifier, proba, start.agreement)
+        proba, _ = fitted.infer(inputs.samples, codes)
+    labels, confidence = proba.argmax(axis=1), proba.max(axis=1)
+    if start.agreement is not None:
+        # of a label that training changed, the clusterings back at most what they did not give the other one
+        confidence = np.where(labels == start.labels, start.agreement, 1 - start.agreement)
+    order = fitted.order_by_size(np.bincount(labels, minlength=n_fine))
+    return Found(fitted, proba[:, order], confidence, embedding)

@@ -30,6 +30,7 @@ class Initial:
     relation: NDArray[np.uint8]  # (K_F, K_C)
     labels: NDArray[np.int64] | None = None  # (N,)
     latents: NDArray[np.float32] | None = None  # (N, d): where neighbours inside a class are searched
+    agreement: NDArray[np.float32] | None = None  # (N,) of the clusterings behind the labels
 
 
 def initialize(
@@ -56,7 +57,7 @@ def initialize(
             keeper.save_start(kept)
     labels = kept["labels"]
     relation = _relation_of(labels, codes, taxonomy, n_fine=int(labels.max()) + 1)
-    return Initial(relation, labels, kept.get("latents"))
+    return Initial(relation, labels, kept.get("latents"), kept.get("agreement"))
 
 
 def _random_relation(n_fine: int, taxonomy: Taxonomy, lam: float, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -89,7 +90,8 @@ def _consensus(
     logger.info("start: fine classes in each coarse class: %s", start.n_per_class.tolist())
     if inside.all():
         # there are no latents where every coarse class is one fine class and nothing was fitted
-        return {"labels": start.labels} | ({} if start.latents is None else {"latents": start.latents})
+        found = {"labels": start.labels, "agreement": start.agreement}
+        return found if start.latents is None else found | {"latents": start.latents}
     labels = np.empty(len(codes), dtype=np.int64)
     labels[inside] = start.labels
     labels[~inside] = _nearest_mean(Z[inside], start.labels, Z[~inside])

@@ -62,7 +62,11 @@ class Falcon:
     labels_ : int64, (N,)
         Fine class of each training sample: codes by coarse class, then by falling size inside it.
     proba_ : float32, (N, K_F)
-        Probabilities of the training samples; rows sum to 1.
+        Probabilities of the training samples; rows sum to 1. After a start from labels the logits are divided by one
+        temperature, so that their mean certainty is that of the clusterings of the start.
+    confidence_ : float32, (N,)
+        How far the clusterings of the start agree on `labels_`; the probability of `labels_` where there is no start,
+        or there are several data sets.
     embedding_ : float32, (N, n_hidden)
         Last hidden layer for the training samples.
     relation_ : uint8, (K_F, K_C)
@@ -169,7 +173,7 @@ class Falcon:
         run = Run(config, device, self.rng, self.network, self.views or SameViews(), progress_bar=self.progress_bar)
         distributed.join(device)
         found = fit(X, start_input, taxonomy, codes, budget, run, checkpoint, (repr(self.n_fine), repr(seed)))
-        self.proba_, self.embedding_ = found.proba, found.embedding
+        self.proba_, self.confidence_, self.embedding_ = found.proba, found.confidence, found.embedding
         self.labels_ = self.proba_.argmax(axis=1).astype(np.int64)
         found.fitted.feature_names = None if feature_names is None else np.asarray(feature_names)
         self._adopt(found.fitted)

@@ -48,12 +48,14 @@ class StartInput:
 class Start:
     """Initial fine labels and what they rest on.
 
-    `labels`: int64 n, codes 0..n_fine-1 ordered by coarse class, then by falling size. `n_per_class`: int64 K_C.
+    `labels`: int64 n, codes 0..n_fine-1 ordered by coarse class, then by falling size. `agreement`: float32 n, in (0, 1],
+    how far the clusterings agree on the label of each sample. `n_per_class`: int64 K_C.
     `latents`: float32 n x 45 (30 without counts), the class-local representation for neighbours inside a class; None
     where n_fine equals the number of coarse classes and nothing was fitted.
     """
 
     labels: np.ndarray
+    agreement: np.ndarray
     n_per_class: np.ndarray
     latents: np.ndarray | None
 
@@ -102,7 +104,7 @@ def consensus_start(
     sizes = np.bincount(coarse)
     total, given = _requested(n_fine, sizes)
     if total == len(sizes):
-        return Start(coarse, np.ones(len(sizes), dtype=np.int64), None)
+        return Start(coarse, np.ones(len(coarse), dtype=np.float32), np.ones(len(sizes), dtype=np.int64), None)
     classes = CoarseClasses(start_input, coarse)
     k_max = largest_k(sizes, total) if given is None else given
     generators = np.random.default_rng(rng).spawn(len(sizes))
@@ -123,18 +125,20 @@ def consensus_start(
     fits = classes.each(fit, n_jobs=n_jobs, progress_bar=progress_bar)
     n_per_class = _allocate(fits, sizes, total) if given is None else given
 
-    def label(c: int) -> np.ndarray:
+    def label(c: int) -> tuple[np.ndarray, np.ndarray]:
         return label_class(fits[c], int(n_per_class[c]), generators[c], n_repeats=n_repeats)
 
     local = classes.each(label, n_jobs=n_jobs, progress_bar=False)
     labels = np.empty(len(coarse), dtype=np.int64)
+    agreement = np.empty(len(coarse), dtype=np.float32)
     latents = np.empty((len(coarse), fits[0].views.latent().shape[1]), dtype=np.float32)
     offsets = np.cumsum(n_per_class) - n_per_class
     for c in range(len(sizes)):
         cells = classes.members(c)
-        labels[cells] = offsets[c] + local[c]
+        own, agreement[cells] = local[c]
+        labels[cells] = offsets[c] + own
         latents[cells] = fits[c].views.latent()
-    return Start(labels, n_per_class, latents)
+    return Start(labels, agreement, n_per_class, latents)
 
 
 def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:

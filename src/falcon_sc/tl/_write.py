@@ -28,6 +28,8 @@ class Results:
         int64, n_obs: fine class, -1 where there is none.
     proba
         float32, n_obs x n_fine.
+    confidence
+        float32, n_obs, NaN where there is no fine class.
     embedding
         float32, n_obs x n_hidden.
     genes
@@ -38,6 +40,7 @@ class Results:
 
     fine: np.ndarray
     proba: np.ndarray
+    confidence: np.ndarray
     embedding: np.ndarray
     genes: np.ndarray | None
     params: dict[str, str | int | float | bool]
@@ -61,9 +64,6 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
     """Where each result goes."""
     names = fine_names(model.relation_, model.coarse_names_, model.coarse_dataset_)
     several = np.unique(model.coarse_dataset_).size > 1
-    assigned = results.fine >= 0
-    confidence = np.full(adata.n_obs, np.nan, dtype=np.float32)
-    confidence[assigned] = results.proba[assigned, results.fine[assigned]]
     about: dict[str, Any] = {
         "M": model.relation_,
         "fine_names": names,
@@ -76,7 +76,7 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
     fine = pd.Series(pd.Categorical.from_codes(results.fine.tolist(), categories=names.tolist()), index=adata.obs_names)
     return [
         (adata.obs, f"{key}_fine", fine),
-        (adata.obs, f"{key}_confidence", confidence),
+        (adata.obs, f"{key}_confidence", results.confidence),
         (adata.obsm, f"{key}_proba", results.proba),
         (adata.obsm, f"X_{key}", results.embedding),
         (adata.uns, key, about),

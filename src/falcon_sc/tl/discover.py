@@ -130,10 +130,11 @@ def discover(
         Fine class, named ``"<coarse>:<i>"`` with i by falling size inside the coarse class (parents
         in several data sets are joined by ``|``). NA where the coarse label is NA.
     ``adata.obs["falcon_confidence"]`` : float32, in [0, 1]
-        Probability of the assigned fine class; NaN where there is none.
+        How far the clusterings that the labels rest on agree that the cell is in this class, or, with a random start
+        or several data sets, the probability that the network gives the class; NaN where there is none.
     ``adata.obsm["falcon_proba"]`` : float32, n_obs x n_fine
-        Probabilities, columns in the order of ``fine_names``, rows sum to 1. For cells without a
-        coarse label: over all fine classes.
+        Probabilities that the network gives, columns in the order of ``fine_names``, rows sum to 1. For cells
+        without a coarse label: over all fine classes. Their mean certainty is made that of the confidence.
     ``adata.obsm["X_falcon"]`` : float32, n_obs x n_hidden
         Last hidden layer, for ``sc.pp.neighbors(adata, use_rep="X_falcon")``.
     ``adata.uns["falcon"]`` : dict
@@ -221,9 +222,11 @@ def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict[str, An
     known = labels.known
     fine = np.full(known.size, -1, dtype=np.int64)
     proba = np.empty((known.size, model.relation_.shape[0]), dtype=np.float32)
+    confidence = np.full(known.size, np.nan, dtype=np.float32)
     embedding = np.empty((known.size, model.embedding_.shape[1]), dtype=np.float32)
-    fine[known], proba[known], embedding[known] = model.labels_, model.proba_, model.embedding_
+    fine[known], confidence[known] = model.labels_, model.confidence_
+    proba[known], embedding[known] = model.proba_, model.embedding_
     if not known.all():
         rest = inputs.features[~known]
         proba[~known], embedding[~known] = model.predict_proba(rest), model.transform(rest)
-    return Results(fine, proba, embedding, inputs.genes, params)
+    return Results(fine, proba, confidence, embedding, inputs.genes, params)

@@ -66,7 +66,7 @@ def predict(
     Returns
     -------
     None if ``copy=False``, else the copy. Sets the fields of :func:`falcon_sc.tl.discover`, all at the
-    end; every cell has a fine class.
+    end; every cell has a fine class. The confidence is the probability that the network gives it.
 
     Raises
     ------
@@ -98,13 +98,13 @@ def predict(
     genes = _genes(adata, use_rep, model)
     features, assumed = _features(adata, genes, layer, use_rep, model)
 
-    fine = np.asarray(model.predict(features, coarse, dataset), dtype=np.int64)
     proba, embedding = model.predict_proba(features, coarse, dataset), model.transform(features)
+    fine = proba.argmax(axis=1).astype(np.int64)
     about = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer, "predicted": True}
     params = plain(model.metadata | about | {"falcon_sc": version("falcon-sc"), "device": str(model.device_)})
     used = None if genes is None else np.isin(np.arange(adata.n_vars), genes)
     adata = adata.copy() if copy else adata
-    write(adata, key_added, model, Results(fine, proba, embedding, used, params))
+    write(adata, key_added, model, Results(fine, proba, proba.max(axis=1), embedding, used, params))
     return adata if copy else None
 
 
