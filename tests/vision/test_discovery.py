@@ -23,18 +23,20 @@ def _discover(images, coarse, n_fine=10, *, config=QUICK, rng=0, **options):
 def test_digits_better_than_kmeans_inside_their_coarse_classes():
     """Both know the coarse labels, the total number of fine classes and the same features: the pixels.
 
-    One seed of one grouping. K-Means gets 0.958 here, seeds 0 to 2 got 0.980, 0.995 and 0.948.
+    The median of seeds 0 to 2, which got 0.997, 0.863 (where the classes were shared out 3, 4, 3) and 0.997; seeds 3
+    and 4 got 0.997 and 0.998. K-Means gets 0.958.
     """
     images, fine = digits()
     pixels = images.reshape(len(images), -1).astype(np.float32)
     coarse = COARSE[fine]
-    model = _discover(images, coarse, features=pixels, config=CONFIG)
-    found = clustering_accuracy(fine, model.labels_)
-    assert found > clustering_accuracy(fine, FairKMeans(10).fit(pixels, coarse).labels_)
-    assert found > 0.95
+    models = [_discover(images, coarse, features=pixels, config=CONFIG, rng=seed) for seed in range(3)]
+    found = [clustering_accuracy(fine, model.labels_) for model in models]
+    assert np.median(found) > clustering_accuracy(fine, FairKMeans(10).fit(pixels, coarse).labels_)
+    assert np.median(found) > 0.98
+    model = models[0]
     assert model.relation_.sum(axis=0).tolist() == [4, 3, 3]
     assert len(model.history_["loss"]) == 20
-    assert clustering_accuracy(fine, model.predict(image_samples(images, device="cpu"), coarse)) == found
+    assert clustering_accuracy(fine, model.predict(image_samples(images, device="cpu"), coarse)) == found[0]
 
 
 def test_two_taxonomies_of_the_same_digits():

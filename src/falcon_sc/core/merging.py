@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.mixture import (
+    SWEEP_STARTS,
     Sweep,
     TiedMixture,
     collect,
@@ -68,7 +69,7 @@ def merge_down(X: np.ndarray, ks: np.ndarray, rng: np.random.Generator) -> Sweep
     """
     largest = int(ks.max())
     top = max(largest, min(largest + STEPS_ABOVE, len(X) // 4))
-    fits = {top: fit_mixture(X, top, rng)}
+    fits = {top: fit_mixture(X, top, rng, n_starts=SWEEP_STARTS)}
     for k in range(top - 1, int(ks.min()) - 1, -1):
         larger = fits[k + 1][0]
         start = merge_closest(larger, normalise(larger.relative_log_joint(X))[1])

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 N_STEPS = 60  # EM steps at most
 TOLERANCE = 1e-4  # stop when the mean log-likelihood (nats a cell) rises by less
 REGULARISATION = 1e-3  # share of the mean column variance added to the diagonal of the covariance
-TWO_STARTS_UP_TO = 12  # components; above it the starts differ little and one is kept
+N_STARTS = 2  # from K-Means, of which the likeliest mixture is kept; half as many above `ALL_STARTS_UP_TO`
+ALL_STARTS_UP_TO = 12  # components; above it the starts differ little
+SWEEP_STARTS = 4  # where likelihoods are compared between numbers of components: a poor optimum would decide
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,13 @@ def expectation_maximisation(
     return mixture, np.asarray(trace)
 
 
-def fit_mixture(X: np.ndarray, n_components: int, rng: np.random.Generator) -> tuple[TiedMixture, float]:
-    """Best of one or two mixtures started from K-Means labels, and its mean log-likelihood."""
-    n_starts = 1 if n_components == 1 or n_components > TWO_STARTS_UP_TO else 2
-    labels = [kmeans_labels(X, n_components, rng, n_init=3 - n_starts) for _ in range(n_starts)]
+def fit_mixture(
+    X: np.ndarray, n_components: int, rng: np.random.Generator, *, n_starts: int = N_STARTS
+) -> tuple[TiedMixture, float]:
+    """Best of some mixtures started from K-Means labels, and its mean log-likelihood."""
+    n_starts = 1 if n_components == 1 else n_starts if n_components <= ALL_STARTS_UP_TO else n_starts // 2
+    n_init = 1 if n_starts > 1 else 2
+    labels = [kmeans_labels(X, n_components, rng, n_init=n_init) for _ in range(n_starts)]
     starts = [(own == np.arange(n_components)[:, None]).astype(X.dtype) for own in labels]
     fits = [expectation_maximisation(X, start, ridge=ridge(X)) for start in starts]
     mixture, trace = max(fits, key=lambda fit: float(fit[1][-1]))
@@ -134,7 +139,7 @@ def ridge(X: np.ndarray) -> float:
 def sweep_mixtures(X: np.ndarray, ks: Iterable[int], rng: np.random.Generator) -> Sweep:
     """Fit a tied mixture for every component count in `ks` on X (n x d, columns about centred)."""
     counts = np.asarray(list(ks), dtype=np.int64)
-    return collect(X, counts, [fit_mixture(X, int(k), rng) for k in counts])
+    return collect(X, counts, [fit_mixture(X, int(k), rng, n_starts=SWEEP_STARTS) for k in counts])
 
 
 def collect(X: np.ndarray, ks: np.ndarray, fits: list[tuple[TiedMixture, float]]) -> Sweep:
