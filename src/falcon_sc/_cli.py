@@ -87,13 +87,18 @@ def _add_discover(parser: argparse.ArgumentParser) -> None:
         ("max-epochs", int, "epochs of training"),
         ("batch-size", int, "cells of a minibatch"),
         ("lr", float, "learning rate"),
-        ("device", str, "cpu, cuda, ... (a GPU if there is one)"),
         ("key-added", str, "prefix of what is written (falcon)"),
         ("save-model", Path, "folder to save the model in"),
         ("checkpoint", Path, "state of the training, from which an interrupted run goes on"),
     ):
         options.add_argument(f"--{name}", type=kind, help=text)
     options.add_argument("--relation-solver", choices=("auto", "flow", "gurobi"), help="solver of the relation (auto)")
+    _add_run(options)
+
+
+def _add_run(options: argparse._ArgumentGroup) -> None:
+    """What every long command takes."""
+    options.add_argument("--device", help="cpu, cuda, ... (a GPU if there is one)")
     options.add_argument("--seed", dest="rng", type=int, help="seed (0)")
     options.add_argument("--no-progress-bar", dest="progress_bar", action="store_false", help="show no bar")
 
@@ -143,12 +148,10 @@ def _add_pretrain(parser: argparse.ArgumentParser) -> None:
         ("temperature", float, "temperature of the loss (0.2)"),
         ("momentum", float, "momentum of the keys at the start (0.99)"),
         ("size", int, "side of the views in pixels (the height of the images)"),
-        ("device", str, "cpu, cuda, ... (a GPU if there is one)"),
         ("checkpoint", Path, "folder for the state, from which an interrupted run goes on"),
     ):
         options.add_argument(f"--{name}", type=kind, help=text)
-    options.add_argument("--seed", dest="rng", type=int, help="seed (0)")
-    options.add_argument("--no-progress-bar", dest="progress_bar", action="store_false", help="show no bar")
+    _add_run(options)
 
 
 def _pretrain(arguments: argparse.Namespace) -> None:

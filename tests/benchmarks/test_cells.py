@@ -66,7 +66,7 @@ def test_missing_file_is_named(tmp_path):
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="seeds=0 must be at least 1"):
+    with pytest.raises(ValueError, match="seeds must be at least 1, found 0"):
         cells.run(seeds=0)
     with pytest.raises(ValueError, match=r"\['Luvain'\] are not among \['coarse labels alone', 'Leiden'"):
         cells.run(methods=["Luvain"])

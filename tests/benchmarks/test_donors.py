@@ -37,5 +37,5 @@ def test_donor_information():
 
 
 def test_no_seeds_are_refused():
-    with pytest.raises(ValueError, match="seeds=0 must be at least 1"):
+    with pytest.raises(ValueError, match="seeds must be at least 1, found 0"):
         donors.run(seeds=0)

@@ -38,5 +38,5 @@ def test_summary():
 
 
 def test_refusal():
-    with pytest.raises(ValueError, match="seeds=0 must be at least 1"):
+    with pytest.raises(ValueError, match="seeds must be at least 1, found 0"):
         n_fine.run(seeds=0)

@@ -29,7 +29,7 @@ def test_run_keeps_to_its_time():
 
 
 def test_run_refuses_no_repeats():
-    with pytest.raises(ValueError, match="repeats=0 must be at least 1"):
+    with pytest.raises(ValueError, match="repeats must be at least 1, found 0"):
         benchmark.run(repeats=0)
 
 

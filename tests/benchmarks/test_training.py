@@ -50,5 +50,5 @@ def test_confidence_is_judged_half_by_half():
 
 
 def test_no_seeds_are_refused():
-    with pytest.raises(ValueError, match="seeds=0 must be at least 1"):
+    with pytest.raises(ValueError, match="seeds must be at least 1, found 0"):
         training.run(seeds=0)

@@ -119,7 +119,7 @@ def test_two_views_of_a_new_image_come_closer(rng: np.random.Generator) -> None:
         torch.manual_seed(0)
         untrained = Tiny()
     trained = pretrain(images, untrained, n_epochs=30, batch_size=64, device="cpu", progress_bar=False)
-    assert _mean_rank(trained, rows) < _mean_rank(untrained, rows) - 10  # of 200; chance is 99.5
+    assert _mean_rank(trained, rows) < _mean_rank(untrained, rows) - 20  # of 200; chance is 99.5
 
 
 def test_learning_rate() -> None:

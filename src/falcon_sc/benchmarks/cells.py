@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks._cells_data import SIMULATIONS, problems, simulated
 from falcon_sc.benchmarks._cells_figure import plot
@@ -72,9 +73,7 @@ def run(
     """
     import pandas as pd
 
-    if seeds < 1:
-        msg = f"seeds={seeds!r} must be at least 1."
-        raise ValueError(msg)
+    check_int(seeds, "seeds")
     unknown = set(methods) - set(METHODS)
     if unknown:
         msg = f"methods: {sorted(unknown)} are not among {list(METHODS)}."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc import metrics
+from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ def run(
     """
     import pandas as pd
 
-    if seeds < 1:
-        msg = f"seeds={seeds!r} must be at least 1."
-        raise ValueError(msg)
+    check_int(seeds, "seeds")
     rows: list[dict[str, Any]] = []
     for name, seed, adata, fine in _problems(data, seeds, simulations):
         rows.append({"data": name, "method": "fine labels", "seed": seed, **_judge(fine, adata, fine)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks._images_methods import METHODS
 from falcon_sc.benchmarks._images_setting import FULL, REDUCED, Setting
@@ -120,9 +121,7 @@ def _check(data: Path | None, seeds: int, methods: Sequence[str]) -> None:
     if data is None:
         msg = "data is not given: name the folder with cifar100_part0.npz (--data, or $FALCON_SC_DATA)."
         raise ValueError(msg)
-    if seeds < 1:
-        msg = f"seeds={seeds!r} must be at least 1."
-        raise ValueError(msg)
+    check_int(seeds, "seeds")
     unknown = set(methods) - set(METHODS)
     if unknown:
         msg = f"methods: {sorted(unknown)} are not among {list(METHODS)}."

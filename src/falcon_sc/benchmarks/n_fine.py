@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks._cells_data import SIMULATIONS, problems
 
@@ -58,9 +59,7 @@ def run(
     """
     import pandas as pd
 
-    if seeds < 1:
-        msg = f"seeds={seeds!r} must be at least 1."
-        raise ValueError(msg)
+    check_int(seeds, "seeds")
     table = pd.DataFrame([_measure(cells, seed) for cells, seed in problems(data, seeds, simulations)])
     summary = summarise(table)
     print(_tables.to_markdown(summary))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
 from falcon_sc.core import relations
 
@@ -65,9 +66,7 @@ def run(
     """
     import pandas as pd
 
-    if repeats < 1:
-        msg = f"repeats={repeats!r} must be at least 1."
-        raise ValueError(msg)
+    check_int(repeats, "repeats")
     rng = np.random.default_rng(rng)
     solvers = _solvers()
     rows = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc import metrics
+from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks._cells_data import REAL, SIMULATIONS, real, simulated
 
@@ -66,9 +67,7 @@ def run(
     """
     import pandas as pd
 
-    if seeds < 1:
-        msg = f"seeds={seeds!r} must be at least 1."
-        raise ValueError(msg)
+    check_int(seeds, "seeds")
     rows: list[dict[str, Any]] = []
     for cells, seed in _problems(data, seeds, simulations):
         found = _measure(cells, seed)
