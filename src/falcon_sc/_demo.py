@@ -56,7 +56,7 @@ def _picture(adata: AnnData) -> Figure:
     for ax, column, title, palette in zip(
         axes.flat[:3],
         ("coarse", "falcon_fine", "falcon_confidence"),
-        ("coarse labels: given", "fine classes: discovered", "probability of the fine class"),
+        ("coarse labels: given", "fine classes: discovered", "confidence of the fine class"),
         (None, fine_colors(drawn, "falcon"), None),
         strict=True,
     ):
