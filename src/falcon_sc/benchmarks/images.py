@@ -39,7 +39,7 @@ def run(
     give a test image the class whose mean is nearest in the features. In the row *two taxonomies* every other training
     image is labelled by taxonomy T2 of the paper instead of T1 (algorithm E1), and the scores are those under T1.
 
-    On a CPU the setting is reduced to end within 20 minutes on two free cores (it takes 14 of one core): one part of the data (12,500
+    On a CPU the setting is reduced to end within 20 minutes (it took 8 of one core): one part of the data (12,500
     training and 2,500 test images), a backbone of four convolutions with stride 2 and 128 features, 15 epochs of
     MoCo-v3 and 20 of discovery. On a GPU: all four parts, a ResNet-18, 200 and 100 epochs.
 
