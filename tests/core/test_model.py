@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
 from falcon_sc.core.config import FalconConfig
@@ -62,6 +63,27 @@ def test_predictions_of_the_training_samples_are_its_labels(data, fitted):
     np.testing.assert_allclose(fitted.proba_.sum(axis=1), 1, atol=1e-5)
 
 
+def test_confidence_is_the_agreement_on_the_label(data, tmp_path):
+    """More classes than there are: training moves samples between pieces of one class."""
+    config = dataclasses.replace(QUICK, lambda_start=0.0)
+    model = Falcon(14, config, device="cpu").fit(data.X, data.coarse, checkpoint=tmp_path)
+    with np.load(tmp_path / "start.npz") as kept:
+        start, agreement = kept["labels"], kept["agreement"]
+    table = np.zeros((14, 14))
+    np.add.at(table, (model.labels_, start), 1)
+    _, columns = linear_sum_assignment(table, maximize=True)  # classes are renamed by size at the end
+    stayed = columns[model.labels_] == start
+    assert 0 < (~stayed).sum() < len(start) / 2
+    np.testing.assert_array_equal(model.confidence_[stayed], agreement[stayed])
+    np.testing.assert_array_equal(model.confidence_[~stayed], 1 - agreement[~stayed])
+
+
+def test_without_a_start_the_confidence_is_the_probability(data):
+    config = dataclasses.replace(QUICK, start="random")
+    model = Falcon(6, config, device="cpu").fit(data.X, data.coarse)
+    np.testing.assert_array_equal(model.confidence_, model.proba_.max(axis=1))
+
+
 def test_a_known_coarse_label_restricts_the_prediction(data, fitted):
     wrong = np.roll(fitted.coarse_names_, 1)[np.searchsorted(fitted.coarse_names_, data.coarse)]
     proba = fitted.predict_proba(data.X, wrong)
@@ -73,8 +95,6 @@ def test_a_known_coarse_label_restricts_the_prediction(data, fitted):
 
 
 def test_new_samples_get_their_class(data, fitted):
-    from scipy.optimize import linear_sum_assignment
-
     fresh = np.random.default_rng(9).normal(0, 0.05, data.X.shape).astype(np.float32) + data.X
     table = np.zeros((6, 6))
     np.add.at(table, (data.fine, fitted.predict(fresh)), 1)

@@ -1,4 +1,4 @@
-"""The cells of each coarse class, work on all coarse classes in parallel, and their curves side by side."""
+"""The cells of each coarse class, and work on all coarse classes in parallel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from falcon_sc.core.normalisations import look_like_counts, pseudo_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from scipy import sparse
 
@@ -57,14 +57,3 @@ class CoarseClasses:
             done = list(bar)
         result: dict[int, T] = dict(zip(order.tolist(), done, strict=True))
         return [result[c] for c in range(len(order))]
-
-
-def padded(curves: Sequence[np.ndarray], longest: int) -> np.ndarray:
-    """One array (classes, views, longest), NaN beyond each curve; zeros for a class that cannot be split."""
-    together = np.full((len(curves), max(len(own) for own in curves), longest), np.nan)
-    for own, row in zip(curves, together, strict=True):
-        if len(own):
-            row[:, : own.shape[1]] = own
-        else:
-            row[:, 0] = 0
-    return together

@@ -86,7 +86,7 @@ def extend(landmark_labels: np.ndarray, landmark_views: np.ndarray, views: np.nd
 def agreement(
     landmark_labels: np.ndarray, landmark_views: np.ndarray, labels: np.ndarray, views: np.ndarray
 ) -> np.ndarray:
-    """How far the clusterings agree on the group of each sample, (n,) float32 in (0, 1].
+    """How far the clusterings agree on the group of each sample, (n,) float32 in [0, 1].
 
     Mean, over the clusterings, of the share of the landmarks in the cluster of the sample that are in its group. One
     clustering that joins two groups of a size gives each sample of them 1/2.

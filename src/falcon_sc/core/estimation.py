@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core import thinning
-from falcon_sc.core.coarse_classes import CoarseClasses, padded
+from falcon_sc.core.coarse_classes import CoarseClasses
 from falcon_sc.core.mixture import sweep_mixtures
 from falcon_sc.core.replication import replication
 from falcon_sc.core.views import CONTINUOUS_VIEWS, ClassViews, class_views, usable_dims
@@ -109,14 +109,21 @@ def estimate_numbers(
     stable = np.array([most_stable(curve) for curve in stability], dtype=np.int64)
     # where more classes come back than the penalty lets pass, the range is that one number
     supported = np.maximum(stable, [int(curve.argmax()) + 1 for curve in support])
-    longest = int(k_max.max())
     return Estimate(
         stable=stable,
         estimate=between(stable, supported),
         supported=supported,
-        stability=padded([curve[None] for curve in stability], longest)[:, 0],
-        support=padded([curve[None] for curve in support], longest)[:, 0],
+        stability=_side_by_side(stability),
+        support=_side_by_side(support),
     )
+
+
+def _side_by_side(curves: Sequence[np.ndarray]) -> np.ndarray:
+    """One row for each class, NaN beyond its curve."""
+    together = np.full((len(curves), max(len(own) for own in curves)), np.nan)
+    for row, own in zip(together, curves, strict=True):
+        row[: len(own)] = own
+    return together
 
 
 def most_stable(stability: np.ndarray) -> int:

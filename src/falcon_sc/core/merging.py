@@ -75,7 +75,7 @@ def merge_down(X: np.ndarray, ks: np.ndarray, rng: np.random.Generator) -> Sweep
         start = merge_closest(larger, normalise(larger.relative_log_joint(X))[1])
         mixture, trace = expectation_maximisation(X, start, ridge=ridge(X))
         fits[k] = mixture, float(trace[-1])
-    sweep = collect(X, ks, [fits[int(k)] for k in ks])
+    sweep = collect(ks, [fits[int(k)] for k in ks])
     tiny = [np.exp(mixture.log_weights).min() < smallest_weight(len(X)) for mixture in sweep.mixtures]
     return replace(sweep, log_likelihood=np.where(tiny, -np.inf, sweep.log_likelihood))
 
@@ -91,7 +91,6 @@ def _mix(plain: Sweep, merged: Sweep, take: np.ndarray) -> Sweep:
     return Sweep(
         ks=plain.ks,
         log_likelihood=np.where(take, merged.log_likelihood, plain.log_likelihood),
-        labels=np.where(take[:, None], merged.labels, plain.labels),
         mixtures=tuple(m if t else p for p, m, t in zip(plain.mixtures, merged.mixtures, take, strict=True)),
         merged=take,
     )

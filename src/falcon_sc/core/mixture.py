@@ -56,14 +56,13 @@ class TiedMixture:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Mixtures of one view for several component counts: mean log-likelihood, labels (len(ks), n) int16, models.
+    """Mixtures of one view for several component counts: mean log-likelihood, models.
 
     `merged`: whether a mixture was reached by merging components of a larger one, bool (len(ks),).
     """
 
     ks: np.ndarray
     log_likelihood: np.ndarray
-    labels: np.ndarray
     mixtures: tuple[TiedMixture, ...]
     merged: np.ndarray
 
@@ -139,15 +138,14 @@ def ridge(X: np.ndarray) -> float:
 def sweep_mixtures(X: np.ndarray, ks: Iterable[int], rng: np.random.Generator) -> Sweep:
     """Fit a tied mixture for every component count in `ks` on X (n x d, columns about centred)."""
     counts = np.asarray(list(ks), dtype=np.int64)
-    return collect(X, counts, [fit_mixture(X, int(k), rng, n_starts=SWEEP_STARTS) for k in counts])
+    return collect(counts, [fit_mixture(X, int(k), rng, n_starts=SWEEP_STARTS) for k in counts])
 
 
-def collect(X: np.ndarray, ks: np.ndarray, fits: list[tuple[TiedMixture, float]]) -> Sweep:
+def collect(ks: np.ndarray, fits: list[tuple[TiedMixture, float]]) -> Sweep:
     """Sweep of fitted mixtures, one for each of `ks`."""
     return Sweep(
         ks=ks,
         log_likelihood=np.array([likelihood for _, likelihood in fits]),
-        labels=np.stack([mixture.predict(X) for mixture, _ in fits]),
         mixtures=tuple(mixture for mixture, _ in fits),
         merged=np.zeros(len(ks), dtype=bool),
     )

@@ -101,5 +101,5 @@ def label_shares(
     shares = np.zeros((n_fine, taxonomy.n_coarse))
     np.add.at(shares, (labels, codes), 1.0)
     for block in taxonomy.blocks:
-        shares[:, block] /= max(shares[:, block].sum(), 1)
+        shares[:, block] /= shares[:, block].sum()
     return shares

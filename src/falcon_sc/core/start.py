@@ -48,7 +48,7 @@ class StartInput:
 class Start:
     """Initial fine labels and what they rest on.
 
-    `labels`: int64 n, codes 0..n_fine-1 ordered by coarse class, then by falling size. `agreement`: float32 n, in (0, 1],
+    `labels`: int64 n, codes 0..n_fine-1 ordered by coarse class, then by falling size. `agreement`: float32 n, in [0, 1],
     how far the clusterings agree on the label of each sample. `n_per_class`: int64 K_C.
     `latents`: float32 n x 45 (30 without counts), the class-local representation for neighbours inside a class; None
     where n_fine equals the number of coarse classes and nothing was fitted.
