@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 USER_ERROR = 2
+_IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
 
@@ -135,7 +136,11 @@ def _discover(arguments: argparse.Namespace) -> None:
 def _add_pretrain(parser: argparse.ArgumentParser) -> None:
     """Options with the names of the arguments of `falcon_sc.vision.pretrain`; what is not given is left to it."""
     parser.set_defaults(command=_pretrain)
-    parser.add_argument("images", type=Path, help="npz file with an array `images`: uint8, N x H x W x 3")
+    parser.add_argument(
+        "images",
+        type=Path,
+        help="npz file with an array `images`, uint8, N x H x W x 3; or a folder of JPEG and PNG files, at any depth",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="file to write the weights to")
     options = parser.add_argument_group("options", argument_default=argparse.SUPPRESS)
     options.add_argument("--backbone", choices=("resnet18", "resnet50"), help="network (resnet18)")
@@ -147,7 +152,7 @@ def _add_pretrain(parser: argparse.ArgumentParser) -> None:
         ("weight-decay", float, "weight decay (1e-6)"),
         ("temperature", float, "temperature of the loss (0.2)"),
         ("momentum", float, "momentum of the keys at the start (0.99)"),
-        ("size", int, "side of the views in pixels (the height of the images)"),
+        ("size", int, "side of the views in pixels (the shorter side of the images, at most 224)"),
         ("checkpoint", Path, "folder for the state, from which an interrupted run goes on"),
     ):
         options.add_argument(f"--{name}", type=kind, help=text)
@@ -171,11 +176,18 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         print(f"wrote {output}")
 
 
-def _read_images(source: Path) -> NDArray[np.uint8]:
+def _read_images(source: Path) -> NDArray[np.uint8] | list[str]:
     import numpy as np
 
     from falcon_sc._checks import listed
 
+    if source.is_dir():
+        # in the order of their names: the same images by the same numbers wherever the folder lies
+        files = sorted(str(path) for path in source.rglob("*") if path.suffix.lower() in _IMAGE_SUFFIXES)
+        if not files:
+            msg = f"{str(source)!r} has no file that ends in {listed(_IMAGE_SUFFIXES)}."
+            raise FileNotFoundError(msg)
+        return files
     found = np.load(source, allow_pickle=False)
     names: list[str] = []
     if isinstance(found, np.lib.npyio.NpzFile):

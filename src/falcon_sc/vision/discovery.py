@@ -19,7 +19,7 @@ from falcon_sc.core.model import Falcon
 from falcon_sc.core.start import StartInput
 from falcon_sc.core.taxonomy import Taxonomy
 from falcon_sc.vision._build import build_network, build_views
-from falcon_sc.vision.augmentation import SMALL_SIZE_MAX
+from falcon_sc.vision.augmentation import LARGE_VIEW, SMALL_SIZE_MAX
 from falcon_sc.vision.features import extract_features
 from falcon_sc.vision.samples import ImageFileSamples, ImageTensorSamples, image_samples
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from falcon_sc.core.batches import Views
 
 logger = logging.getLogger(__name__)
-
-_LARGE_VIEW = 224  # of larger images (paper, table 1)
 
 
 def discover(
@@ -147,7 +145,7 @@ def discover(
         fine_budget(n_fine, taxonomy, taxonomy.encode(coarse, dataset), len(samples))
         _check_features(features, len(samples))
         # squares of 256 pixels leave room for crops of 224 (MoCo-v3)
-        size = size or min(*samples.shape[1:], _LARGE_VIEW)
+        size = size or min(*samples.shape[1:], LARGE_VIEW)
         distributed.join(where)
         seed_rng, fit_rng = np.random.default_rng(rng).spawn(2) if rng is not None else (np.random.default_rng(), None)
         network = _backbone(backbone, pretrained, samples, size, where, seed_rng, checkpoint, progress_bar=progress_bar)
