@@ -149,8 +149,7 @@ def discover(
         distributed.join(where)
         seed_rng, fit_rng = np.random.default_rng(rng).spawn(2) if rng is not None else (np.random.default_rng(), None)
         network = _backbone(backbone, pretrained, samples, size, where, seed_rng, checkpoint, progress_bar=progress_bar)
-        if where.type == "cuda":  # the layout that convolutions are fastest in there
-            network = copy.deepcopy(network).to(memory_format=torch.channels_last)
+        network = for_convolutions(network, where)
         looks = views or build_views(size)
         config = config or default_config(size)
         if features is None:
@@ -166,6 +165,13 @@ def discover(
     if save_model is not None:
         model.save(save_model)
     return model
+
+
+def for_convolutions(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network, for a GPU a copy in the layout that convolutions are fastest in there; what it is given follows."""
+    if device.type != "cuda":
+        return network
+    return copy.deepcopy(network).to(memory_format=torch.channels_last)
 
 
 def default_config(size: int) -> FalconConfig:
