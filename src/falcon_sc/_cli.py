@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         help="folder with the data sets (default: $FALCON_SC_DATA)",
     )
     bench.add_argument("-o", "--output", type=Path, default=None, help="folder for tables and plots")
+    bench.add_argument("--seeds", type=int, default=None, help="number of seeds (of each benchmark its own)")
+    bench.add_argument("--device", default=None, help="cpu, cuda, ... (a GPU if there is one)")
     bench.set_defaults(command=_bench)
     return parser
 
@@ -230,11 +232,15 @@ def _data_folder() -> Path | None:
 
 def _bench(arguments: argparse.Namespace) -> None:
     run = import_module(f"falcon_sc.benchmarks.{arguments.name}").run
-    given = {"data": arguments.data, "out": arguments.output}
-    if given["data"] is None:  # left to the benchmark, which knows whether it can do without
-        del given["data"]
     accepted = signature(run).parameters
-    run(**{name: value for name, value in given.items() if name in accepted})
+    asked = {"seeds": arguments.seeds, "device": arguments.device}
+    for name, value in asked.items():
+        if value is not None and name not in accepted:
+            msg = f"bench {arguments.name} takes no --{name}."
+            raise ValueError(msg)
+    # what is not given is left to the benchmark, which knows whether it can do without
+    given = {"data": arguments.data, "out": arguments.output, **asked}
+    run(**{name: value for name, value in given.items() if name in accepted and value is not None})
 
 
 if __name__ == "__main__":

@@ -50,8 +50,8 @@ def run(
     out
         Folder for `images.csv` (a row a run and split), `images.md` (methods as rows), and, if "falcon_sc" is among the
         methods, `images_confident.png` and `images_embedding.png` (figures 3 and 2 of the paper, training images of
-        the first seed). An interrupted run goes on from the state in its folder `state`, which is removed at the end;
-        the seconds of a resumed method are those of what was left. None: nothing is written.
+        the first seed). An interrupted run goes on from the state in its folder `state`, which is removed at the end:
+        what was finished is not run again, and seconds are those of all its parts. None: nothing is written.
     seeds
         Number of seeds, 0 to `seeds` - 1.
     methods
@@ -84,8 +84,10 @@ def run(
     from pathlib import Path
 
     import pandas as pd
+    import torch
 
     from falcon_sc.benchmarks._images_problem import prepare, read
+    from falcon_sc.core.checkpoint import Checkpoint, fingerprint
     from falcon_sc.core.device import resolve_device
 
     _check(data, seeds, methods)
@@ -94,18 +96,24 @@ def run(
     train, test = read(Path(data), setting)  # type: ignore[arg-type]
     out = None if out is None else Path(out)
     state = None if out is None else out / "state"
-    rows: list[dict[str, Any]] = []
+    keeper = None if state is None else Checkpoint(state / "rows", fingerprint(setting, str(where), train.images))
+    kept = None if keeper is None else keeper.load_training(torch.device("cpu"))
+    rows: list[dict[str, Any]] = [] if kept is None else kept["rows"]
+    done = {(row["seed"], row["method"]) for row in rows}
     for seed in range(seeds):
+        left = [name for name in methods if (seed, name) not in done]
+        if not left:
+            continue
         problem = prepare(train, test, setting, seed, where, state)
         print(f"seed {seed}, pretraining: {problem.pretraining_seconds:.0f} s", flush=True)
-        for name in methods:
+        for name in left:
             outcome, seconds = METHODS[name](problem)
             rows += _rows(problem, name, outcome, seconds)
-            if out is not None:  # after each method: a crash leaves what was measured
-                out.mkdir(parents=True, exist_ok=True)
+            if out is not None and keeper is not None:  # after each method: a crash leaves what was measured
+                if name == "falcon_sc" and seed == 0:
+                    _draw(train, outcome, out)
                 pd.DataFrame(rows).to_csv(out / "images.csv", index=False)
-            if out is not None and name == "falcon_sc" and seed == 0:
-                _draw(train, outcome, out)
+                keeper.save_training({"rows": rows})
     table = pd.DataFrame(rows)
     print(_tables.to_markdown(by_method(table)))
     if out is not None and state is not None:
@@ -153,9 +161,9 @@ def _rows(problem: Problem, name: str, outcome: Outcome, seconds: float) -> list
         fine = train.fine if split == "train" else test.fine
         row = common | {
             "split": split,
-            "accuracy": 100 * metrics.clustering_accuracy(fine, labels),
-            "macro_accuracy": 100 * metrics.macro_accuracy(fine, labels),
-            "ari": 100 * metrics.adjusted_rand_index(fine, labels),
+            "accuracy": 100 * float(metrics.clustering_accuracy(fine, labels)),
+            "macro_accuracy": 100 * float(metrics.macro_accuracy(fine, labels)),
+            "ari": 100 * float(metrics.adjusted_rand_index(fine, labels)),
         }
         if split == "train":
             row |= _edits(outcome, train)
