@@ -61,6 +61,7 @@ def test_run(folder, tmp_path, capsys):
     text = (tmp_path / "images.md").read_text()
     assert "192 training and 48 test images, backbone narrow, 1 epochs of MoCo-v3 (" in text
     assert " images/s), 2 of discovery" in text
+    assert "±" not in text  # one seed has no spread
     assert "seed 0, falcon_sc, test, coarse known" in capsys.readouterr().out
 
 
@@ -126,7 +127,10 @@ def test_four_parts_and_several_seeds(folder, tmp_path, capsys):
     table = images.run(data=tmp_path, out=tmp_path, setting=setting, seeds=2, methods=["K-Means"], device="cpu")
     assert table["n_train"].unique().tolist() == [4 * 192]
     assert table["seed"].unique().tolist() == [0, 1]
-    assert "2 seed(s), on cpu: 768 training and 192 test images" in (tmp_path / "images.md").read_text()
+    text = (tmp_path / "images.md").read_text()
+    assert "2 seed(s), on cpu: 768 training and 192 test images" in text
+    scores = table.loc[table["split"] == "train", "accuracy"]
+    assert f"{scores.mean():.1f} ± {scores.std():.1f} / " in text
 
 
 def test_only_the_bound_learns_from_fine_labels(folder):

@@ -191,15 +191,15 @@ def _edits(outcome: Outcome, train: ImageData) -> dict[str, int]:
 
 
 def by_method(table: pd.DataFrame) -> pd.DataFrame:
-    """Methods as rows; ACC / macro ACC / ARI of each split, edits, seconds and speeds, means over seeds."""
+    """Methods as rows; ACC / macro ACC / ARI of each split, edits, seconds and speeds: means, and the scores' spread."""
     import pandas as pd
 
     lines = []
     for name, part in table.groupby("method", sort=False):
         line: dict[str, Any] = {"method": name}
         for split in ("train", "test", "test, coarse known"):
-            scores = part.loc[part["split"] == split, list(SCORES)].mean()
-            line[split] = "-" if scores.isna().any() else _triple(scores)
+            scores = part.loc[part["split"] == split, list(SCORES)]
+            line[split] = "-" if scores.empty else _triple(scores.mean(), scores.std())
         for kind in ("falcon", "iso", "matched"):
             line[f"edits, {kind}"] = float(part[f"ged_{kind}"].mean()) if f"ged_{kind}" in part else float("nan")
         line["seconds"] = float(part["seconds"].mean())
@@ -208,8 +208,10 @@ def by_method(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _triple(row: Any) -> str:
-    return " / ".join(f"{row[score]:.1f}" for score in SCORES)
+def _triple(row: Any, spread: Any = None) -> str:
+    if spread is None or spread.isna().any():  # of one seed there is none
+        return " / ".join(f"{row[score]:.1f}" for score in SCORES)
+    return " / ".join(f"{row[score]:.1f} ± {spread[score]:.1f}" for score in SCORES)
 
 
 def _say_setting(path: Path, setting: Setting, about: str, table: pd.DataFrame) -> None:
