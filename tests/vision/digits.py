@@ -78,6 +78,26 @@ def discover_without_chance(device):
         device=device,
         progress_bar=False,
     )
+    return _found(model)
+
+
+def discover_in_adata():
+    """The same for pixels in an AnnData."""
+    import pandas as pd
+    from anndata import AnnData
+
+    from falcon_sc import FalconConfig
+    from falcon_sc.vision import discover
+
+    images, fine = (part[:200] for part in digits())
+    obs = pd.DataFrame({"coarse": pd.Categorical(COARSE[fine].astype(str))}, index=[f"i{i}" for i in range(200)])
+    adata = AnnData(np.zeros((200, 1), dtype=np.float32), obs=obs)
+    adata.obsm["X_pixels"] = images.reshape(200, -1).astype(np.float32)
+    config = FalconConfig(start="random", max_epochs=2, batch_size=64, relation_interval=3, batch_norm=False)
+    return _found(discover(adata, "coarse", 10, features="X_pixels", config=config, device="cpu", progress_bar=False))
+
+
+def _found(model):
     kinds = [type(layer).__name__ for layer in model._fitted.classifier.modules()]
     return {
         "relation": model.relation_,
