@@ -11,6 +11,7 @@ import torch
 from falcon_sc.benchmarks import _images_supervised, images
 from falcon_sc.benchmarks._images_methods import METHODS, Method
 from falcon_sc.benchmarks._images_problem import prepare, read
+from falcon_sc.benchmarks._images_scores import _inside
 from falcon_sc.benchmarks._images_setting import FULL, REDUCED, Setting, network
 from falcon_sc.core.checkpoint import Checkpoint, seconds_spent
 
@@ -47,11 +48,12 @@ def test_run(folder, tmp_path, capsys):
     kinds = table.groupby("kind")["method"].unique()
     assert kinds["oracle"].tolist() == ["K-Means (oracle)"]
     assert kinds["bound"].tolist() == ["supervised (bound)"]
-    assert table[list(images.SCORES)].stack().between(-100, 100).all()
+    assert table[[*images.SCORES, *images.INSIDE]].stack().between(-100, 100).all()
     rows = table.set_index(["method", "split"])
     assert rows.loc[("coarse labels alone", "train"), "accuracy"] == pytest.approx(50, abs=1)
     assert rows.loc[("K-Means (oracle)", "train"), "ged_iso"] == 0
     assert rows.loc[("coarse labels alone", "train"), "ged_iso"] == 8
+    assert rows.loc[("coarse labels alone", "train"), ["inside_information", "inside_ari"]].tolist() == [0, 0]
     falcon = rows.loc[("falcon_sc", "train")]
     assert falcon["images_per_second"] == pytest.approx(2 * 192 / falcon["seconds"])
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -149,6 +151,16 @@ def test_what_a_seed_draws_is_drawn_again():
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
     assert not torch.equal(next(one.parameters()), next(other.parameters()))
     assert one(torch.zeros(2, 3, 32, 32)).shape == (2, one.n_features_out)
+
+
+def test_scores_inside_know_nothing_of_the_coarse_classes():
+    """Two coarse classes of different sizes, one found exactly and one not at all: one half of what can be had."""
+    fine = np.repeat([0, 1, 2, 3], [40, 40, 10, 10])
+    coarse = fine // 2
+    found = np.where(coarse == 0, fine, 2)
+    assert _inside(fine, fine, coarse) == {"inside_information": 100, "inside_ari": 100}
+    assert _inside(coarse, fine, coarse) == {"inside_information": 0, "inside_ari": 0}
+    assert _inside(found, fine, coarse) == pytest.approx({"inside_information": 50, "inside_ari": 50})
 
 
 def test_settings():
