@@ -127,6 +127,27 @@ def test_traceback_on_request(tmp_path: Path) -> None:
         main(["--traceback", "discover", "no.h5ad", "--coarse-key", "a", "--n-fine", "3", "-o", str(tmp_path / "o")])
 
 
+def test_benchmark_gets_what_is_given_and_no_more(monkeypatch, tmp_path: Path, capsys) -> None:
+    from falcon_sc.benchmarks import images, speed
+
+    given: list[dict] = []
+
+    def run(*, data=None, out=None, seeds=1, device=None):
+        given.append({"data": data, "out": out, "seeds": seeds, "device": device})
+
+    monkeypatch.setattr(images, "run", run)
+    monkeypatch.delenv("FALCON_SC_DATA", raising=False)
+    assert main(["bench", "images", "--seeds", "3", "--device", "cpu", "--data", str(tmp_path)]) == 0
+    assert main(["bench", "images"]) == 0
+    assert given == [
+        {"data": tmp_path, "out": None, "seeds": 3, "device": "cpu"},
+        {"data": None, "out": None, "seeds": 1, "device": None},
+    ]
+    monkeypatch.setattr(speed, "run", lambda *, out=None: pytest.fail("started"))
+    assert main(["bench", "speed", "--seeds", "3"]) == 2
+    assert "bench speed takes no --seeds." in capsys.readouterr().err
+
+
 def test_unknown_benchmark_lists_the_others(capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["bench", "nothing"])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 USER_ERROR = 2
+_IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
 
@@ -63,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         help="folder with the data sets (default: $FALCON_SC_DATA)",
     )
     bench.add_argument("-o", "--output", type=Path, default=None, help="folder for tables and plots")
+    bench.add_argument("--seeds", type=int, default=None, help="number of seeds (of each benchmark its own)")
+    bench.add_argument("--device", default=None, help="cpu, cuda, ... (a GPU if there is one)")
     bench.set_defaults(command=_bench)
     return parser
 
@@ -135,7 +138,11 @@ def _discover(arguments: argparse.Namespace) -> None:
 def _add_pretrain(parser: argparse.ArgumentParser) -> None:
     """Options with the names of the arguments of `falcon_sc.vision.pretrain`; what is not given is left to it."""
     parser.set_defaults(command=_pretrain)
-    parser.add_argument("images", type=Path, help="npz file with an array `images`: uint8, N x H x W x 3")
+    parser.add_argument(
+        "images",
+        type=Path,
+        help="npz file with an array `images`, uint8, N x H x W x 3; or a folder of JPEG and PNG files, at any depth",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="file to write the weights to")
     options = parser.add_argument_group("options", argument_default=argparse.SUPPRESS)
     options.add_argument("--backbone", choices=("resnet18", "resnet50"), help="network (resnet18)")
@@ -147,7 +154,7 @@ def _add_pretrain(parser: argparse.ArgumentParser) -> None:
         ("weight-decay", float, "weight decay (1e-6)"),
         ("temperature", float, "temperature of the loss (0.2)"),
         ("momentum", float, "momentum of the keys at the start (0.99)"),
-        ("size", int, "side of the views in pixels (the height of the images)"),
+        ("size", int, "side of the views in pixels (the shorter side of the images, at most 224)"),
         ("checkpoint", Path, "folder for the state, from which an interrupted run goes on"),
     ):
         options.add_argument(f"--{name}", type=kind, help=text)
@@ -171,11 +178,18 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         print(f"wrote {output}")
 
 
-def _read_images(source: Path) -> NDArray[np.uint8]:
+def _read_images(source: Path) -> NDArray[np.uint8] | list[str]:
     import numpy as np
 
     from falcon_sc._checks import listed
 
+    if source.is_dir():
+        # in the order of their names: the same images by the same numbers wherever the folder lies
+        files = sorted(str(path) for path in source.rglob("*") if path.suffix.lower() in _IMAGE_SUFFIXES)
+        if not files:
+            msg = f"{str(source)!r} has no file that ends in {listed(_IMAGE_SUFFIXES)}."
+            raise FileNotFoundError(msg)
+        return files
     found = np.load(source, allow_pickle=False)
     names: list[str] = []
     if isinstance(found, np.lib.npyio.NpzFile):
@@ -218,11 +232,15 @@ def _data_folder() -> Path | None:
 
 def _bench(arguments: argparse.Namespace) -> None:
     run = import_module(f"falcon_sc.benchmarks.{arguments.name}").run
-    given = {"data": arguments.data, "out": arguments.output}
-    if given["data"] is None:  # left to the benchmark, which knows whether it can do without
-        del given["data"]
     accepted = signature(run).parameters
-    run(**{name: value for name, value in given.items() if name in accepted})
+    asked = {"seeds": arguments.seeds, "device": arguments.device}
+    for name, value in asked.items():
+        if value is not None and name not in accepted:
+            msg = f"bench {arguments.name} takes no --{name}."
+            raise ValueError(msg)
+    # what is not given is left to the benchmark, which knows whether it can do without
+    given = {"data": arguments.data, "out": arguments.output, **asked}
+    run(**{name: value for name, value in given.items() if name in accepted and value is not None})
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from falcon_sc.benchmarks import images
-from falcon_sc.benchmarks._images_methods import METHODS
+from falcon_sc.benchmarks import _images_supervised, images
+from falcon_sc.benchmarks._images_methods import METHODS, Method
 from falcon_sc.benchmarks._images_problem import prepare, read
+from falcon_sc.benchmarks._images_scores import _inside
 from falcon_sc.benchmarks._images_setting import FULL, REDUCED, Setting, network
+from falcon_sc.core.checkpoint import Checkpoint, seconds_spent
 
 TINY = Setting(parts=1, backbone="narrow", pretraining_epochs=1, epochs=2)
 FINE = ("beaver", "dolphin", "orchid", "rose", "bus", "train", "boy", "man")  # T2 splits the first two and joins others
@@ -45,11 +48,12 @@ def test_run(folder, tmp_path, capsys):
     kinds = table.groupby("kind")["method"].unique()
     assert kinds["oracle"].tolist() == ["K-Means (oracle)"]
     assert kinds["bound"].tolist() == ["supervised (bound)"]
-    assert table[list(images.SCORES)].stack().between(-100, 100).all()
+    assert table[[*images.SCORES, *images.INSIDE]].stack().between(-100, 100).all()
     rows = table.set_index(["method", "split"])
     assert rows.loc[("coarse labels alone", "train"), "accuracy"] == pytest.approx(50, abs=1)
     assert rows.loc[("K-Means (oracle)", "train"), "ged_iso"] == 0
     assert rows.loc[("coarse labels alone", "train"), "ged_iso"] == 8
+    assert rows.loc[("coarse labels alone", "train"), ["inside_information", "inside_ari"]].tolist() == [0, 0]
     falcon = rows.loc[("falcon_sc", "train")]
     assert falcon["images_per_second"] == pytest.approx(2 * 192 / falcon["seconds"])
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -59,6 +63,7 @@ def test_run(folder, tmp_path, capsys):
     text = (tmp_path / "images.md").read_text()
     assert "192 training and 48 test images, backbone narrow, 1 epochs of MoCo-v3 (" in text
     assert " images/s), 2 of discovery" in text
+    assert "±" not in text  # one seed has no spread
     assert "seed 0, falcon_sc, test, coarse known" in capsys.readouterr().out
 
 
@@ -66,16 +71,68 @@ def test_an_interrupted_run_goes_on_from_its_state(folder, tmp_path, monkeypatch
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    options = {"data": folder, "out": tmp_path, "methods": ["falcon_sc"], "setting": TINY, "device": "cpu"}
+    methods = ["K-Means", "falcon_sc", "supervised (bound)"]
+    options = {"data": folder, "out": tmp_path, "methods": methods, "setting": TINY, "device": "cpu"}
     whole = images.run(**options | {"out": None})
-    with monkeypatch.context() as patch:
-        patch.setattr(images, "_draw", stop)
-        with pytest.raises(KeyboardInterrupt):
-            images.run(**options)
-    assert {path.name for path in (tmp_path / "state").iterdir()} == {"falcon_sc-0", "pretraining-0"}
+    for place in ((images, "_draw"), (_images_supervised, "train_supervised")):
+        with monkeypatch.context() as patch:
+            patch.setattr(*place, stop)
+            with pytest.raises(KeyboardInterrupt):
+                images.run(**options)
+    # finished methods are not run again, and the seconds of unfinished ones go on
+    state = tmp_path / "state"
+    assert {path.name for path in state.iterdir()} == {"rows", "falcon_sc-0", "pretraining-0"}
+    spent = {name: seconds_spent(state / name) for name in ("falcon_sc-0", "pretraining-0")}
+    monkeypatch.setitem(METHODS, "falcon_sc", Method(stop, trains=True))
     again = images.run(**options)
     assert again["accuracy"].tolist() == whole["accuracy"].tolist()
-    assert not (tmp_path / "state").exists()
+    first = again.set_index("method").loc["falcon_sc"].iloc[0]
+    assert first["seconds"] > spent["falcon_sc-0"] > 0
+    speed = again.set_index("method").loc["supervised (bound)", "pretraining_images_per_second"].iloc[0]
+    assert speed < 192 / spent["pretraining-0"]
+    assert not state.exists()
+
+
+def test_state_of_another_setting_is_refused(folder, tmp_path, monkeypatch):
+    options = {"data": folder, "out": tmp_path, "methods": ["coarse labels alone"], "device": "cpu"}
+    with monkeypatch.context() as patch:
+        patch.setattr(images.shutil, "rmtree", lambda *arguments, **options: None)
+        images.run(**options, setting=TINY)
+    with pytest.raises(ValueError, match="holds a run on other data, with other settings"):
+        images.run(**options, setting=replace(TINY, epochs=3))
+
+
+def test_the_bound_goes_on_bit_for_bit(folder, tmp_path, monkeypatch):
+    problem = prepare(*read(folder, TINY), TINY, 0, torch.device("cpu"), tmp_path)
+    whole, _ = _images_supervised.train_supervised(replace(problem, state=None))
+    save = Checkpoint.save_training
+
+    def stop(self, state):
+        save(self, state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "is_due", lambda self: True)
+        patch.setattr(Checkpoint, "save_training", stop)
+        with pytest.raises(KeyboardInterrupt):
+            _images_supervised.train_supervised(problem)
+    resumed, seconds_before = _images_supervised.train_supervised(problem)
+    np.testing.assert_array_equal(resumed, whole)
+    assert seconds_before > 0
+
+
+def test_four_parts_and_several_seeds(folder, tmp_path, capsys):
+    """What the full setting reads and repeats, at a size that a test can run."""
+    for i in range(4):
+        shutil.copy(folder / "cifar100_part0.npz", tmp_path / f"cifar100_part{i}.npz")
+    setting = replace(TINY, parts=4)
+    table = images.run(data=tmp_path, out=tmp_path, setting=setting, seeds=2, methods=["K-Means"], device="cpu")
+    assert table["n_train"].unique().tolist() == [4 * 192]
+    assert table["seed"].unique().tolist() == [0, 1]
+    text = (tmp_path / "images.md").read_text()
+    assert "2 seed(s), on cpu: 768 training and 192 test images" in text
+    scores = table.loc[table["split"] == "train", "accuracy"]
+    assert f"{scores.mean():.1f} ± {scores.std():.1f} / " in text
 
 
 def test_only_the_bound_learns_from_fine_labels(folder):
@@ -94,6 +151,16 @@ def test_what_a_seed_draws_is_drawn_again():
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
     assert not torch.equal(next(one.parameters()), next(other.parameters()))
     assert one(torch.zeros(2, 3, 32, 32)).shape == (2, one.n_features_out)
+
+
+def test_scores_inside_know_nothing_of_the_coarse_classes():
+    """Two coarse classes of different sizes, one found exactly and one not at all: one half of what can be had."""
+    fine = np.repeat([0, 1, 2, 3], [40, 40, 10, 10])
+    coarse = fine // 2
+    found = np.where(coarse == 0, fine, 2)
+    assert _inside(fine, fine, coarse) == {"inside_information": 100, "inside_ari": 100}
+    assert _inside(coarse, fine, coarse) == {"inside_information": 0, "inside_ari": 0}
+    assert _inside(found, fine, coarse) == pytest.approx({"inside_information": 50, "inside_ari": 50})
 
 
 def test_settings():

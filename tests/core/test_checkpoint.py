@@ -5,7 +5,8 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from falcon_sc.core.checkpoint import Checkpoint, fingerprint
+from falcon_sc.core import checkpoint
+from falcon_sc.core.checkpoint import Checkpoint, fingerprint, seconds_spent
 
 
 def test_round_trip(tmp_path):
@@ -26,6 +27,24 @@ def test_a_run_on_other_data_is_refused(tmp_path):
     Checkpoint(tmp_path, "abc")
     with pytest.raises(ValueError, match="other data, with other settings or another seed"):
         Checkpoint(tmp_path, "abd")
+
+
+def test_time_is_that_of_what_is_kept(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    assert seconds_spent(tmp_path) == 0
+    keeper = Checkpoint(tmp_path, "abc")
+    now[0] += 5
+    keeper.save_start({"labels": np.arange(3)})
+    assert seconds_spent(tmp_path) == 5
+    now[0] += 7
+    keeper.save_training({"epoch": 1})
+    now[0] += 1000  # lost
+    again = Checkpoint(tmp_path, "abc")
+    assert seconds_spent(tmp_path) == 12
+    now[0] += 2
+    again.save_training({"epoch": 2})
+    assert seconds_spent(tmp_path) == 14
 
 
 def test_writes_are_apart_in_time(tmp_path):

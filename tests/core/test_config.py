@@ -84,6 +84,9 @@ def test_image_settings_are_those_of_the_paper(name):
     assert (config.optimizer, config.lr, config.momentum, config.weight_decay) == ("sgd", 0.1, 0.9, 0.0)
     assert (config.start, config.prior, config.restrict_to_coarse) == ("random", "uniform", False)
     assert config.anneal_share * config.max_epochs == pytest.approx(30)
+    assert (config.n_pcs, config.max_grad_norm, config.metric) == (None, None, "cosine")
+    if config.schedule == "step":
+        assert [share * config.max_epochs for share in config.milestones] == [60, 80]
 
 
 def test_large_images_begin_a_new_cosine_every_thirty_epochs():

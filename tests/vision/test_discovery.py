@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,16 @@ import torch
 from falcon_sc import FalconConfig
 from falcon_sc.baselines import FairKMeans
 from falcon_sc.metrics import clustering_accuracy
-from falcon_sc.vision import discover, extract_features, image_samples, load
+from falcon_sc.vision import (
+    build_backbone,
+    discover,
+    discovery,
+    extract_features,
+    image_samples,
+    load,
+    pretrain,
+    save_encoder,
+)
 
 from .digits import COARSE, OTHER_COARSE, Shifts, digits, small_network
 
@@ -139,10 +150,86 @@ def test_wrong_inputs_are_refused_before_any_work(tmp_path):
         _discover(images, coarse, save_model=tmp_path / "file")
 
 
+def test_features_come_from_the_weights_of_a_file(tmp_path, caplog):
+    """What the start clusters is what the weights of the file give, not those that the name alone would draw."""
+    images, fine = (part[:40] for part in digits())
+    coarse = COARSE[fine]
+    weights = build_backbone("resnet18", small_images=True, generator=torch.Generator().manual_seed(7))
+    save_encoder(weights, tmp_path / "resnet18.pt")
+    config = replace(QUICK, batch_size=20, max_epochs=1, lr=1e-12)
+    options = {"backbone": "resnet18", "pretrained": tmp_path / "resnet18.pt", "views": None, "config": config}
+    model = _discover(images, coarse, **options, save_model=tmp_path / "model")
+    first = model._fitted.classifier.backbone.conv1.weight
+    torch.testing.assert_close(first.cpu(), weights.conv1.weight, atol=1e-6, rtol=0)
+    assert "random weights" not in caplog.text
+    _discover(images, coarse, **options | {"pretrained": None})
+    assert "backbone='resnet18' begins at random weights" in caplog.text
+    # backbone and views of the package are built again from what the model says about them
+    loaded, samples = load(tmp_path / "model", device="cpu"), image_samples(images, device="cpu")
+    np.testing.assert_array_equal(loaded.predict_proba(samples), model.predict_proba(samples))
+
+
+def test_pretrained_here(tmp_path, monkeypatch, caplog):
+    """`pretrained="mocov3"`: the weights that `pretrain` gives, and its state kept beside that of discovery."""
+    images, fine = (part[:64] for part in digits())
+    monkeypatch.setitem(pretrain.__kwdefaults__, "n_epochs", 1)
+    monkeypatch.setitem(pretrain.__kwdefaults__, "batch_size", 32)
+    given = []
+    extract = discovery.extract_features
+    monkeypatch.setattr(
+        discovery,
+        "extract_features",
+        lambda network, *rest, **options: given.append(network) or extract(network, *rest, **options),
+    )
+    options = {"pretrained": "mocov3", "checkpoint": tmp_path, "config": replace(QUICK, batch_size=32)}
+    with caplog.at_level("INFO", "falcon_sc"):
+        model = _discover(images, COARSE[fine], **options)
+        again = _discover(images, COARSE[fine], **options)
+    assert caplog.text.count("pretraining: 64 images, 1 epochs") == 2
+    assert caplog.text.count("resuming after epoch 1 of 1") == 1  # the second time nothing is left to pretrain
+    start = small_network().state_dict()
+    assert not any(torch.equal(given[0].state_dict()[name], start[name]) for name in start if name.endswith("0.weight"))
+    assert all(torch.equal(a, b) for a, b in zip(given[0].parameters(), given[1].parameters(), strict=True))
+    np.testing.assert_array_equal(model.labels_, again.labels_)
+    assert (tmp_path / "pretraining" / "training.pt").is_file()
+
+
+class _Photographs(torch.utils.data.Dataset):
+    """Digits as larger pictures in colour, with a label that is not asked for."""
+
+    def __init__(self, images):
+        self._images = images
+
+    def __len__(self):
+        return len(self._images)
+
+    def __getitem__(self, i):
+        pixels = np.repeat(self._images[i].repeat(30, axis=0).repeat(30, axis=1)[..., None], 3, axis=2)
+        return pixels, i % 10
+
+
+def test_a_torch_data_set_of_large_images():
+    """Workers decode squares of 256 pixels, and the views that the network sees have 224."""
+    images, fine = (part[:48] for part in digits())
+
+    class Watched(torch.nn.Module):
+        n_features_out = 12
+
+        def forward(self, views):
+            sizes.add(tuple(views.shape[1:]))
+            return torch.nn.functional.adaptive_avg_pool2d(views, 2).flatten(1)
+
+    sizes = set()
+    samples = image_samples(_Photographs(images), device="cpu", n_workers=2)
+    config = replace(QUICK, batch_size=16, max_epochs=1, n_neighbors=3, n_neighbors_per_step=2)
+    model = discover(samples, COARSE[fine], 10, backbone=Watched(), config=config, device="cpu", progress_bar=False)
+    assert sizes == {(3, 224, 224)}
+    assert model.labels_.shape == (48,)
+    assert set(model.history_) >= {"loss", "lr"}
+
+
 @pytest.mark.gpu
 def test_half_precision_on_a_gpu():
-    from dataclasses import replace
-
     images, fine = digits()
     model = _discover(images, COARSE[fine], config=replace(QUICK, precision="bfloat16"), device="cuda")
     assert np.isfinite(model.history_["loss"]).all()

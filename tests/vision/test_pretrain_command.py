@@ -3,17 +3,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from falcon_sc._cli import main
 from falcon_sc.vision import build_backbone, load_pretrained, pretrain
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OPTIONS = ["--n-epochs", "1", "--batch-size", "2", "--seed", "3", "--device", "cpu", "--no-progress-bar"]
 
@@ -38,6 +36,20 @@ def test_writes_what_pretrain_returns(source: Path, images: np.ndarray, tmp_path
     assert all(torch.equal(tensor, expected[name]) for name, tensor in written.state_dict().items())
 
 
+def test_a_folder_of_files(images: np.ndarray, tmp_path: Path) -> None:
+    folder = tmp_path / "photographs"
+    for name, image in zip(("b/1.png", "a/2.PNG"), images, strict=True):
+        (folder / name).parent.mkdir(parents=True)
+        Image.fromarray(image).save(folder / name)
+    (folder / "notes.txt").touch()
+    assert main(["pretrain", str(folder), "-o", str(tmp_path / "encoder.pt"), *OPTIONS, "--size", "8"]) == 0
+    paths = [str(folder / "a" / "2.PNG"), str(folder / "b" / "1.png")]
+    expected = pretrain(paths, size=8, n_epochs=1, batch_size=2, rng=3, device="cpu", progress_bar=False).state_dict()
+    written = build_backbone("resnet18", small_images=True, generator=torch.Generator())
+    load_pretrained(written, tmp_path / "encoder.pt")
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in written.state_dict().items())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -46,6 +58,7 @@ def test_writes_what_pretrain_returns(source: Path, images: np.ndarray, tmp_path
         ({"images": "other.npz"}, "'other.npz' must be an npz file with an array 'images', found 'pictures'"),
         ({"images": "one.npy"}, "'one.npy' must be an npz file with an array 'images'"),
         ({"images": "none.npz"}, "none.npz"),
+        ({"images": "empty"}, "'empty' has no file that ends in '.jpeg', '.jpg', '.png'"),
     ],
     ids=lambda value: " ".join(next(iter(value.items()))) if isinstance(value, dict) else "",
 )
@@ -55,6 +68,7 @@ def test_mistakes_are_one_line(
     monkeypatch.chdir(source.parent)
     np.savez("other.npz", pictures=images)
     np.save("one.npy", images)
+    Path("empty").mkdir()
     given = {"images": "images.npz", "-o": "encoder.pt", "--batch-size": "2"} | change
     code = main(["pretrain", given.pop("images"), *(part for option in given.items() for part in option)])
     captured = capsys.readouterr()

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from falcon_sc.core.checkpoint import Checkpoint
-from falcon_sc.vision import pretrain
+from falcon_sc.vision import image_samples, pretrain
 from falcon_sc.vision.augmentation import ImageViews, pretraining_recipes
 from falcon_sc.vision.moco_training import MoCoSettings, MoCoTraining, learning_rate
 
@@ -82,15 +83,32 @@ def test_checkpoint_of_another_run_is_refused(images: np.ndarray, tmp_path: Path
         pretrain(images[::-1].copy(), Tiny(), **QUICK | {"n_epochs": 1}, checkpoint=tmp_path)
 
 
-def test_images_by_their_numbers(images: np.ndarray) -> None:
-    class Rows:
-        def __len__(self) -> int:
-            return len(images)
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_files_are_decoded_ahead_and_train_the_same(images: np.ndarray, tmp_path: Path, n_workers: int) -> None:
+    paths = [str(tmp_path / f"{i}.png") for i in range(len(images))]
+    for image, path in zip(images, paths, strict=True):
+        Image.fromarray(image).save(path)
+    here = image_samples(paths, size=12, device="cpu", n_workers=n_workers)
+    decoded = []
+    rows = here.rows
+    here.rows = lambda index: decoded.append(len(index)) or rows(index)
+    assert _same(pretrain(here, Tiny(), **QUICK), pretrain(images, Tiny(), **QUICK))
+    assert decoded == [40]  # in this process only those that tell the size and the run
 
-        def rows(self, index: torch.Tensor) -> torch.Tensor:
-            return torch.from_numpy(images)[index].permute(0, 3, 1, 2)
 
-    assert _same(pretrain(Rows(), Tiny(), **QUICK), pretrain(images, Tiny(), **QUICK))
+def test_paths_of_large_files(images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Squares of 256 pixels, views of 224."""
+    paths = []
+    for i, image in enumerate(images[:2]):
+        Image.fromarray(image).resize((300, 280)).save(tmp_path / f"{i}.jpeg")
+        paths.append(str(tmp_path / f"{i}.jpeg"))
+    seen = []
+    draw = ImageViews.draw
+    monkeypatch.setattr(
+        ImageViews, "draw", lambda self, rows, *rest: seen.append((rows.shape, self.size)) or draw(self, rows, *rest)
+    )
+    pretrain(np.asarray(paths), Tiny(), **QUICK | {"n_epochs": 1, "batch_size": 2}, checkpoint=tmp_path / "run")
+    assert seen == [((2, 3, 256, 256), 224)] * 2
 
 
 def _gratings(n: int, rng: np.random.Generator) -> np.ndarray:

@@ -26,7 +26,8 @@ METHOD, ORACLE, BOUND = "method", "oracle", "bound"
 class Outcome:
     """Labels of the training images, of the test images, and of these where their coarse classes are known.
 
-    `relation` is M, K_F x K_C; `model` the fitted one of FALCON. None: there is no such thing.
+    `relation` is M, K_F x K_C; `model` the fitted one of FALCON. None: there is no such thing. `seconds_before` were
+    spent on it before the run was interrupted.
     """
 
     train: Labels | None
@@ -34,6 +35,7 @@ class Outcome:
     test_known: Labels
     relation: NDArray[np.uint8] | None = None
     model: Falcon | None = None
+    seconds_before: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Method:
     def __call__(self, problem: Problem) -> tuple[Outcome, float]:
         """What was found, and the seconds that took from the features on."""
         began = time.perf_counter()
-        return self.find(problem), time.perf_counter() - began
+        outcome = self.find(problem)
+        return outcome, outcome.seconds_before + time.perf_counter() - began
 
 
 def _coarse_alone(problem: Problem) -> Outcome:
@@ -115,9 +118,11 @@ def _two_taxonomies(problem: Problem) -> Outcome:
 def _discover(
     problem: Problem, config: FalconConfig, name: str, coarse: Labels | None = None, dataset: Any = None
 ) -> Outcome:
+    from falcon_sc.core.checkpoint import seconds_spent
     from falcon_sc.vision import discover, image_samples
 
-    train, test = problem.train, problem.test
+    train, test, folder = problem.train, problem.test, problem.checkpoint(name)
+    seconds_before = 0.0 if folder is None else seconds_spent(folder)
     model = discover(
         train.images,
         train.coarse if coarse is None else coarse,
@@ -130,22 +135,22 @@ def _discover(
         device=problem.device,
         rng=problem.seed,
         progress_bar=False,
-        checkpoint=problem.checkpoint(name),
+        checkpoint=folder,
     )
     samples = image_samples(test.images, device=problem.device)
     of = None if dataset is None else np.full(len(test), "T1")
     known = model.predict(samples, test.coarse, of)
     relation = model.relation_ if dataset is None else model.relations_["T1"]
-    return Outcome(model.labels_, model.predict(samples), known, relation, model)
+    return Outcome(model.labels_, model.predict(samples), known, relation, model, seconds_before)
 
 
 def _supervised(problem: Problem) -> Outcome:
     """The same backbone, views, optimiser and epochs, told the fine labels; not scored on the images it was told."""
     from falcon_sc.benchmarks._images_supervised import train_supervised
 
-    scores = train_supervised(problem)
+    scores, seconds_before = train_supervised(problem)
     inside = np.where(problem.train.relation.T[problem.test.coarse] == 1, scores, -np.inf)
-    return Outcome(None, scores.argmax(axis=1), inside.argmax(axis=1))
+    return Outcome(None, scores.argmax(axis=1), inside.argmax(axis=1), seconds_before=seconds_before)
 
 
 METHODS = {

@@ -72,8 +72,11 @@ def prepare(
     train: ImageData, test: ImageData, setting: Setting, seed: int, device: torch.device, state: Path | None
 ) -> Problem:
     """Pretrain on the training images and take the features of all of them."""
+    from falcon_sc.core.checkpoint import seconds_spent
     from falcon_sc.vision import ImageViews, extract_features, image_samples, pretrain
 
+    folder = None if state is None else state / f"pretraining-{seed}"
+    seconds_before = 0.0 if folder is None else seconds_spent(folder)
     began = time.perf_counter()
     rng = np.random.default_rng(seed)
     backbone = pretrain(
@@ -83,10 +86,10 @@ def prepare(
         batch_size=min(256, len(train)),
         device=device,
         rng=rng,
-        checkpoint=None if state is None else state / f"pretraining-{seed}",
+        checkpoint=folder,
         progress_bar=False,
     )
-    seconds = time.perf_counter() - began
+    seconds = seconds_before + time.perf_counter() - began
     views = ImageViews(train.images.shape[1])
     features, test_features = (
         extract_features(backbone, image_samples(part.images, device=device), views) for part in (train, test)

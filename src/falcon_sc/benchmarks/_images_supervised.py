@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from falcon_sc.benchmarks._images_problem import Problem
 
 
-def train_supervised(problem: Problem) -> NDArray[np.float32]:
-    """Logits of the fine classes for the test images, (N, K_F).
+def train_supervised(problem: Problem) -> tuple[NDArray[np.float32], float]:
+    """Logits of the fine classes for the test images, (N, K_F), and the seconds spent before an interruption.
 
     Cross-entropy on strong views, with the batches, SGD and steps of the learning rate of `FalconConfig.cifar100()`.
     """
+    from falcon_sc.core.checkpoint import Checkpoint, fingerprint, seconds_spent
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.device import autocast
     from falcon_sc.core.inference import features_of
@@ -35,7 +36,17 @@ def train_supervised(problem: Problem) -> NDArray[np.float32]:
     optimizer = torch.optim.SGD(classifier.parameters(), lr=config.lr, momentum=config.momentum)
     milestones = [round(share * n_steps) for share in config.milestones]
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones)
-    for _ in range(problem.setting.epochs):
+    parts: dict[str, Any] = {"classifier": classifier, "optimizer": optimizer, "schedule": schedule}
+    folder, keeper, first_epoch, seconds_before = problem.checkpoint("supervised"), None, 0, 0.0
+    if folder is not None:
+        seconds_before = seconds_spent(folder)
+        keeper = Checkpoint(folder, fingerprint(problem.setting, problem.seed, problem.train.fine))
+        if (state := keeper.load_training(device)) is not None:
+            first_epoch = state["epoch"]
+            chance.set_state(state["chance"].cpu())
+            for name, part in parts.items():
+                part.load_state_dict(state[name])
+    for epoch in range(first_epoch, problem.setting.epochs):
         order = torch.randperm(len(samples), generator=chance, device=device)
         for rows in order[: len(order) // batch * batch].view(-1, batch):
             with autocast(device, config.precision):
@@ -45,8 +56,12 @@ def train_supervised(problem: Problem) -> NDArray[np.float32]:
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
+        if keeper is not None and (keeper.is_due() or epoch + 1 == problem.setting.epochs):
+            state = {name: part.state_dict() for name, part in parts.items()}
+            keeper.save_training(state | {"epoch": epoch + 1, "chance": chance.get_state()})
     classifier.eval()
     test = image_samples(problem.test.images, device=device)
     with torch.no_grad():
         blocks = features_of(classifier.backbone, test, problem.views, config.precision)
-        return np.concatenate([classifier.head(features).cpu().numpy() for _, features in blocks])
+        scores = np.concatenate([classifier.head(features).cpu().numpy() for _, features in blocks])
+    return scores, seconds_before

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks._images_methods import METHODS
+from falcon_sc.benchmarks._images_scores import INSIDE, SCORES, score, slashed
 from falcon_sc.benchmarks._images_setting import FULL, REDUCED, Setting
 
 if TYPE_CHECKING:
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from falcon_sc.benchmarks._images_methods import Outcome
-    from falcon_sc.benchmarks._images_problem import Problem
     from falcon_sc.vision.datasets import ImageData
-
-SCORES = ("accuracy", "macro_accuracy", "ari")
 
 
 def run(
@@ -50,8 +48,8 @@ def run(
     out
         Folder for `images.csv` (a row a run and split), `images.md` (methods as rows), and, if "falcon_sc" is among the
         methods, `images_confident.png` and `images_embedding.png` (figures 3 and 2 of the paper, training images of
-        the first seed). An interrupted run goes on from the state in its folder `state`, which is removed at the end;
-        the seconds of a resumed method are those of what was left. None: nothing is written.
+        the first seed). An interrupted run goes on from the state in its folder `state`, which is removed at the end:
+        what was finished is not run again, and seconds are those of all its parts. None: nothing is written.
     seeds
         Number of seeds, 0 to `seeds` - 1.
     methods
@@ -64,8 +62,9 @@ def run(
     Returns
     -------
     A row for each method, seed and split ("train", "test", "test, coarse known"): ``method``, ``kind`` ("method",
-    "oracle" or "bound"), ``seed``, ``split``, ``accuracy``, ``macro_accuracy`` and ``ari`` (per cent); for the
-    training images the graph edit distances ``ged_falcon``, ``ged_iso`` and ``ged_matched`` of M; ``seconds`` from the
+    "oracle" or "bound"), ``seed``, ``split``, ``accuracy``, ``macro_accuracy`` and ``ari`` (per cent);
+    ``inside_information`` and ``inside_ari``, the adjusted mutual information and Rand index inside a coarse class, mean
+    over coarse classes (per cent; 0 for the coarse labels alone); for the training images the graph edit distances ``ged_falcon``, ``ged_iso`` and ``ged_matched`` of M; ``seconds`` from the
     features to all labels, ``images_per_second`` (epochs x training images / ``seconds``, so the start counts as well),
     and those of the pretraining, ``pretraining_images_per_second``; and the setting.
 
@@ -84,8 +83,10 @@ def run(
     from pathlib import Path
 
     import pandas as pd
+    import torch
 
     from falcon_sc.benchmarks._images_problem import prepare, read
+    from falcon_sc.core.checkpoint import Checkpoint, fingerprint
     from falcon_sc.core.device import resolve_device
 
     _check(data, seeds, methods)
@@ -94,18 +95,24 @@ def run(
     train, test = read(Path(data), setting)  # type: ignore[arg-type]
     out = None if out is None else Path(out)
     state = None if out is None else out / "state"
-    rows: list[dict[str, Any]] = []
+    keeper = None if state is None else Checkpoint(state / "rows", fingerprint(setting, str(where), train.images))
+    kept = None if keeper is None else keeper.load_training(torch.device("cpu"))
+    rows: list[dict[str, Any]] = [] if kept is None else kept["rows"]
+    done = {(row["seed"], row["method"]) for row in rows}
     for seed in range(seeds):
+        left = [name for name in methods if (seed, name) not in done]
+        if not left:
+            continue
         problem = prepare(train, test, setting, seed, where, state)
         print(f"seed {seed}, pretraining: {problem.pretraining_seconds:.0f} s", flush=True)
-        for name in methods:
+        for name in left:
             outcome, seconds = METHODS[name](problem)
-            rows += _rows(problem, name, outcome, seconds)
-            if out is not None:  # after each method: a crash leaves what was measured
-                out.mkdir(parents=True, exist_ok=True)
+            rows += score(problem, name, outcome, seconds)
+            if out is not None and keeper is not None:  # after each method: a crash leaves what was measured
+                if name == "falcon_sc" and seed == 0:
+                    _draw(train, outcome, out)
                 pd.DataFrame(rows).to_csv(out / "images.csv", index=False)
-            if out is not None and name == "falcon_sc" and seed == 0:
-                _draw(train, outcome, out)
+                keeper.save_training({"rows": rows})
     table = pd.DataFrame(rows)
     print(_tables.to_markdown(by_method(table)))
     if out is not None and state is not None:
@@ -128,80 +135,24 @@ def _check(data: Path | None, seeds: int, methods: Sequence[str]) -> None:
         raise ValueError(msg)
 
 
-def _rows(problem: Problem, name: str, outcome: Outcome, seconds: float) -> list[dict[str, Any]]:
-    """One method and seed: a row for each split that it labels."""
-    from falcon_sc import metrics
-
-    setting, train, test = problem.setting, problem.train, problem.test
-    common = {
-        "method": name,
-        "kind": METHODS[name].kind,
-        "seed": problem.seed,
-        "seconds": seconds,
-        "images_per_second": setting.epochs * len(train) / seconds if METHODS[name].trains else None,
-        "pretraining_images_per_second": problem.pretraining_speed,
-        "n_train": len(train),
-        "backbone": setting.backbone,
-        "pretraining_epochs": setting.pretraining_epochs,
-        "epochs": setting.epochs,
-    }
-    rows = []
-    splits = {"train": outcome.train, "test": outcome.test, "test, coarse known": outcome.test_known}
-    for split, labels in splits.items():
-        if labels is None:
-            continue
-        fine = train.fine if split == "train" else test.fine
-        row = common | {
-            "split": split,
-            "accuracy": 100 * metrics.clustering_accuracy(fine, labels),
-            "macro_accuracy": 100 * metrics.macro_accuracy(fine, labels),
-            "ari": 100 * metrics.adjusted_rand_index(fine, labels),
-        }
-        if split == "train":
-            row |= _edits(outcome, train)
-        print(f"seed {problem.seed}, {name}, {split}: {_triple(row)}, {seconds:.1f} s", flush=True)
-        rows.append(row)
-    return rows
-
-
-def _edits(outcome: Outcome, train: ImageData) -> dict[str, int]:
-    """The graph edit distances of M; the published one only for as many fine classes as there are."""
-    from falcon_sc.metrics import graph_edit_distance
-
-    relation, truth = outcome.relation, train.relation
-    if relation is None or outcome.train is None:
-        return {}
-    edits = {
-        "ged_iso": graph_edit_distance(relation, truth, kind="iso"),
-        "ged_matched": graph_edit_distance(
-            relation, truth, kind="matched", labels=outcome.train, labels_true=train.fine
-        ),
-    }
-    if relation.shape == truth.shape:
-        edits["ged_falcon"] = graph_edit_distance(relation, truth)
-    return edits
-
-
 def by_method(table: pd.DataFrame) -> pd.DataFrame:
-    """Methods as rows; ACC / macro ACC / ARI of each split, edits, seconds and speeds, means over seeds."""
+    """Methods as rows; ACC / macro ACC / ARI of each split, edits, seconds and speeds: means, and the scores' spread."""
     import pandas as pd
 
     lines = []
     for name, part in table.groupby("method", sort=False):
         line: dict[str, Any] = {"method": name}
         for split in ("train", "test", "test, coarse known"):
-            scores = part.loc[part["split"] == split, list(SCORES)].mean()
-            line[split] = "-" if scores.isna().any() else _triple(scores)
+            scores = part.loc[part["split"] == split, list(SCORES)]
+            line[split] = "-" if scores.empty else slashed(scores.mean(), SCORES, scores.std())
+        inside = part.loc[part["split"] == "train", list(INSIDE)]
+        line["train, inside"] = "-" if inside.empty else slashed(inside.mean(), INSIDE, inside.std())
         for kind in ("falcon", "iso", "matched"):
             line[f"edits, {kind}"] = float(part[f"ged_{kind}"].mean()) if f"ged_{kind}" in part else float("nan")
         line["seconds"] = float(part["seconds"].mean())
         line["images/s"] = float(part["images_per_second"].astype(float).mean())
         lines.append(line)
     return pd.DataFrame(lines)
-
-
-def _triple(row: Any) -> str:
-    return " / ".join(f"{row[score]:.1f}" for score in SCORES)
 
 
 def _say_setting(path: Path, setting: Setting, about: str, table: pd.DataFrame) -> None:

@@ -20,6 +20,8 @@ _SECONDS_BETWEEN_WRITES = 20.0
 class Checkpoint:
     """A folder with `run.json` (what run it is), `start.npz` (the start) and `training.pt` (the last epoch).
 
+    `run.json` also holds the seconds that led to what is kept; what an interruption lost is lost with its time.
+
     Parameters
     ----------
     folder
@@ -39,18 +41,19 @@ class Checkpoint:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._interval = seconds_between_writes
-        self._last_write = time.monotonic()
+        self._last_write = self._opened = time.monotonic()
+        self._fingerprint = fingerprint
+        self._seconds_before = seconds_spent(folder)
         description = folder / "run.json"
         if description.exists():
-            found = json.loads(description.read_text())["fingerprint"]
-            if found != fingerprint:
+            if json.loads(description.read_text())["fingerprint"] != fingerprint:
                 msg = (
                     f"checkpoint={str(folder)!r} holds a run on other data, with other settings or another seed. "
                     "Give another folder, or delete this one to start afresh."
                 )
                 raise ValueError(msg)
         else:
-            _write(description, lambda path: path.write_text(json.dumps({"fingerprint": fingerprint})))
+            self._describe(0.0)
 
     def load_start(self) -> dict[str, np.ndarray[Any, Any]] | None:
         """Arrays of the start, if it was finished."""
@@ -68,6 +71,7 @@ class Checkpoint:
                 np.savez(file, **arrays)  # type: ignore[arg-type]
 
         _write(self._folder / "start.npz", write)
+        self._count()
 
     def load_training(self, device: torch.device) -> dict[str, Any] | None:
         """State of the last epoch that was written."""
@@ -85,6 +89,20 @@ class Checkpoint:
         """Keep the state of a finished epoch."""
         _write(self._folder / "training.pt", lambda path: torch.save(state, path))
         self._last_write = time.monotonic()
+        self._count()
+
+    def _count(self) -> None:
+        self._describe(self._seconds_before + time.monotonic() - self._opened)
+
+    def _describe(self, seconds: float) -> None:
+        about = {"fingerprint": self._fingerprint, "seconds": seconds}
+        _write(self._folder / "run.json", lambda path: path.write_text(json.dumps(about)))
+
+
+def seconds_spent(folder: Path) -> float:
+    """Seconds that led to what is kept in the folder of a checkpoint, in all processes that worked on it in turn."""
+    description = folder / "run.json"
+    return float(json.loads(description.read_text()).get("seconds", 0.0)) if description.exists() else 0.0
 
 
 def fingerprint(*parts: Any) -> str:

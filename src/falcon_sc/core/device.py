@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def resolve_device(device: str | torch.device | None) -> torch.device:
-    """`None` is CUDA if it is there, else the CPU.
+    """`None` is CUDA if it is there, else the CPU; `"cuda"` is the GPU of this process.
 
     Raises
     ------
@@ -31,7 +31,8 @@ def resolve_device(device: str | torch.device | None) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         msg = f"device={str(device)!r} is not there ({str(error).splitlines()[0]}). Use device=None or 'cpu'."
         raise ValueError(msg) from error
-    return resolved
+    # under torchrun every process has a GPU of its own, and NCCL takes no two on one
+    return distributed.cuda_device() if resolved.type == "cuda" and resolved.index is None else resolved
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_sc.core import distributed
+from falcon_sc.core.device import resolve_device
 from falcon_sc.core.model import Falcon
 
 if TYPE_CHECKING:
@@ -24,13 +26,18 @@ def discover_adata(
     if not isinstance(use_rep, str):
         msg = f"features must name the features in adata.obsm, such as 'X_resnet', found {use_rep!r}."
         raise ValueError(msg)
+    where = resolve_device(device)
+    distributed.join(where)
     device = None if device is None else str(device)
     with tempfile.TemporaryDirectory() as folder:
-        path = save_model or Path(folder) / "model"
+        # the leading process alone writes: the others read what it wrote
+        path = save_model or distributed.share(lambda: Path(folder) / "model")
         discover(
             adata, coarse_key, n_fine, use_rep=use_rep, dataset_key=dataset, device=device, save_model=path, **options
         )
-        model = Falcon.load(path, device=device)
+        distributed.share(lambda: None)  # written
+        model = Falcon.load(path, device=where)
+        distributed.share(lambda: None)  # read by all, before the folder goes
     known = adata.obs[coarse_key].notna().to_numpy()
     model.proba_ = adata.obsm["falcon_proba"][known]
     model.embedding_ = adata.obsm["X_falcon"][known]

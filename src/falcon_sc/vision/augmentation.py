@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SMALL_SIZE_MAX = 64
 """Images up to this side are small: 3 x 3 stem, no blur."""
 
+LARGE_VIEW = 224
+"""Side of the views of larger images (paper, table 1)."""
+
 _CIFAR_STATISTICS = (0.4914, 0.4822, 0.4465), (0.247, 0.243, 0.261)  # published code
 _IMAGENET_STATISTICS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # MoCo-v3's code
 

@@ -19,7 +19,7 @@ from falcon_sc.core.model import Falcon
 from falcon_sc.core.start import StartInput
 from falcon_sc.core.taxonomy import Taxonomy
 from falcon_sc.vision._build import build_network, build_views
-from falcon_sc.vision.augmentation import SMALL_SIZE_MAX
+from falcon_sc.vision.augmentation import LARGE_VIEW, SMALL_SIZE_MAX
 from falcon_sc.vision.features import extract_features
 from falcon_sc.vision.samples import ImageFileSamples, ImageTensorSamples, image_samples
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from falcon_sc.core.batches import Views
 
 logger = logging.getLogger(__name__)
-
-_LARGE_VIEW = 224  # of larger images (paper, table 1)
 
 
 def discover(
@@ -147,12 +145,11 @@ def discover(
         fine_budget(n_fine, taxonomy, taxonomy.encode(coarse, dataset), len(samples))
         _check_features(features, len(samples))
         # squares of 256 pixels leave room for crops of 224 (MoCo-v3)
-        size = size or min(*samples.shape[1:], _LARGE_VIEW)
+        size = size or min(*samples.shape[1:], LARGE_VIEW)
         distributed.join(where)
         seed_rng, fit_rng = np.random.default_rng(rng).spawn(2) if rng is not None else (np.random.default_rng(), None)
         network = _backbone(backbone, pretrained, samples, size, where, seed_rng, checkpoint, progress_bar=progress_bar)
-        if where.type == "cuda":  # the layout that convolutions are fastest in there
-            network = copy.deepcopy(network).to(memory_format=torch.channels_last)
+        network = for_convolutions(network, where)
         looks = views or build_views(size)
         config = config or default_config(size)
         if features is None:
@@ -168,6 +165,13 @@ def discover(
     if save_model is not None:
         model.save(save_model)
     return model
+
+
+def for_convolutions(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network, for a GPU a copy in the layout that convolutions are fastest in there; what it is given follows."""
+    if device.type != "cuda":
+        return network
+    return copy.deepcopy(network).to(memory_format=torch.channels_last)
 
 
 def default_config(size: int) -> FalconConfig:

@@ -19,6 +19,8 @@ from falcon_sc.vision.lars import LARS
 from falcon_sc.vision.moco import key_momentum
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from torch import Generator, Tensor
 
     from falcon_sc.core.checkpoint import Checkpoint
@@ -37,6 +39,10 @@ class Images(Protocol):
 
     def rows(self, index: Tensor) -> Tensor:
         """The images at `index`: uint8, (B, 3, H, W)."""
+        ...
+
+    def stream(self, indices: Iterable[Tensor]) -> Iterator[Tensor]:
+        """The images at each of `indices` in turn; who decodes files takes several indices ahead."""
         ...
 
 
@@ -107,9 +113,7 @@ class MoCoTraining:
         view_source = generator_for(self._device, settings.seed, self._epoch, 1 + self._rank)
         order = torch.randperm(len(self._samples), generator=order_source, device=self._device)
         total = torch.zeros((), device=self._device)
-        for i in range(self._n_steps):
-            begin = i * settings.batch_size + self._rank * self._share
-            images = self._samples.rows(order[begin : begin + self._share])
+        for i, images in enumerate(self._samples.stream(self._shares(order))):
             first, second = (self._views.draw(images, recipe, view_source) for recipe in self._recipes)
             total += self._step(first, second, self._epoch * self._n_steps + i)
         loss = float(total) / self._n_steps
@@ -119,6 +123,12 @@ class MoCoTraining:
             )
             raise FloatingPointError(msg)
         return loss
+
+    def _shares(self, order: Tensor) -> Iterator[Tensor]:
+        """What this process takes of each batch of an epoch."""
+        for i in range(self._n_steps):
+            begin = i * self._settings.batch_size + self._rank * self._share
+            yield order[begin : begin + self._share]
 
     def _step(self, first: Tensor, second: Tensor, step: int) -> Tensor:
         if self._device.type == "cuda":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -15,15 +15,13 @@ from falcon_sc._checks import check_int, check_writable
 from falcon_sc.core import distributed
 from falcon_sc.core.checkpoint import Checkpoint, fingerprint
 from falcon_sc.core.device import resolve_device
-from falcon_sc.vision.augmentation import SMALL_SIZE_MAX
+from falcon_sc.vision.augmentation import LARGE_VIEW, SMALL_SIZE_MAX
 from falcon_sc.vision.backbones import build_backbone
 from falcon_sc.vision.moco import MoCo
 from falcon_sc.vision.moco_training import MoCoSettings, MoCoTraining, generator_for
-from falcon_sc.vision.samples import ImageTensorSamples
+from falcon_sc.vision.samples import image_samples
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from falcon_sc.vision.moco_training import Images
 
 _OPTIMIZERS = ("lars", "sgd")
@@ -31,7 +29,7 @@ _N_FINGERPRINTED = 64
 
 
 def pretrain(
-    images: NDArray[np.uint8] | Images,
+    images: Any,
     backbone: str | nn.Module = "resnet18",
     *,
     n_epochs: int = 1000,
@@ -56,7 +54,8 @@ def pretrain(
     Parameters
     ----------
     images
-        uint8, N x H x W x 3; or an object with `len()` and `rows(index)` that gives uint8 (B, 3, H, W) on the device.
+        uint8 array, N x H x W x 3 (N x H x W without colour), paths of files (N,), a torch data set of images, or what
+        :func:`falcon_sc.vision.image_samples` gives: files are decoded ahead by worker processes.
     backbone
         "resnet18", "resnet50" or a network with `n_features_out`, which is left as it is; see :func:`build_backbone`.
     n_epochs
@@ -74,7 +73,8 @@ def pretrain(
     optimizer
         "lars", or "sgd" with momentum 0.9.
     size
-        Side of the views in pixels; default: the height of the images. Up to 64 pixels count as small images.
+        Side of the views in pixels; default: the shorter side of the images, at most 224. Up to 64 pixels count as
+        small images.
     device
         Default: a GPU if there is one.
     rng
@@ -111,7 +111,7 @@ def pretrain(
     n_processes = distributed.size()
     _check_settings(optimizer, lr=lr, temperature=temperature, momentum=momentum, weight_decay=weight_decay)
     n_epochs, batch_size = check_int(n_epochs, "n_epochs"), check_int(batch_size, "batch_size", minimum=2)
-    samples = ImageTensorSamples(images, device) if isinstance(images, np.ndarray) else images
+    samples = cast("Images", images if hasattr(images, "stream") else image_samples(images, device=device))
     if not batch_size <= len(samples) or batch_size % n_processes:
         msg = (
             f"batch_size={batch_size} must be at most the number of images ({len(samples)}) "
@@ -119,7 +119,7 @@ def pretrain(
         )
         raise ValueError(msg)
     first = samples.rows(torch.arange(min(len(samples), _N_FINGERPRINTED), device=device))
-    size = first.shape[2] if size is None else check_int(size, "size", minimum=8)
+    size = min(*first.shape[2:], LARGE_VIEW) if size is None else check_int(size, "size", minimum=8)
     if checkpoint is not None:
         check_writable(checkpoint, "checkpoint", folder=True)
 
@@ -130,7 +130,7 @@ def pretrain(
     moco = MoCo(copy.deepcopy(encoder), temperature=temperature, generator=weights)
     keeper = None
     if checkpoint is not None:
-        content = images if isinstance(images, np.ndarray) else first.cpu().numpy()
+        content = images if isinstance(images, np.ndarray) and images.dtype == np.uint8 else first.cpu().numpy()
         start = [tensor.cpu().numpy() for tensor in encoder.state_dict().values()]
         keeper = _open_checkpoint(Path(checkpoint), fingerprint(settings, len(samples), content, repr(encoder), *start))
     run = MoCoTraining(samples, moco, settings, device)

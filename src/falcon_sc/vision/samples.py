@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _VALUES_IN_BLOCK = 2**21  # of images predicted at once: 682 of 32 x 32, 13 of 224 x 224 (a ResNet-50 needs 1.5 GB)
 
 _FILE_SIZE = 256
+_MAX_WORKERS = 8
 
 
 class ImageTensorSamples(InMemory):
@@ -137,8 +139,14 @@ class _Squares(Dataset[Any]):
         return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
 
 
+def _default_workers() -> int:
+    """More processes than cores only take turns, and torch warns of them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MAX_WORKERS)
+
+
 def image_samples(
-    images: Any, *, size: int | None = None, device: str | torch.device | None = None, n_workers: int = 4
+    images: Any, *, size: int | None = None, device: str | torch.device | None = None, n_workers: int | None = None
 ) -> ImageTensorSamples | ImageFileSamples:
     """Images as the model reads them, for :meth:`falcon_sc.Falcon.predict` of a model of images.
 
@@ -153,7 +161,7 @@ def image_samples(
     device
         `None`: CUDA if there, else the CPU; for prediction that of the model.
     n_workers
-        Processes that decode files.
+        Processes that decode files. Default: one for each core that may be used, at most 8.
 
     Returns
     -------
@@ -175,6 +183,7 @@ def image_samples(
     5
     """
     where = resolve_device(device)
+    n_workers = _default_workers() if n_workers is None else n_workers
     if isinstance(images, list | tuple | np.ndarray) and np.asarray(images).dtype.kind in "UO":
         return ImageFileSamples([str(path) for path in images], size or _FILE_SIZE, where, n_workers)
     if isinstance(images, np.ndarray | torch.Tensor):
