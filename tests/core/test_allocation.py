@@ -45,8 +45,8 @@ def test_largest_gains_refuses_more_than_there_are() -> None:
 
 
 def test_rising_gains_never_fall() -> None:
-    found = allocation.rising_gains(np.array([[0.0, 2, 1, 3]]), 27)
-    np.testing.assert_allclose(found, [[6, 0, 3]])  # the cube root of 27 times the rise over what was reached before
+    found = allocation.rising_gains(np.array([[0.0, 2, 1, 3]]), 32)
+    np.testing.assert_allclose(found, [[8, 0, 4]])  # 32^0.4 = 4 times the rise over what was reached before
 
 
 def test_own_units_say_what_is_taken() -> None:

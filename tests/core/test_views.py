@@ -97,3 +97,35 @@ def test_latent_blocks_have_unit_scale() -> None:
     latent = class_views(counts, "counts", np.random.default_rng(0)).latent()
     for block in np.split(latent, 3, axis=1):
         assert np.sqrt(np.mean(block**2)) == pytest.approx(1, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["counts", "lognorm"])
+def test_a_view_without_depth_is_the_residual_of_a_line_in_it(kind: str) -> None:
+    counts, _ = simulate(np.random.default_rng(5), n=500)
+    counts = np.random.default_rng(6).binomial(counts.astype(int), 0.5).astype(np.float32)
+    counts[:, 0] += 1  # the smallest positive value of each cell is one: log-normalised values give the counts back
+    values = counts if kind == "counts" else np.log1p(counts / counts.sum(1, keepdims=True) * 1e4)
+    views = class_views(values, kind, np.random.default_rng(0), max_cells=300)
+    assert views.depth is not None
+    depth = np.log1p(counts.sum(axis=1, dtype=np.float64))
+    learned = views.fit_cells
+    for name in views.scores:
+        scores, found = views.view(name, 10), views.view_without_depth(name, 10)
+        assert found.dtype == np.float32
+        correlation = np.corrcoef(depth[learned], found[learned].T)[0, 1:]
+        np.testing.assert_allclose(correlation, 0, atol=1e-3)
+        for column, own in zip(scores.T, found.T, strict=True):
+            slope, _ = np.polyfit(depth[learned], column[learned], 1)
+            expected = column - slope * (depth - depth[learned].mean())
+            np.testing.assert_allclose(own, expected, atol=1e-2 * column.std())
+
+
+def test_equal_depths_change_nothing_and_embeddings_have_none() -> None:
+    counts, _ = simulate(np.random.default_rng(7))
+    counts[:, 0] += counts.sum(axis=1).max() + 1 - counts.sum(axis=1)
+    views = class_views(counts, "counts", np.random.default_rng(0))
+    np.testing.assert_array_equal(views.view_without_depth("sc", 10), views.view("sc", 10))
+    embedding = class_views(counts, "embedding", np.random.default_rng(0))
+    assert embedding.depth is None
+    with pytest.raises(ValueError, match="no depth"):
+        embedding.view_without_depth("sc", 10)

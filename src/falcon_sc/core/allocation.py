@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GAIN_CAP = 3.0  # units; a split that one view finds overwhelming decides no more than that
-# Gains per cell times n^(1/3) (ours): with n all classes go to the large coarse classes, with 1 to the small ones.
-SIZE_POWER = 1 / 3
+# Gains per cell times n^0.4 (ours): with n all classes go to the large coarse classes, with 1 to the small ones.
+SIZE_POWER = 0.4
 
 
 def non_increasing(gains: np.ndarray) -> np.ndarray:
@@ -55,7 +55,7 @@ def in_own_units(gains: Sequence[np.ndarray], n_extra: int) -> list[np.ndarray]:
 
 
 def rising_gains(curves: np.ndarray, n_cells: int) -> np.ndarray:
-    """n^(1/3) times the rise of each curve (nats a cell), never negative: (views, K - 1) from (views, K)."""
+    """n^0.4 times the rise of each curve (nats a cell), never negative: (views, K - 1) from (views, K)."""
     return np.asarray(n_cells**SIZE_POWER * np.diff(np.maximum.accumulate(curves, axis=-1), axis=-1))
 
 

@@ -70,8 +70,9 @@ def fit_class(
 def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: int) -> tuple[np.ndarray, np.ndarray]:
     """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size, and the agreement on them, float32 n.
 
-    A consensus, over the views, of Gaussian and Student mixtures with k components, `n_repeats` of each, on the cells
-    learned from; the others join through the models.
+    A consensus, over the views, of Gaussian and Student mixtures with k components on the cells learned from; the others
+    join through the models. `n_repeats` of each, and where there are counts half as many again in the view without
+    sequencing depth: depth is part of what tells some types apart, and hides what tells others apart.
     """
     views = fit.views
     n = len(next(iter(views.scores.values())))
@@ -79,13 +80,16 @@ def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: i
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
     members: list[tuple[np.ndarray, TiedMixture | TiedStudentMixture]] = []
     for sweep, (name, d) in zip(fit.sweeps, _view_names(views), strict=True):
-        scores = views.view(name, d)
-        X = scores[views.fit_cells]
         index = int(np.flatnonzero(sweep.ks == k)[0])
         fit_gaussian = _merged_mixture if sweep.merged[index] else _plain_mixture
-        members.append((scores, sweep.mixtures[index]))
-        members += [(scores, fit_gaussian(X, k, rng)) for _ in range(n_repeats - 1)]
-        members += [(scores, fit_student_mixture(X, k, rng)) for _ in range(n_repeats)]
+        looks = [(views.view(name, d), [sweep.mixtures[index]], n_repeats)]
+        if views.depth is not None:
+            looks.append((views.view_without_depth(name, d), [], (n_repeats + 1) // 2))
+        for scores, known, n_wanted in looks:
+            X = scores[views.fit_cells]
+            gaussian = known + [fit_gaussian(X, k, rng) for _ in range(n_wanted - len(known))]
+            members += [(scores, mixture) for mixture in gaussian]
+            members += [(scores, fit_student_mixture(X, k, rng)) for _ in range(n_wanted)]
     by_members = np.stack([mixture.predict(scores) for scores, mixture in members])
     of_fit_cells = by_members[:, views.fit_cells]
     consensus = consensus_labels(of_fit_cells, k)

@@ -27,15 +27,27 @@ CONTINUOUS_VIEWS = (("log", 10), ("log", 20), ("sc", 10), ("sc", 15), ("sc", 20)
 class ClassViews:
     """Principal component scores of all cells of one class.
 
-    `scores`: normalisation -> float32 n x d (d <= 30). `fit_cells`: sorted indices of the cells learned from.
+    `scores`: normalisation -> float32 n x d (d <= 30). `fit_cells`: sorted indices of the cells learned from. `depth`:
+    float32 n, log1p of the molecules of each cell, standardised over `fit_cells`; None without counts.
     """
 
     scores: dict[str, np.ndarray]
     fit_cells: np.ndarray
+    depth: np.ndarray | None = None
 
     def view(self, name: str, n_dims: int) -> np.ndarray:
         """Scores of one view, all cells; at most a fifth of the learning cells as dimensions, at least two."""
         return self.scores[name][:, : usable_dims(n_dims, len(self.fit_cells))]
+
+    def view_without_depth(self, name: str, n_dims: int) -> np.ndarray:
+        """The same less what a line in the depth explains, fitted on the learning cells; needs counts."""
+        if self.depth is None:
+            msg = "there are no counts, so no depth"
+            raise ValueError(msg)
+        scores = self.view(name, n_dims)
+        known = self.depth[self.fit_cells]
+        slopes = known @ scores[self.fit_cells] / len(known)  # the depth has mean 0 and variance 1
+        return np.asarray(scores - self.depth[:, None] * slopes)
 
     def latent(self, n_dims: int = 15) -> np.ndarray:
         """Concatenated scores, each normalisation scaled to unit root mean square: n x (n_dims * normalisations)."""
@@ -111,7 +123,15 @@ def class_views(
         for name, matrix in normaliser.apply(*block(cells)).items():
             centres, axes = loadings[name]
             scores[name][cells] = (matrix - centres[codes[cells]]) @ axes
-    return ClassViews(scores, fit_cells)
+    return ClassViews(scores, fit_cells, None if library is None else _depth(library, fit_cells))
+
+
+def _depth(library: np.ndarray, fit_cells: np.ndarray) -> np.ndarray:
+    """Log molecules of each cell in standard deviations; 0 where all cells have as many."""
+    depth = np.log1p(library)
+    deviation = depth - depth[fit_cells].mean()
+    spread = float(depth[fit_cells].std())
+    return np.asarray(deviation / spread if spread > 1e-6 else np.zeros(len(depth)), dtype=np.float32)
 
 
 def principal_axes(centred: np.ndarray, n_axes: int, rng: np.random.Generator) -> np.ndarray:
