@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import torch
 from scipy import sparse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from anndata import AnnData
 
@@ -74,6 +76,29 @@ def quick() -> dict[str, Any]:
     from falcon_sc import FalconConfig
 
     return {"config": FalconConfig(start="random"), "max_epochs": 2, "progress_bar": False, "device": "cpu"}
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """A context whose run must keep its state and then be interrupted, as by Ctrl-C."""
+    return lambda: _interrupted(monkeypatch)
+
+
+@contextmanager
+def _interrupted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    from falcon_sc.core.checkpoint import Checkpoint
+
+    save = Checkpoint.save_training
+
+    def stop(self: Checkpoint, state: dict[str, Any]) -> None:
+        save(self, state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "is_due", lambda self: True)
+        patch.setattr(Checkpoint, "save_training", stop)
+        with pytest.raises(KeyboardInterrupt):
+            yield
 
 
 @pytest.fixture

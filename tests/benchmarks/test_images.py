@@ -13,7 +13,7 @@ from falcon_sc.benchmarks._images_methods import METHODS, Method
 from falcon_sc.benchmarks._images_problem import prepare, read
 from falcon_sc.benchmarks._images_scores import _inside
 from falcon_sc.benchmarks._images_setting import FULL, REDUCED, Setting, network
-from falcon_sc.core.checkpoint import Checkpoint, seconds_spent
+from falcon_sc.core.checkpoint import seconds_spent
 
 TINY = Setting(parts=1, backbone="narrow", pretraining_epochs=1, epochs=2)
 FINE = ("beaver", "dolphin", "orchid", "rose", "bus", "train", "boy", "man")  # T2 splits the first two and joins others
@@ -102,20 +102,11 @@ def test_state_of_another_setting_is_refused(folder, tmp_path, monkeypatch):
         images.run(**options, setting=replace(TINY, epochs=3))
 
 
-def test_the_bound_goes_on_bit_for_bit(folder, tmp_path, monkeypatch):
+def test_the_bound_goes_on_bit_for_bit(folder, tmp_path, interrupted):
     problem = prepare(*read(folder, TINY), TINY, 0, torch.device("cpu"), tmp_path)
     whole, _ = _images_supervised.train_supervised(replace(problem, state=None))
-    save = Checkpoint.save_training
-
-    def stop(self, state):
-        save(self, state)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Checkpoint, "is_due", lambda self: True)
-        patch.setattr(Checkpoint, "save_training", stop)
-        with pytest.raises(KeyboardInterrupt):
-            _images_supervised.train_supervised(problem)
+    with interrupted():
+        _images_supervised.train_supervised(problem)
     resumed, seconds_before = _images_supervised.train_supervised(problem)
     np.testing.assert_array_equal(resumed, whole)
     assert seconds_before > 0

@@ -75,22 +75,11 @@ def test_same_seed_same_labels_and_the_backbone_is_left_alone():
     assert not np.array_equal(one.proba_, other.proba_)
 
 
-def test_an_interrupted_run_ends_with_the_same_model(tmp_path, monkeypatch):
-    from falcon_sc.core.checkpoint import Checkpoint
-
+def test_an_interrupted_run_ends_with_the_same_model(tmp_path, interrupted):
     images, fine = (part[:400] for part in digits())
     whole = _discover(images, COARSE[fine])
-    save = Checkpoint.save_training
-
-    def stop(self, state):
-        save(self, state)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Checkpoint, "is_due", lambda self: True)
-        patch.setattr(Checkpoint, "save_training", stop)
-        with pytest.raises(KeyboardInterrupt):
-            _discover(images, COARSE[fine], checkpoint=tmp_path)
+    with interrupted():
+        _discover(images, COARSE[fine], checkpoint=tmp_path)
     resumed = _discover(images, COARSE[fine], checkpoint=tmp_path)
     np.testing.assert_array_equal(whole.proba_, resumed.proba_)
     np.testing.assert_array_equal(whole.history_["loss"], resumed.history_["loss"])
