@@ -136,8 +136,9 @@ def test_two_views_of_a_new_image_come_closer(rng: np.random.Generator) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         untrained = Tiny()
-    trained = pretrain(images, untrained, n_epochs=30, batch_size=64, device="cpu", progress_bar=False)
-    assert _mean_rank(trained, rows) < _mean_rank(untrained, rows) - 20  # of 200; chance is 99.5
+    settings = {"n_epochs": 30, "batch_size": 64, "device": "cpu", "progress_bar": False}
+    ranks = [_mean_rank(pretrain(images, untrained, rng=seed, **settings), rows) for seed in range(3)]
+    assert np.median(ranks) < _mean_rank(untrained, rows) - 20  # of 200; chance is 99.5
 
 
 def test_learning_rate() -> None:
