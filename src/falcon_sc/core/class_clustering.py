@@ -15,10 +15,11 @@ from falcon_sc.core.thinning import reproducibility
 from falcon_sc.core.views import CONTINUOUS_VIEWS, COUNT_VIEWS, ClassViews, class_views
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from scipy import sparse
 
+    from falcon_sc.core.contrast import Background
     from falcon_sc.core.normalisations import Kind
 
 
@@ -26,18 +27,14 @@ if TYPE_CHECKING:
 class ClassFit:
     """What was learned of a class.
 
-    `views`; `sweeps`: one of mixtures per view (none where only k = 1); and for each k the `reproducibility` of clusters
-    in the other half of the counts (curves, K), None where there are no counts or only k = 1.
+    `views`; and for each k of several that were asked for, None where there was but one: the mean `log_likelihood` of
+    mixtures in each view (views, K), and, where there are counts, the `reproducibility` of clusters in the other half of
+    them (curves, K).
     """
 
     views: ClassViews
-    sweeps: tuple[Sweep, ...]
+    log_likelihood: np.ndarray | None
     reproducibility: np.ndarray | None
-
-    @property
-    def log_likelihood(self) -> np.ndarray | None:
-        """Mean log-likelihood of each view for each k, (views, K); None where only k = 1."""
-        return np.array([sweep.log_likelihood for sweep in self.sweeps]) if self.sweeps else None
 
 
 def fit_class(
@@ -47,49 +44,60 @@ def fit_class(
     rng: np.random.Generator,
     *,
     batch: np.ndarray | None,
+    background: Background | None,
     has_counts: bool,
     n_genes: int,
     max_cells: int,
 ) -> ClassFit:
-    """Represent one coarse class (`rows`, n x genes) and fit mixtures for every k of `ks` in every view."""
+    """Represent one coarse class (`rows`, n x genes), and say how well every k of `ks` fits it.
+
+    The likelihoods are those in the contrasted views: what varies in every coarse class alike is no reason to split one.
+    """
     ks = list(ks)
-    max_cells = max(max_cells, ks[-1])
-    views = class_views(rows, kind, rng, batch=batch, has_counts=has_counts, n_genes=n_genes, max_cells=max_cells)
-    if ks == [1]:
-        return ClassFit(views, (), None)
-    names = _view_names(views)
-    scores = [views.view(name, d)[views.fit_cells] for name, d in names]
-    plain = [sweep_mixtures(X, ks, rng) for X in scores]
-    sweeps = choose(plain, [merge_down(X, plain[0].ks, rng) for X in scores])
-    reproduced = None
-    if has_counts and len(ks) > 1:  # the numbers are still to be found
-        reproduced = reproducibility(rows, kind, ks, rng, n_genes=n_genes)
-    return ClassFit(views, sweeps, reproduced)
+    views = class_views(
+        rows,
+        kind,
+        rng,
+        batch=batch,
+        background=background,
+        has_counts=has_counts,
+        n_genes=n_genes,
+        max_cells=max(max_cells, ks[-1]),
+    )
+    if len(ks) == 1:
+        return ClassFit(views, None, None)
+    sweeps = _sweep([X[views.fit_cells] for X in views.contrasted_views()], np.asarray(ks), rng)
+    reproduced = reproducibility(rows, kind, ks, rng, n_genes=n_genes) if has_counts else None
+    return ClassFit(views, np.array([sweep.log_likelihood for sweep in sweeps]), reproduced)
 
 
-def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: int) -> tuple[np.ndarray, np.ndarray]:
+def label_class(
+    views: ClassViews, k: int, rng: np.random.Generator, *, n_repeats: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size, and the agreement on them, float32 n.
 
     A consensus, over the views, of Gaussian and Student mixtures with k components on the cells learned from; the others
-    join through the models. `n_repeats` of each, and where there are counts half as many again in the view without
-    sequencing depth: depth is part of what tells some types apart, and hides what tells others apart.
+    join through the models. `n_repeats` of each, and half as many in the views without sequencing depth, where there are
+    counts, and in the contrasted ones: depth and what varies in all classes are part of what tells some types apart, and
+    hide what tells others apart.
     """
-    views = fit.views
     n = len(next(iter(views.scores.values())))
     if k == 1:
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
+    names = _view_names(views)
+    sweeps = _sweep([views.view(name, d)[views.fit_cells] for name, d in names], np.array([k]), rng)
+    fit_gaussian = _merged_mixture if sweeps[0].merged[0] else _plain_mixture
+    n_half = (n_repeats + 1) // 2
+    looks = [(views.view(*name), list(sweep.mixtures), n_repeats) for name, sweep in zip(names, sweeps, strict=True)]
+    if views.depth is not None:
+        looks += [(views.view_without_depth(*name), [], n_half) for name in names]
+    looks += [(scores, [], n_half) for scores in views.contrasted_views()]
     members: list[tuple[np.ndarray, TiedMixture | TiedStudentMixture]] = []
-    for sweep, (name, d) in zip(fit.sweeps, _view_names(views), strict=True):
-        index = int(np.flatnonzero(sweep.ks == k)[0])
-        fit_gaussian = _merged_mixture if sweep.merged[index] else _plain_mixture
-        looks = [(views.view(name, d), [sweep.mixtures[index]], n_repeats)]
-        if views.depth is not None:
-            looks.append((views.view_without_depth(name, d), [], (n_repeats + 1) // 2))
-        for scores, known, n_wanted in looks:
-            X = scores[views.fit_cells]
-            gaussian = known + [fit_gaussian(X, k, rng) for _ in range(n_wanted - len(known))]
-            members += [(scores, mixture) for mixture in gaussian]
-            members += [(scores, fit_student_mixture(X, k, rng)) for _ in range(n_wanted)]
+    for scores, known, n_wanted in looks:
+        X = scores[views.fit_cells]
+        gaussian = known + [fit_gaussian(X, k, rng) for _ in range(n_wanted - len(known))]
+        members += [(scores, mixture) for mixture in gaussian]
+        members += [(scores, fit_student_mixture(X, k, rng)) for _ in range(n_wanted)]
     by_members = np.stack([mixture.predict(scores) for scores, mixture in members])
     of_fit_cells = by_members[:, views.fit_cells]
     consensus = consensus_labels(of_fit_cells, k)
@@ -99,6 +107,12 @@ def label_class(fit: ClassFit, k: int, rng: np.random.Generator, *, n_repeats: i
     if len(others):
         labels[others] = extend(consensus, of_fit_cells, by_members[:, others])
     return _by_falling_size(labels), agreement(consensus, of_fit_cells, labels, by_members)
+
+
+def _sweep(scores: Sequence[np.ndarray], ks: np.ndarray, rng: np.random.Generator) -> tuple[Sweep, ...]:
+    """Mixtures of each view for every k: from K-Means, or merged down from more where that finds much better ones."""
+    plain = [sweep_mixtures(X, ks, rng) for X in scores]
+    return choose(plain, [merge_down(X, ks, rng) for X in scores])
 
 
 def _plain_mixture(X: np.ndarray, k: int, rng: np.random.Generator) -> TiedMixture:

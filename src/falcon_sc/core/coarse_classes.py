@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc.core.contrast import Background, background_cells
 from falcon_sc.core.normalisations import look_like_counts, pseudo_counts
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class CoarseClasses:
         """Rows and batch codes of the cells of a class."""
         members = self.members(c)
         return self._matrix[members], None if self._batch is None else self._batch[members]
+
+    def around(self, c: int, rng: np.random.Generator) -> Background | None:
+        """Some cells of the other classes; None where no other is large enough."""
+        cells = background_cells(self._coarse, c, rng)
+        return Background(self._matrix[cells], self._coarse[cells]) if len(cells) else None
 
     def each[T](self, task: Callable[[int], T], *, n_jobs: int | None, progress_bar: bool) -> list[T]:
         """`task` for every class, large ones first; one BLAS thread each, so that threads change no result."""

@@ -1,7 +1,8 @@
 """The label-free start: how many fine classes in each coarse class, and which cell in which, before any training.
 
-For every coarse class: class-local views, tied mixtures over k in each view (`class_clustering`); over all coarse
-classes: the allocation of the n_fine classes (`allocation`); then a consensus of the views.
+For every coarse class: class-local views (`views`), contrasted with the other classes (`contrast`), and tied mixtures
+over k (`class_clustering`); over all coarse classes: the allocation of the n_fine classes (`allocation`); then a
+consensus of the views.
 """
 
 from __future__ import annotations
@@ -117,6 +118,7 @@ def consensus_start(
             range(1, int(k_max[c]) + 1) if given is None else [int(given[c])],
             generators[c],
             batch=batch,
+            background=classes.around(c, generators[c]),
             has_counts=classes.has_counts,
             n_genes=n_genes,
             max_cells=max_cells,
@@ -126,7 +128,7 @@ def consensus_start(
     n_per_class = _allocate(fits, sizes, total) if given is None else given
 
     def label(c: int) -> tuple[np.ndarray, np.ndarray]:
-        return label_class(fits[c], int(n_per_class[c]), generators[c], n_repeats=n_repeats)
+        return label_class(fits[c].views, int(n_per_class[c]), generators[c], n_repeats=n_repeats)
 
     local = classes.each(label, n_jobs=n_jobs, progress_bar=False)
     labels = np.empty(len(coarse), dtype=np.int64)

@@ -6,21 +6,29 @@ of one of them. Everything is learned on at most `max_cells` cells of the class;
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import linalg, sparse
 
+from falcon_sc.core.contrast import contrasted_directions
 from falcon_sc.core.normalisations import Kind, Normaliser, pseudo_counts
 from falcon_sc.core.variable_genes import select_variable_genes
 
+if TYPE_CHECKING:
+    from falcon_sc.core.contrast import Background
+
 N_COMPONENTS = 30
+N_CONTRASTED = 20  # contrasted components kept, of the span of
+N_SPAN = 60  # principal components
 EXACT_PCA_UP_TO = 600  # min(cells, genes) up to which an exact eigendecomposition is the faster one
 PROJECTION_ROWS = 4096
 DONOR_PRIOR_CELLS = 10.0  # pseudo-cells that pull the mean of a donor towards the mean of the class
 
 COUNT_VIEWS = (("log", 10), ("log", 20), ("sc", 10), ("sc", 15), ("sc", 20), ("pr", 10), ("pr", 20))
 CONTINUOUS_VIEWS = (("log", 10), ("log", 20), ("sc", 10), ("sc", 15), ("sc", 20))
+CONTRASTED_DIMS = (10, 20)  # of each normalisation
 
 
 @dataclass(frozen=True)
@@ -28,16 +36,28 @@ class ClassViews:
     """Principal component scores of all cells of one class.
 
     `scores`: normalisation -> float32 n x d (d <= 30). `fit_cells`: sorted indices of the cells learned from. `depth`:
-    float32 n, log1p of the molecules of each cell, standardised over `fit_cells`; None without counts.
+    float32 n, log1p of the molecules of each cell, standardised over `fit_cells`; None without counts. `contrasted`:
+    normalisation -> float32 n x d (d <= 20), contrastive components against the other coarse classes, principal ones
+    where there are no others.
     """
 
     scores: dict[str, np.ndarray]
     fit_cells: np.ndarray
     depth: np.ndarray | None = None
+    contrasted: dict[str, np.ndarray] = field(default_factory=dict)
 
     def view(self, name: str, n_dims: int) -> np.ndarray:
         """Scores of one view, all cells; at most a fifth of the learning cells as dimensions, at least two."""
         return self.scores[name][:, : usable_dims(n_dims, len(self.fit_cells))]
+
+    def contrasted_views(self) -> list[np.ndarray]:
+        """Contrasted scores of each normalisation in 10 and 20 dimensions, all cells."""
+        n = len(self.fit_cells)
+        return [
+            np.ascontiguousarray(scores[:, : usable_dims(n_dims, n)])
+            for scores in self.contrasted.values()
+            for n_dims in CONTRASTED_DIMS
+        ]
 
     def view_without_depth(self, name: str, n_dims: int) -> np.ndarray:
         """The same less what a line in the depth explains, fitted on the learning cells; needs counts."""
@@ -71,6 +91,7 @@ def class_views(
     rng: np.random.Generator,
     *,
     batch: np.ndarray | None = None,
+    background: Background | None = None,
     has_counts: bool = True,
     n_genes: int = 2000,
     max_cells: int = 3000,
@@ -87,6 +108,8 @@ def class_views(
         Draws the cells learned from and the PCA's test vectors.
     batch
         Donor codes, n: genes are ranked per donor, and every matrix is centred per donor.
+    background
+        Cells of the other coarse classes; without them nothing is taken off.
     has_counts
         For "lognorm": whether counts can be recovered (`look_like_counts`).
     n_genes
@@ -98,32 +121,68 @@ def class_views(
     fit_cells = np.arange(n) if n <= max_cells else np.sort(rng.choice(n, max_cells, replace=False))
     counts, library = _counts_and_library(rows, kind, has_counts=has_counts)
     columns = _columns(rows, counts, kind, fit_cells, batch, n_genes)
-
-    def block(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        values = _dense(rows, cells, columns)
-        block_counts = None if counts is None else values if counts is rows else _dense(counts, cells, columns)
-        return values, block_counts, None if library is None else library[cells]
-
-    fit_block = block(fit_cells)
+    cells_of_class = _Cells(rows, counts, library, columns)
+    fit_block = cells_of_class.block(fit_cells)
     normaliser = Normaliser.learn(kind, *fit_block)
     codes = np.zeros(n, dtype=np.int64) if batch is None else np.unique(batch, return_inverse=True)[1]
-    n_components = min(N_COMPONENTS, len(columns))
-    scores: dict[str, np.ndarray] = {}
-    loadings: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    spans: dict[str, np.ndarray] = {}
+    centres: dict[str, np.ndarray] = {}
+    projected: dict[str, np.ndarray] = {}
     for name, matrix in normaliser.apply(*fit_block).items():
-        centres = _centres(matrix, codes[fit_cells], int(codes.max()) + 1)
-        centred = matrix - centres[codes[fit_cells]]
-        axes = principal_axes(centred, n_components, rng)
-        loadings[name] = centres, axes
-        scores[name] = np.zeros((n, axes.shape[1]), dtype=np.float32)
-        scores[name][fit_cells] = centred @ axes
+        centres[name] = _centres(matrix, codes[fit_cells], int(codes.max()) + 1)
+        centred = matrix - centres[name][codes[fit_cells]]
+        spans[name] = principal_axes(centred, N_SPAN if background else N_COMPONENTS, rng)
+        projected[name] = np.zeros((n, spans[name].shape[1]), dtype=np.float32)
+        projected[name][fit_cells] = centred @ spans[name]
     others = np.setdiff1d(np.arange(n), fit_cells)
     for start in range(0, len(others), PROJECTION_ROWS):
         cells = others[start : start + PROJECTION_ROWS]
-        for name, matrix in normaliser.apply(*block(cells)).items():
-            centres, axes = loadings[name]
-            scores[name][cells] = (matrix - centres[codes[cells]]) @ axes
-    return ClassViews(scores, fit_cells, None if library is None else _depth(library, fit_cells))
+        for name, matrix in normaliser.apply(*cells_of_class.block(cells)).items():
+            projected[name][cells] = (matrix - centres[name][codes[cells]]) @ spans[name]
+    contrasted = {name: own[:, :N_CONTRASTED] for name, own in projected.items()}
+    if background is not None:
+        rows_of_others = _Cells(
+            background.rows, *_counts_and_library(background.rows, kind, has_counts=has_counts), columns
+        )
+        for name, covariance in _covariances(rows_of_others, background.codes, normaliser, spans).items():
+            own = projected[name][fit_cells]
+            directions = contrasted_directions(own.T @ own / len(own), covariance)[:, :N_CONTRASTED]
+            contrasted[name] = projected[name] @ directions.astype(np.float32)
+    scores = {name: np.ascontiguousarray(own[:, :N_COMPONENTS]) for name, own in projected.items()}
+    return ClassViews(scores, fit_cells, None if library is None else _depth(library, fit_cells), contrasted)
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Cells of which dense blocks of the chosen genes are wanted."""
+
+    rows: np.ndarray | sparse.csr_matrix
+    counts: np.ndarray | sparse.csr_matrix | None
+    library: np.ndarray | None
+    columns: np.ndarray
+
+    def block(self, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Values, counts and library of some cells, as `Normaliser` takes them."""
+        values = _dense(self.rows, cells, self.columns)
+        counts = self.counts
+        block_counts = (
+            None if counts is None else values if counts is self.rows else _dense(counts, cells, self.columns)
+        )
+        return values, block_counts, None if self.library is None else self.library[cells]
+
+
+def _covariances(
+    cells: _Cells, codes: np.ndarray, normaliser: Normaliser, spans: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Mean covariance inside the other classes, in the span of the axes of each normalisation (d x d)."""
+    classes = np.unique(codes)
+    total = {name: np.zeros((axes.shape[1], axes.shape[1])) for name, axes in spans.items()}
+    for code in classes:
+        for name, matrix in normaliser.apply(*cells.block(np.flatnonzero(codes == code))).items():
+            seen = (matrix @ spans[name]).astype(np.float64)
+            seen -= seen.mean(axis=0)
+            total[name] += seen.T @ seen / (len(seen) * len(classes))
+    return total
 
 
 def _depth(library: np.ndarray, fit_cells: np.ndarray) -> np.ndarray:

@@ -1,0 +1,50 @@
+"""Contrastive principal components: what varies inside one coarse class and not in the same way inside the others.
+
+Much of what varies inside a coarse class varies inside every coarse class: sequencing depth, stress, the cell cycle.
+It says little about the types of this one. The coarse labels show it: the covariance inside the other classes is the
+background of Abid et al. (2018), "Exploring patterns enriched in a dataset with contrastive principal component
+analysis", and is taken off the covariance inside this class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import linalg
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+MIN_CELLS = 30  # of another class, for its covariance to be of use (ours)
+CELLS_PER_CLASS = 400  # at most, of each other class (ours)
+CELLS = 3000  # at most, of all other classes together (ours)
+
+
+@dataclass(frozen=True)
+class Background:
+    """Cells of the other coarse classes: `rows` (m x genes) and the `codes` of their classes, int64 m."""
+
+    rows: np.ndarray | sparse.csr_matrix
+    codes: np.ndarray
+
+
+def background_cells(coarse: np.ndarray, c: int, rng: np.random.Generator) -> np.ndarray:
+    """Sorted indices of cells of the classes other than `c`, about as many of each; none of classes that are too small."""
+    sizes = np.bincount(coarse)
+    classes = [o for o in range(len(sizes)) if o != c and sizes[o] >= MIN_CELLS]
+    n_each = max(MIN_CELLS, min(CELLS_PER_CLASS, CELLS // max(len(classes), 1)))
+    drawn = [rng.choice(np.flatnonzero(coarse == o), min(int(sizes[o]), n_each), replace=False) for o in classes]
+    return np.sort(np.concatenate(drawn)) if drawn else np.zeros(0, dtype=np.int64)
+
+
+def contrasted_directions(own: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Orthonormal d x d, columns by falling contrast: eigenvectors of own / tr(own) - others / tr(others).
+
+    `own`, `others`: covariances (d x d) inside the class and inside the others. One part of the background is taken off
+    for one part of the class (alpha = 1 where both have the same trace; ours).
+    """
+    shares = [matrix / max(float(np.trace(matrix)), 1e-12) for matrix in (own, others)]
+    vectors = linalg.eigh(shares[0] - shares[1])[1]
+    return np.asarray(vectors[:, ::-1])
