@@ -95,6 +95,17 @@ def test_without_others_the_contrasted_components_are_the_principal_ones() -> No
     assert [X.shape[1] for X in views.contrasted_views()] == [10, 20] * 3
 
 
+def test_of_an_embedding_nothing_is_taken_off() -> None:
+    counts, coarse, _ = with_a_shared_programme(1)
+    background = Background(counts[coarse == 1], coarse[coarse == 1])
+    views = class_views(counts[coarse == 0], "embedding", np.random.default_rng(0), background=background)
+    assert views.contrasted_views() == []
+    alone = class_views(counts[coarse == 0], "embedding", np.random.default_rng(0))
+    np.testing.assert_allclose(
+        np.abs(alone.scores["log"][:, :2]), np.abs(views.scores["log"][:, :2]), rtol=1e-2, atol=0.1
+    )
+
+
 def test_dense_equals_csr() -> None:
     counts, coarse, _ = with_a_shared_programme(2)
     own, rest, codes = counts[coarse == 0], counts[coarse == 1], coarse[coarse == 1]

@@ -51,7 +51,8 @@ def fit_class(
 ) -> ClassFit:
     """Represent one coarse class (`rows`, n x genes), and say how well every k of `ks` fits it.
 
-    The likelihoods are those in the contrasted views: what varies in every coarse class alike is no reason to split one.
+    The likelihoods are those in the contrasted views (in the plain ones of an embedding): what varies in every coarse
+    class alike is no reason to split one.
     """
     ks = list(ks)
     views = class_views(
@@ -66,7 +67,8 @@ def fit_class(
     )
     if len(ks) == 1:
         return ClassFit(views, None, None)
-    sweeps = _sweep([X[views.fit_cells] for X in views.contrasted_views()], np.asarray(ks), rng)
+    scores = views.contrasted_views() or [views.view(*name) for name in _view_names(views)]
+    sweeps = _sweep([X[views.fit_cells] for X in scores], np.asarray(ks), rng)
     reproduced = reproducibility(rows, kind, ks, rng, n_genes=n_genes) if has_counts else None
     return ClassFit(views, np.array([sweep.log_likelihood for sweep in sweeps]), reproduced)
 
@@ -78,7 +80,7 @@ def label_class(
 
     A consensus, over the views, of Gaussian and Student mixtures with k components on the cells learned from; the others
     join through the models. `n_repeats` of each, and half as many in the views without sequencing depth, where there are
-    counts, and in the contrasted ones: depth and what varies in all classes are part of what tells some types apart, and
+    counts, and in the contrasted ones (not of an embedding): depth and what varies in all classes are part of what tells some types apart, and
     hide what tells others apart.
     """
     n = len(next(iter(views.scores.values())))

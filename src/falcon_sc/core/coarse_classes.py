@@ -28,6 +28,7 @@ class CoarseClasses:
     def __init__(self, start_input: StartInput, coarse: np.ndarray) -> None:
         matrix, kind = start_input.matrix, start_input.kind
         self._matrix = matrix if isinstance(matrix, np.ndarray) else matrix.tocsr()
+        self._kind = kind
         self._batch = start_input.batch
         self._coarse = coarse
         self.sizes = np.bincount(coarse)
@@ -45,7 +46,9 @@ class CoarseClasses:
         return self._matrix[members], None if self._batch is None else self._batch[members]
 
     def around(self, c: int, rng: np.random.Generator) -> Background | None:
-        """Some cells of the other classes; None where no other is large enough."""
+        """Some cells of the other classes; None where no other is large enough, and for an embedding: see `class_views`."""
+        if self._kind == "embedding":
+            return None
         cells = background_cells(self._coarse, c, rng)
         return Background(self._matrix[cells], self._coarse[cells]) if len(cells) else None
 

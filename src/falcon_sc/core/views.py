@@ -38,7 +38,7 @@ class ClassViews:
     `scores`: normalisation -> float32 n x d (d <= 30). `fit_cells`: sorted indices of the cells learned from. `depth`:
     float32 n, log1p of the molecules of each cell, standardised over `fit_cells`; None without counts. `contrasted`:
     normalisation -> float32 n x d (d <= 20), contrastive components against the other coarse classes, principal ones
-    where there are no others.
+    where there are no others; empty for an embedding.
     """
 
     scores: dict[str, np.ndarray]
@@ -51,7 +51,7 @@ class ClassViews:
         return self.scores[name][:, : usable_dims(n_dims, len(self.fit_cells))]
 
     def contrasted_views(self) -> list[np.ndarray]:
-        """Contrasted scores of each normalisation in 10 and 20 dimensions, all cells."""
+        """Contrasted scores of each normalisation in 10 and 20 dimensions, all cells; none of an embedding."""
         n = len(self.fit_cells)
         return [
             np.ascontiguousarray(scores[:, : usable_dims(n_dims, n)])
@@ -109,7 +109,8 @@ def class_views(
     batch
         Donor codes, n: genes are ranked per donor, and every matrix is centred per donor.
     background
-        Cells of the other coarse classes; without them nothing is taken off.
+        Cells of the other coarse classes; without them nothing is taken off. Not used for an embedding: what varies in
+        all classes is a nuisance among molecules, but was kept on purpose in a representation that was learned.
     has_counts
         For "lognorm": whether counts can be recovered (`look_like_counts`).
     n_genes
@@ -139,8 +140,8 @@ def class_views(
         cells = others[start : start + PROJECTION_ROWS]
         for name, matrix in normaliser.apply(*cells_of_class.block(cells)).items():
             projected[name][cells] = (matrix - centres[name][codes[cells]]) @ spans[name]
-    contrasted = {name: own[:, :N_CONTRASTED] for name, own in projected.items()}
-    if background is not None:
+    contrasted = {name: own[:, :N_CONTRASTED] for name, own in projected.items() if kind != "embedding"}
+    if contrasted and background is not None:
         rows_of_others = _Cells(
             background.rows, *_counts_and_library(background.rows, kind, has_counts=has_counts), columns
         )
