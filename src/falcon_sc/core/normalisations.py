@@ -81,8 +81,13 @@ class Normaliser:
         result = {"log": log, "sc": np.clip(scaled, -MAX_SCORE, MAX_SCORE, out=scaled)}
         if self.gene_share is not None and counts is not None and library is not None:
             mu = np.outer(library, self.gene_share).astype(np.float32)
-            spread = np.sqrt(mu + mu**2 / THETA)
-            residual = np.divide(counts - mu, spread, out=np.zeros_like(mu), where=spread > 0)
+            spread = mu * mu  # in place from here: each of these is as large as the class
+            spread /= THETA
+            spread += mu
+            np.sqrt(spread, out=spread)
+            residual = np.subtract(counts, mu, out=mu)
+            np.divide(residual, spread, out=residual, where=spread > 0)
+            residual[spread == 0] = 0
             limit = float(np.sqrt(self.n))
             result["pr"] = np.clip(residual, -limit, limit, out=residual)
         return result

@@ -129,12 +129,17 @@ def class_views(
     spans: dict[str, np.ndarray] = {}
     centres: dict[str, np.ndarray] = {}
     projected: dict[str, np.ndarray] = {}
-    for name, matrix in normaliser.apply(*fit_block).items():
-        centres[name] = _centres(matrix, codes[fit_cells], int(codes.max()) + 1)
-        centred = matrix - centres[name][codes[fit_cells]]
+    matrices = dict(normaliser.apply(*fit_block))
+    del fit_block
+    for name in list(matrices):
+        centred = matrices.pop(name)  # one after the other goes: they are the largest there is
+        centres[name] = _centres(centred, codes[fit_cells], int(codes.max()) + 1)
+        for code, centre in enumerate(centres[name]):
+            centred[codes[fit_cells] == code] -= centre
         spans[name] = principal_axes(centred, N_SPAN if background else N_COMPONENTS, rng)
         projected[name] = np.zeros((n, spans[name].shape[1]), dtype=np.float32)
         projected[name][fit_cells] = centred @ spans[name]
+    del centred
     others = np.setdiff1d(np.arange(n), fit_cells)
     for start in range(0, len(others), PROJECTION_ROWS):
         cells = others[start : start + PROJECTION_ROWS]
