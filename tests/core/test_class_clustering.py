@@ -27,3 +27,18 @@ def test_mixtures_without_depth_are_outvoted_and_lower_the_agreement() -> None:
     assert adjusted_rand_score(deep, labels) == 1
     # the two put half of the cells of either class together with half of the other
     assert agreement.mean() == pytest.approx((4 + 2 / 2) / 6, abs=0.01)
+
+
+def test_mixtures_of_the_contrasted_views_are_outvoted_and_lower_the_agreement() -> None:
+    """Five plain views with eight mixtures each see one border, four contrasted ones with four each another."""
+    rng = np.random.default_rng(0)
+    strong, kind = rng.integers(2, size=(2, 400))
+    X = np.outer(strong, [10, 10, 10, 10]) + rng.normal(0, 0.3, (400, 4))
+    fit = fit_class(
+        X, "embedding", [2], rng, batch=None, background=None, has_counts=False, n_genes=2000, max_cells=1000
+    )
+    other = (np.outer(kind, [10, 10]) + rng.normal(0, 0.3, (400, 2))).astype(np.float32)
+    views = replace(fit.views, contrasted={"log": other, "sc": other})
+    labels, agreement = label_class(views, 2, rng, n_repeats=4)
+    assert adjusted_rand_score(strong, labels) == 1
+    assert agreement.mean() == pytest.approx((5 * 8 + 4 * 4 / 2) / (5 * 8 + 4 * 4), abs=0.01)

@@ -80,23 +80,28 @@ def label_class(
 
     A consensus, over the views, of Gaussian and Student mixtures with k components on the cells learned from; the others
     join through the models. `n_repeats` of each, and half as many in the views without sequencing depth, where there are
-    counts, and in the contrasted ones (not of an embedding): depth and what varies in all classes are part of what tells some types apart, and
-    hide what tells others apart.
+    counts, and in the contrasted ones (not of an embedding): depth and what varies in all classes are part of what tells
+    some types apart, and hide what tells others apart. Gaussians are merged down where `choose` says so for the view, in
+    the contrasted ones where it says so for most.
     """
     n = len(next(iter(views.scores.values())))
     if k == 1:
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
     names = _view_names(views)
     sweeps = _sweep([views.view(name, d)[views.fit_cells] for name, d in names], np.array([k]), rng)
-    fit_gaussian = _merged_mixture if sweeps[0].merged[0] else _plain_mixture
+    merged = [bool(sweep.merged[0]) for sweep in sweeps]
     n_half = (n_repeats + 1) // 2
-    looks = [(views.view(*name), list(sweep.mixtures), n_repeats) for name, sweep in zip(names, sweeps, strict=True)]
+    looks = [
+        (views.view(*name), list(sweep.mixtures), down, n_repeats)
+        for name, sweep, down in zip(names, sweeps, merged, strict=True)
+    ]
     if views.depth is not None:
-        looks += [(views.view_without_depth(*name), [], n_half) for name in names]
-    looks += [(scores, [], n_half) for scores in views.contrasted_views()]
+        looks += [(views.view_without_depth(*name), [], down, n_half) for name, down in zip(names, merged, strict=True)]
+    looks += [(scores, [], 2 * sum(merged) > len(merged), n_half) for scores in views.contrasted_views()]
     members: list[tuple[np.ndarray, TiedMixture | TiedStudentMixture]] = []
-    for scores, known, n_wanted in looks:
+    for scores, known, down, n_wanted in looks:
         X = scores[views.fit_cells]
+        fit_gaussian = _merged_mixture if down else _plain_mixture
         gaussian = known + [fit_gaussian(X, k, rng) for _ in range(n_wanted - len(known))]
         members += [(scores, mixture) for mixture in gaussian]
         members += [(scores, fit_student_mixture(X, k, rng)) for _ in range(n_wanted)]
