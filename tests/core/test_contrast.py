@@ -87,6 +87,17 @@ def test_the_first_contrasted_component_is_the_types_of_the_class_not_what_all_c
         assert correlation(contrasted[others, 0], kind[others]) > 0.8
 
 
+def test_where_the_other_classes_lie_does_not_count_only_what_varies_inside_them() -> None:
+    """The other class is all of one type: its mean lies off along the axis of the types, on which it does not vary."""
+    counts, coarse, types = with_a_shared_programme(0)
+    own, kind = counts[coarse == 0], types[coarse == 0]
+    others = own[kind == 1]
+    background = Background(others, np.ones(len(others), dtype=np.int64))
+    views = class_views(own, "counts", np.random.default_rng(0), background=background)
+    for scores in views.contrasted.values():
+        assert correlation(scores[:, 0], kind) > 0.8
+
+
 def test_without_others_the_contrasted_components_are_the_principal_ones() -> None:
     counts, coarse, _ = with_a_shared_programme(1)
     views = class_views(counts[coarse == 0], "counts", np.random.default_rng(0))

@@ -51,6 +51,15 @@ def test_matrices_by_their_formulas(counts: np.ndarray) -> None:
     np.testing.assert_allclose(found["pr"], residual, rtol=1e-4, atol=1e-5)
 
 
+def test_a_gene_that_was_not_expected_has_no_residual(counts: np.ndarray) -> None:
+    learned = counts.copy()
+    learned[:, 5] = 0
+    normaliser = Normaliser.learn("counts", learned, learned, learned.sum(axis=1))
+    residual = normaliser.apply(counts, counts, counts.sum(axis=1))["pr"]
+    assert counts[:, 5].any()
+    np.testing.assert_array_equal(residual[:, 5], 0)
+
+
 def test_no_residuals_without_counts() -> None:
     values = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
     found = Normaliser.learn("embedding", values, None, None).apply(values, None, None)
