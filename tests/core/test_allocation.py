@@ -111,3 +111,20 @@ def test_allocations_fit(classes: list[tuple[int, int]], n_rules: int, seed: int
     assert counts.sum() == total
     assert (counts >= 1).all()
     assert (counts <= upper).all()
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.data())
+def test_by_size_is_websters_rule(sizes: list[int], data: st.DataObject) -> None:
+    """One class at a time to the largest quotient; of equal ones, to the coarse class that has fewest."""
+    n_fine = data.draw(st.integers(len(sizes), sum(sizes)))
+    counts = [1] * len(sizes)
+    while sum(counts) < n_fine:
+        open_to = [c for c, n in enumerate(sizes) if counts[c] < n]
+        counts[max(open_to, key=lambda c: (sizes[c] / (counts[c] + 0.5), -counts[c], -c))] += 1
+    np.testing.assert_array_equal(allocation.by_size(np.array(sizes), n_fine), counts)
+
+
+@given(st.lists(st.integers(1, 8), min_size=1, max_size=8), st.integers(1, 50))
+def test_by_size_is_exact_where_all_fine_classes_are_of_one_size(n_per_class: list[int], size: int) -> None:
+    true = np.array(n_per_class)
+    np.testing.assert_array_equal(allocation.by_size(size * true, int(true.sum())), true)

@@ -42,3 +42,17 @@ def test_mixtures_of_the_contrasted_views_are_outvoted_and_lower_the_agreement()
     labels, agreement = label_class(views, 2, rng, n_repeats=4)
     assert adjusted_rand_score(strong, labels) == 1
     assert agreement.mean() == pytest.approx((5 * 8 + 4 * 4 / 2) / (5 * 8 + 4 * 4), abs=0.01)
+
+
+def test_equal_sizes_cut_a_class_without_borders_more_evenly() -> None:
+    """Dense at one end and thin at the other: mixtures with weights of their own leave the dense end whole."""
+    rng = np.random.default_rng(0)
+    X = rng.exponential(size=(1000, 3)).astype(np.float32)
+    fit = fit_class(
+        X, "embedding", [4], rng, batch=None, background=None, has_counts=False, n_genes=2000, max_cells=1000
+    )
+    free, even = (
+        label_class(fit.views, 4, np.random.default_rng(1), n_repeats=2, equal_sizes=equal)[0]
+        for equal in (False, True)
+    )
+    assert np.bincount(even).std() < 0.8 * np.bincount(free).std()

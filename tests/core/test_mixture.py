@@ -94,3 +94,25 @@ def test_as_many_components_as_samples() -> None:
     X = np.random.default_rng(7).normal(size=(5, 2))
     sweep = mixture.sweep_mixtures(X, [5], np.random.default_rng(0))
     assert np.isfinite(sweep.log_likelihood).all()
+
+
+def test_with_equal_weights_the_likelihood_rises_all_the_same_and_the_weights_stay() -> None:
+    """EM under a constraint: everything else is as scipy has it with weights of 1/k."""
+    rng = np.random.default_rng(6)
+    X, _ = planted((150, 40, 10), rng, gap=1.0)
+    start = one_hot(rng.integers(3, size=len(X)), 3)
+    fitted, trace = mixture.expectation_maximisation(X, start, ridge=1e-9, tolerance=-np.inf, equal_weights=True)
+    np.testing.assert_array_equal(fitted.log_weights, np.full(3, -np.log(3)))
+    assert (np.diff(trace) > -1e-9).all()
+    density = [multivariate_normal.pdf(X, mean, np.linalg.inv(fitted.precision)) for mean in fitted.means]
+    assert fitted.log_likelihood(X) == pytest.approx(np.log(np.mean(density, axis=0)).mean(), abs=1e-9)
+
+
+def test_equal_weights_cut_a_continuum_more_evenly() -> None:
+    X = np.random.default_rng(7).exponential(size=(2000, 2)).astype(np.float32)
+    X -= X.mean(axis=0)
+    spread = {}
+    for equal in (False, True):
+        fitted, _ = mixture.fit_mixture(X, 4, np.random.default_rng(0), equal_weights=equal)
+        spread[equal] = np.bincount(fitted.predict(X), minlength=4).std()
+    assert spread[True] < 0.8 * spread[False]

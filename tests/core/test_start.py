@@ -150,3 +150,16 @@ def test_no_class_is_cut_into_fragments() -> None:
     sizes = np.array([50, 1000, 19])
     np.testing.assert_array_equal(largest_k(sizes, 12)[[0, 2]], [3, 1])
     assert largest_k(sizes, 900)[0] > 3
+
+
+def test_equal_sizes_share_out_by_the_sizes_of_the_coarse_classes() -> None:
+    """Fine classes of forty cells in coarse classes of 160, 80 and 80, which nothing else tells apart."""
+    X = np.random.default_rng(0).normal(size=(320, 8)).astype(np.float32)
+    coarse = np.repeat([0, 1, 2], [160, 80, 80])
+    start = consensus_start(StartInput(X, "embedding"), coarse, 8, rng=0, n_jobs=1, n_repeats=1, equal_sizes=True)
+    np.testing.assert_array_equal(start.n_per_class, [4, 2, 2])
+    check(start, coarse, 8)
+    given = consensus_start(
+        StartInput(X, "embedding"), coarse, [2, 3, 3], rng=0, n_jobs=1, n_repeats=1, equal_sizes=True
+    )
+    np.testing.assert_array_equal(given.n_per_class, [2, 3, 3])

@@ -72,3 +72,12 @@ def test_float32_rows_give_the_same_labels() -> None:
     ].predict(X.astype(np.float32))
     assert single.dtype == np.int16
     assert np.mean(exact == single) > 0.99
+
+
+def test_with_equal_weights_the_likelihood_rises_all_the_same_and_the_weights_stay() -> None:
+    rng = np.random.default_rng(5)
+    X, _ = planted(rng)
+    start = one_hot(rng.integers(4, size=len(X)), 4)
+    fitted, trace = student_mixture.expectation_maximisation(X, start, tolerance=-np.inf, equal_weights=True)
+    np.testing.assert_allclose(fitted.log_weights, -np.log(4))
+    assert (np.diff(trace) > -1e-9).all()

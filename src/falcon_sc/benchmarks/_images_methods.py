@@ -74,9 +74,8 @@ def _start(problem: Problem) -> Outcome:
     from falcon_sc.core.start import StartInput, consensus_start
 
     given = StartInput(problem.features, "embedding")
-    return _nearest_means(
-        problem, consensus_start(given, problem.train.coarse, problem.n_fine, rng=problem.seed).labels
-    )
+    start = consensus_start(given, problem.train.coarse, problem.n_fine, rng=problem.seed, equal_sizes=True)
+    return _nearest_means(problem, start.labels)
 
 
 def _nearest_means(problem: Problem, labels: Labels) -> Outcome:
@@ -96,6 +95,13 @@ def _falcon(problem: Problem) -> Outcome:
     from falcon_sc.vision.discovery import default_config
 
     return _discover(problem, default_config(problem.views.size), "falcon_sc")
+
+
+def _free_sizes(problem: Problem) -> Outcome:
+    """With the prior for cells: numbers and sizes of the fine classes are what the start finds."""
+    from falcon_sc.vision.discovery import default_config
+
+    return _discover(problem, replace(default_config(problem.views.size), prior="within_coarse"), "free-sizes")
 
 
 def _published(problem: Problem) -> Outcome:
@@ -159,6 +165,7 @@ METHODS = {
     "start alone": Method(_start),
     "FALCON, published settings": Method(_published, trains=True),
     "falcon_sc": Method(_falcon, trains=True),
+    "falcon_sc, prior for cells": Method(_free_sizes, trains=True),
     "falcon_sc, two taxonomies": Method(_two_taxonomies, trains=True),
     "K-Means (oracle)": Method(_kmeans_oracle, ORACLE),
     "supervised (bound)": Method(_supervised, BOUND, trains=True),

@@ -74,7 +74,7 @@ def fit_class(
 
 
 def label_class(
-    views: ClassViews, k: int, rng: np.random.Generator, *, n_repeats: int
+    views: ClassViews, k: int, rng: np.random.Generator, *, n_repeats: int, equal_sizes: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size, and the agreement on them, float32 n.
 
@@ -82,29 +82,32 @@ def label_class(
     join through the models. `n_repeats` of each, and half as many in the views without sequencing depth, where there are
     counts, and in the contrasted ones (not of an embedding): depth and what varies in all classes are part of what tells
     some types apart, and hide what tells others apart. Gaussians are merged down where `choose` says so for the view, in
-    the contrasted ones where it says so for most.
+    the contrasted ones where it says so for most; with `equal_sizes` the components of all have equal weights, and none
+    are merged, which is a way to small classes.
     """
     n = len(next(iter(views.scores.values())))
     if k == 1:
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
     names = _view_names(views)
-    sweeps = _sweep([views.view(name, d)[views.fit_cells] for name, d in names], np.array([k]), rng)
-    merged = [bool(sweep.merged[0]) for sweep in sweeps]
+    known: list[list[TiedMixture]] = [[] for _ in names]
+    merged = [False for _ in names]
+    if not equal_sizes:
+        sweeps = _sweep([views.view(*name)[views.fit_cells] for name in names], np.array([k]), rng)
+        known, merged = [list(sweep.mixtures) for sweep in sweeps], [bool(sweep.merged[0]) for sweep in sweeps]
     n_half = (n_repeats + 1) // 2
     looks = [
-        (views.view(*name), list(sweep.mixtures), down, n_repeats)
-        for name, sweep, down in zip(names, sweeps, merged, strict=True)
+        (views.view(*name), found, down, n_repeats) for name, found, down in zip(names, known, merged, strict=True)
     ]
     if views.depth is not None:
         looks += [(views.view_without_depth(*name), [], down, n_half) for name, down in zip(names, merged, strict=True)]
     looks += [(scores, [], 2 * sum(merged) > len(merged), n_half) for scores in views.contrasted_views()]
     members: list[tuple[np.ndarray, TiedMixture | TiedStudentMixture]] = []
-    for scores, known, down, n_wanted in looks:
+    for scores, found, down, n_wanted in looks:
         X = scores[views.fit_cells]
-        fit_gaussian = _merged_mixture if down else _plain_mixture
-        gaussian = known + [fit_gaussian(X, k, rng) for _ in range(n_wanted - len(known))]
-        members += [(scores, mixture) for mixture in gaussian]
-        members += [(scores, fit_student_mixture(X, k, rng)) for _ in range(n_wanted)]
+        for _ in range(n_wanted - len(found)):
+            found.append(_merged_mixture(X, k, rng) if down else fit_mixture(X, k, rng, equal_weights=equal_sizes)[0])
+        members += [(scores, mixture) for mixture in found]
+        members += [(scores, fit_student_mixture(X, k, rng, equal_weights=equal_sizes)) for _ in range(n_wanted)]
     by_members = np.stack([mixture.predict(scores) for scores, mixture in members])
     of_fit_cells = by_members[:, views.fit_cells]
     consensus = consensus_labels(of_fit_cells, k)
@@ -120,10 +123,6 @@ def _sweep(scores: Sequence[np.ndarray], ks: np.ndarray, rng: np.random.Generato
     """Mixtures of each view for every k: from K-Means, or merged down from more where that finds much better ones."""
     plain = [sweep_mixtures(X, ks, rng) for X in scores]
     return choose(plain, [merge_down(X, ks, rng) for X in scores])
-
-
-def _plain_mixture(X: np.ndarray, k: int, rng: np.random.Generator) -> TiedMixture:
-    return fit_mixture(X, k, rng)[0]
 
 
 def _merged_mixture(X: np.ndarray, k: int, rng: np.random.Generator) -> TiedMixture:

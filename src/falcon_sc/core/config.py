@@ -51,11 +51,14 @@ class FalconConfig(PaperSettings):
     metric
         Distance of the neighbour search. Paper: cosine.
     prior
-        What the regulariser pulls the class sizes to. `"uniform"` is eq. 9; `"within_coarse"` is the
-        Kullback-Leibler divergence, inside each coarse class, of the mean prediction from the class sizes of the start
-        raised to `prior_power`, so that neither the known coarse proportions nor rare classes are fought.
+        What is expected of the sizes of the fine classes. `"uniform"`: all are of one size. The regulariser is eq. 9, and
+        a start from labels shares `n_fine` out by the sizes of the coarse classes and has mixtures of equal weights.
+        `"within_coarse"`: nothing. The start finds numbers and sizes, and the regulariser is the Kullback-Leibler
+        divergence, inside each coarse class, of the mean prediction from the class sizes of the start raised to
+        `prior_power`, so that neither the known coarse proportions nor rare classes are fought.
     prior_power
-        0: all the fine classes of a coarse class are pulled to one size; 1: to the sizes they started with.
+        For `"within_coarse"`. 0: all the fine classes of a coarse class are pulled to one size; 1: to the sizes they
+        started with.
     start
         `"consensus"`: labels found inside each coarse class by a consensus of mixtures, which the network first learns
         and then refines (ours). `"random"`: random weights and the relation of a random cost matrix (algorithm A1).

@@ -52,7 +52,8 @@ def initialize(
         return Initial(np.repeat(np.eye(len(budget), dtype=np.uint8), budget, axis=0))
     kept = None if keeper is None else keeper.load_start()
     if kept is None:
-        kept = _consensus(start_input, Z, codes, taxonomy, budget, rng, progress_bar=progress_bar)
+        uniform = config.prior == "uniform"
+        kept = _consensus(start_input, Z, codes, taxonomy, budget, rng, equal_sizes=uniform, progress_bar=progress_bar)
         if keeper is not None:
             keeper.save_start(kept)
     labels = kept["labels"]
@@ -74,6 +75,7 @@ def _consensus(
     budget: int | NDArray[np.int64],
     rng: np.random.Generator,
     *,
+    equal_sizes: bool,
     progress_bar: bool,
 ) -> dict[str, NDArray[Any]]:
     """Labels inside each coarse class of one data set, carried over to the samples of the others.
@@ -86,7 +88,9 @@ def _consensus(
     block = taxonomy.blocks[reference]
     inside = taxonomy.dataset_of_column[codes] == reference
     part = start_input if inside.all() else _subset(start_input, inside)
-    start = consensus_start(part, codes[inside] - block.start, budget, rng=rng, progress_bar=progress_bar)
+    start = consensus_start(
+        part, codes[inside] - block.start, budget, rng=rng, progress_bar=progress_bar, equal_sizes=equal_sizes
+    )
     logger.info("start: fine classes in each coarse class: %s", start.n_per_class.tolist())
     if inside.all():
         # there are no latents where every coarse class is one fine class and nothing was fitted

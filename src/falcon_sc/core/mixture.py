@@ -82,50 +82,67 @@ def normalise(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.log(total) + top, log_joint
 
 
-def maximise(X: np.ndarray, responsibilities: np.ndarray, moment: np.ndarray, ridge: float) -> TiedMixture:
-    """M step: weights, means and the shared covariance ``X'X/n - sum_k w_k m_k m_k' + ridge I``."""
+def maximise(
+    X: np.ndarray, responsibilities: np.ndarray, moment: np.ndarray, ridge: float, *, equal_weights: bool = False
+) -> TiedMixture:
+    """M step: weights, means and the shared covariance ``X'X/n - sum_k s_k m_k m_k' + ridge I``.
+
+    The weights are the shares s_k of the rows, or with `equal_weights` 1/k.
+    """
     mass = responsibilities.sum(axis=1, dtype=np.float64) + 10 * np.finfo(np.float64).eps
     means = (responsibilities @ X).astype(np.float64) / mass[:, None]
-    weights = mass / mass.sum()
-    covariance = moment - (means * weights[:, None]).T @ means
+    shares = mass / mass.sum()
+    covariance = moment - (means * shares[:, None]).T @ means
     covariance.flat[:: X.shape[1] + 1] += ridge
     values, vectors = np.linalg.eigh(covariance)
     # Cancellation (float32 input, k close to n) can leave an eigenvalue below the ridge, its floor by construction.
     values = np.maximum(values, ridge)
     precision = (vectors / values) @ vectors.T
+    weights = np.full_like(shares, 1 / len(shares)) if equal_weights else shares
     return TiedMixture(np.log(weights), means, precision, float(-np.log(values).sum()))
 
 
 def expectation_maximisation(
-    X: np.ndarray, responsibilities: np.ndarray, *, ridge: float, n_steps: int = N_STEPS, tolerance: float = TOLERANCE
+    X: np.ndarray,
+    responsibilities: np.ndarray,
+    *,
+    ridge: float,
+    n_steps: int = N_STEPS,
+    tolerance: float = TOLERANCE,
+    equal_weights: bool = False,
 ) -> tuple[TiedMixture, np.ndarray]:
-    """EM from given responsibilities (k x n).
+    """EM from given responsibilities (k x n), with weights of their own or equal ones.
 
     Returns
     -------
     The mixture and the mean log-likelihood after each M step.
     """
     moment = second_moment(X)
-    mixture = maximise(X, responsibilities, moment, ridge)
+    mixture = maximise(X, responsibilities, moment, ridge, equal_weights=equal_weights)
     trace: list[float] = []
     for step in range(n_steps):
         log_norm, responsibilities = normalise(mixture.relative_log_joint(X))
         trace.append(mixture._absolute(log_norm, moment))
         if step == n_steps - 1 or (step > 0 and trace[-1] - trace[-2] < tolerance):
             break
-        mixture = maximise(X, responsibilities, moment, ridge)
+        mixture = maximise(X, responsibilities, moment, ridge, equal_weights=equal_weights)
     return mixture, np.asarray(trace)
 
 
 def fit_mixture(
-    X: np.ndarray, n_components: int, rng: np.random.Generator, *, n_starts: int = N_STARTS
+    X: np.ndarray,
+    n_components: int,
+    rng: np.random.Generator,
+    *,
+    n_starts: int = N_STARTS,
+    equal_weights: bool = False,
 ) -> tuple[TiedMixture, float]:
     """Best of some mixtures started from K-Means labels, and its mean log-likelihood."""
     n_starts = 1 if n_components == 1 else n_starts if n_components <= ALL_STARTS_UP_TO else n_starts // 2
     n_init = 1 if n_starts > 1 else 2
     labels = [kmeans_labels(X, n_components, rng, n_init=n_init) for _ in range(n_starts)]
     starts = [(own == np.arange(n_components)[:, None]).astype(X.dtype) for own in labels]
-    fits = [expectation_maximisation(X, start, ridge=ridge(X)) for start in starts]
+    fits = [expectation_maximisation(X, start, ridge=ridge(X), equal_weights=equal_weights) for start in starts]
     mixture, trace = max(fits, key=lambda fit: float(fit[1][-1]))
     return mixture, float(trace[-1])
 

@@ -93,7 +93,7 @@ class PaperSettings:
 
         A random start, the entropy regulariser and the unrestricted argmax, 100 epochs of SGD at batch 256 from 0.1, a
         tenth of it after epochs 60 and 80; half precision on a GPU is ours. Ours in all of it:
-        ``dataclasses.replace(config, start="consensus", prior="within_coarse", restrict_to_coarse=True)``.
+        ``dataclasses.replace(config, start="consensus", lambda_M=0, restrict_to_coarse=True)``.
         """
         return cls(**_CIFAR100)
 

@@ -72,6 +72,7 @@ def consensus_start(
     n_genes: int = 2000,
     max_cells: int = 3500,
     n_repeats: int = 4,
+    equal_sizes: bool = False,
 ) -> Start:
     """Cluster the cells inside every coarse class into `n_fine` classes altogether, without any fine label.
 
@@ -95,6 +96,9 @@ def consensus_start(
         Cells of a class the models are fitted on; the others follow through the models (ours).
     n_repeats
         Mixtures of each kind and view in the consensus (ours): more of them vary less between seeds.
+    equal_sizes
+        Expect fine classes of one size (eq. 9): a total `n_fine` is shared out by the sizes of the coarse classes, and
+        the components of a mixture have equal weights.
 
     Raises
     ------
@@ -106,6 +110,8 @@ def consensus_start(
     total, given = _requested(n_fine, sizes)
     if total == len(sizes):
         return Start(coarse, np.ones(len(coarse), dtype=np.float32), np.ones(len(sizes), dtype=np.int64), None)
+    if equal_sizes and given is None:
+        given = allocation.by_size(sizes, total)
     classes = CoarseClasses(start_input, coarse)
     k_max = largest_k(sizes, total) if given is None else given
     generators = np.random.default_rng(rng).spawn(len(sizes))
@@ -128,7 +134,9 @@ def consensus_start(
     n_per_class = _allocate(fits, sizes, total) if given is None else given
 
     def label(c: int) -> tuple[np.ndarray, np.ndarray]:
-        return label_class(fits[c].views, int(n_per_class[c]), generators[c], n_repeats=n_repeats)
+        return label_class(
+            fits[c].views, int(n_per_class[c]), generators[c], n_repeats=n_repeats, equal_sizes=equal_sizes
+        )
 
     local = classes.each(label, n_jobs=n_jobs, progress_bar=False)
     labels = np.empty(len(coarse), dtype=np.int64)

@@ -51,24 +51,31 @@ class TiedStudentMixture:
         return self.log_joint(self.distances(X)).argmax(axis=0).astype(np.int16)
 
 
-def fit_student_mixture(X: np.ndarray, n_components: int, rng: np.random.Generator) -> TiedStudentMixture:
+def fit_student_mixture(
+    X: np.ndarray, n_components: int, rng: np.random.Generator, *, equal_weights: bool = False
+) -> TiedStudentMixture:
     """EM from K-Means labels; X (n x d), columns about centred."""
     labels = kmeans_labels(X, n_components, rng)
     start = (labels == np.arange(n_components)[:, None]).astype(X.dtype)
-    return expectation_maximisation(X, start)[0]
+    return expectation_maximisation(X, start, equal_weights=equal_weights)[0]
 
 
 def expectation_maximisation(
-    X: np.ndarray, responsibilities: np.ndarray, *, n_steps: int = N_STEPS, tolerance: float = TOLERANCE
+    X: np.ndarray,
+    responsibilities: np.ndarray,
+    *,
+    n_steps: int = N_STEPS,
+    tolerance: float = TOLERANCE,
+    equal_weights: bool = False,
 ) -> tuple[TiedStudentMixture, NDArray[np.float64]]:
-    """EM from given responsibilities (k x n).
+    """EM from given responsibilities (k x n), with weights of their own or equal ones.
 
     Returns
     -------
     The mixture and the mean log-likelihood after each M step, which never falls but for the ridge.
     """
     floor = ridge(X)
-    mixture = maximise(X, responsibilities, np.ones_like(responsibilities), floor)
+    mixture = maximise(X, responsibilities, np.ones_like(responsibilities), floor, equal_weights=equal_weights)
     trace: list[float] = []
     for step in range(n_steps):
         distances = mixture.distances(X)
@@ -78,14 +85,20 @@ def expectation_maximisation(
             break
         nu = mixture.degrees_of_freedom
         scales = (nu + X.shape[1]) / (nu + distances)  # expected precision of a row, if it belongs to the component
-        mixture = maximise(X, responsibilities, scales, floor)
+        mixture = maximise(X, responsibilities, scales, floor, equal_weights=equal_weights)
     return mixture, np.asarray(trace)
 
 
-def maximise(X: np.ndarray, responsibilities: np.ndarray, scales: np.ndarray, floor: float) -> TiedStudentMixture:
-    """M step: weights, means weighted by `scales` (k x n), and the shared scale matrix, `floor` on its diagonal."""
+def maximise(
+    X: np.ndarray, responsibilities: np.ndarray, scales: np.ndarray, floor: float, *, equal_weights: bool = False
+) -> TiedStudentMixture:
+    """M step: weights, means weighted by `scales` (k x n), and the shared scale matrix, `floor` on its diagonal.
+
+    The weights are the shares of the rows, or with `equal_weights` 1/k.
+    """
     tiny = 10 * np.finfo(np.float64).eps
-    weights = responsibilities.sum(axis=1, dtype=np.float64) + tiny
+    k = len(responsibilities)
+    weights = np.ones(k) if equal_weights else responsibilities.sum(axis=1, dtype=np.float64) + tiny
     weighted = responsibilities * scales
     mass = weighted.sum(axis=1, dtype=np.float64) + tiny
     means = (weighted @ X).astype(np.float64) / mass[:, None]

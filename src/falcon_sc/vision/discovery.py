@@ -77,9 +77,10 @@ def discover(
         images first, with the defaults of :func:`falcon_sc.vision.pretrain`, which takes long. `None`: the weights as
         they are, at random for a backbone by name; then give `features`.
     config
-        Every hyperparameter; the paper's are :meth:`falcon_sc.FalconConfig.cifar100` and its like. Default, ours: the
-        start and the losses of :class:`falcon_sc.FalconConfig`, with the optimiser, the batches and the epochs of
-        `cifar100`, for large images of `breeds`.
+        Every hyperparameter; the paper's are :meth:`falcon_sc.FalconConfig.cifar100` and its like. Default, ours: those
+        of `cifar100`, for large images of `breeds`, with the start of :class:`falcon_sc.FalconConfig`. As in the paper,
+        fine classes are expected to be of about one size (``prior="uniform"``), and a total `n_fine` is shared out by
+        the sizes of the coarse classes; for features without images it is :class:`falcon_sc.FalconConfig`.
     dataset
         Data set of each image, (N,), if several have coarse classes of their own (section 3.4). For an AnnData: a
         column of `obs`.
@@ -175,10 +176,10 @@ def for_convolutions(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def default_config(size: int) -> FalconConfig:
-    """Our start and losses with the optimiser, batches and epochs of the paper for images of this size."""
+    """Our start and losses with the prior, optimiser, batches and epochs of the paper for images of this size."""
     paper = FalconConfig.cifar100() if size <= SMALL_SIZE_MAX else FalconConfig.breeds("living17")
     ours = FalconConfig()
-    names = ("lambda_M", "prior", "start", "max_grad_norm", "restrict_to_coarse")
+    names = ("lambda_M", "start", "max_grad_norm", "restrict_to_coarse")
     return replace(paper, **{name: getattr(ours, name) for name in names})
 
 
