@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+FEATURES_CONFIG = FalconConfig(prior="uniform")  # of features without images
+
 
 def discover(
     images: Any,
@@ -78,9 +80,10 @@ def discover(
         they are, at random for a backbone by name; then give `features`.
     config
         Every hyperparameter; the paper's are :meth:`falcon_sc.FalconConfig.cifar100` and its like. Default, ours: those
-        of `cifar100`, for large images of `breeds`, with the start of :class:`falcon_sc.FalconConfig`. As in the paper,
-        fine classes are expected to be of about one size (``prior="uniform"``), and a total `n_fine` is shared out by
-        the sizes of the coarse classes; for features without images it is :class:`falcon_sc.FalconConfig`.
+        of `cifar100`, for large images of `breeds`, with the start of :class:`falcon_sc.FalconConfig`; for features
+        without images, those of :class:`falcon_sc.FalconConfig`. In all of them ``prior="uniform"``, as in the paper:
+        fine classes are expected to be of about one size, and a total `n_fine` is shared out by the sizes of the
+        coarse classes. Where that is wrong, give a configuration with ``prior="within_coarse"``.
     dataset
         Data set of each image, (N,), if several have coarse classes of their own (section 3.4). For an AnnData: a
         column of `obs`.
@@ -131,12 +134,12 @@ def discover(
         from falcon_sc.vision._anndata import discover_adata
 
         return discover_adata(
-            images, coarse, n_fine, features, config=config, dataset=dataset, device=device, rng=rng,
+            images, coarse, n_fine, features, config=config or FEATURES_CONFIG, dataset=dataset, device=device, rng=rng,
             progress_bar=progress_bar, checkpoint=checkpoint, save_model=save_model,
         )  # fmt: skip
     where = resolve_device(device)
     if isinstance(images, np.ndarray) and images.dtype.kind == "f":
-        model = Falcon(n_fine, config, device=where, rng=rng, progress_bar=progress_bar)
+        model = Falcon(n_fine, config or FEATURES_CONFIG, device=where, rng=rng, progress_bar=progress_bar)
         model.fit(images, coarse, dataset, checkpoint=checkpoint)
     else:
         samples = (
