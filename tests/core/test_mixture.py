@@ -108,6 +108,24 @@ def test_with_equal_weights_the_likelihood_rises_all_the_same_and_the_weights_st
     assert fitted.log_likelihood(X) == pytest.approx(np.log(np.mean(density, axis=0)).mean(), abs=1e-9)
 
 
+def test_a_spherical_mixture_has_one_variance_in_all_directions() -> None:
+    """Its mean over components and columns, as an explicit sum has it; the likelihood is scipy's."""
+    rng = np.random.default_rng(8)
+    X = np.repeat([[0.0, 0, 0], [9, 0, 0]], 100, axis=0) + rng.normal(size=(200, 3)) * [1, 2, 3]
+    X -= X.mean(axis=0)
+    fitted, trace = mixture.expectation_maximisation(
+        X, one_hot(np.repeat([0, 1], 100), 2), ridge=0, tolerance=-np.inf, spherical=True
+    )
+    assert (np.diff(trace) > -1e-9).all()
+    resp = mixture.normalise(fitted.relative_log_joint(X))[1]
+    deviations = ((X[None] - fitted.means[:, None]) ** 2).sum(axis=2)
+    variance = (resp * deviations).sum() / X.size
+    np.testing.assert_allclose(np.linalg.inv(fitted.precision), variance * np.eye(3), rtol=1e-6, atol=1e-9)
+    density = [multivariate_normal.pdf(X, mean, variance * np.eye(3)) for mean in fitted.means]
+    slow = np.log(np.exp(fitted.log_weights) @ np.array(density)).mean()
+    assert fitted.log_likelihood(X) == pytest.approx(slow, abs=1e-6)
+
+
 def test_equal_weights_cut_a_continuum_more_evenly() -> None:
     X = np.random.default_rng(7).exponential(size=(2000, 2)).astype(np.float32)
     X -= X.mean(axis=0)

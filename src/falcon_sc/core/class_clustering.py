@@ -12,7 +12,7 @@ from falcon_sc.core.merging import choose, merge_down
 from falcon_sc.core.mixture import Sweep, TiedMixture, fit_mixture, sweep_mixtures
 from falcon_sc.core.student_mixture import TiedStudentMixture, fit_student_mixture
 from falcon_sc.core.thinning import reproducibility
-from falcon_sc.core.views import CONTINUOUS_VIEWS, COUNT_VIEWS, ClassViews, class_views
+from falcon_sc.core.views import CONTINUOUS_VIEWS, COUNT_VIEWS, EQUAL_SIZE_VIEWS, ClassViews, class_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -82,13 +82,15 @@ def label_class(
     join through the models. `n_repeats` of each, and half as many in the views without sequencing depth, where there are
     counts, and in the contrasted ones (not of an embedding): depth and what varies in all classes are part of what tells
     some types apart, and hide what tells others apart. Gaussians are merged down where `choose` says so for the view, in
-    the contrasted ones where it says so for most; with `equal_sizes` the components of all have equal weights, and none
-    are merged, which is a way to small classes.
+    the contrasted ones where it says so for most.
+
+    With `equal_sizes`, the views are `EQUAL_SIZE_VIEWS`, the components of all mixtures have equal weights, as many
+    Gaussian mixtures with a spherical covariance join in, and none are merged, which is a way to small classes.
     """
     n = len(next(iter(views.scores.values())))
     if k == 1:
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
-    names = _view_names(views)
+    names = EQUAL_SIZE_VIEWS if equal_sizes else _view_names(views)
     known: list[list[TiedMixture]] = [[] for _ in names]
     merged = [False for _ in names]
     if not equal_sizes:
@@ -108,6 +110,9 @@ def label_class(
             found.append(_merged_mixture(X, k, rng) if down else fit_mixture(X, k, rng, equal_weights=equal_sizes)[0])
         members += [(scores, mixture) for mixture in found]
         members += [(scores, fit_student_mixture(X, k, rng, equal_weights=equal_sizes)) for _ in range(n_wanted)]
+        if equal_sizes:
+            spherical = (fit_mixture(X, k, rng, equal_weights=True, spherical=True)[0] for _ in range(n_wanted))
+            members += [(scores, mixture) for mixture in spherical]
     by_members = np.stack([mixture.predict(scores) for scores, mixture in members])
     of_fit_cells = by_members[:, views.fit_cells]
     consensus = consensus_labels(of_fit_cells, k)

@@ -83,16 +83,25 @@ def normalise(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def maximise(
-    X: np.ndarray, responsibilities: np.ndarray, moment: np.ndarray, ridge: float, *, equal_weights: bool = False
+    X: np.ndarray,
+    responsibilities: np.ndarray,
+    moment: np.ndarray,
+    ridge: float,
+    *,
+    equal_weights: bool = False,
+    spherical: bool = False,
 ) -> TiedMixture:
     """M step: weights, means and the shared covariance ``X'X/n - sum_k s_k m_k m_k' + ridge I``.
 
-    The weights are the shares s_k of the rows, or with `equal_weights` 1/k.
+    The weights are the shares s_k of the rows, or with `equal_weights` 1/k. With `spherical` the covariance is the
+    mean of its diagonal times I: both together make K-Means with soft borders.
     """
     mass = responsibilities.sum(axis=1, dtype=np.float64) + 10 * np.finfo(np.float64).eps
     means = (responsibilities @ X).astype(np.float64) / mass[:, None]
     shares = mass / mass.sum()
     covariance = moment - (means * shares[:, None]).T @ means
+    if spherical:
+        covariance = np.eye(len(covariance)) * (np.trace(covariance) / len(covariance))
     covariance.flat[:: X.shape[1] + 1] += ridge
     values, vectors = np.linalg.eigh(covariance)
     # Cancellation (float32 input, k close to n) can leave an eigenvalue below the ridge, its floor by construction.
@@ -110,22 +119,23 @@ def expectation_maximisation(
     n_steps: int = N_STEPS,
     tolerance: float = TOLERANCE,
     equal_weights: bool = False,
+    spherical: bool = False,
 ) -> tuple[TiedMixture, np.ndarray]:
-    """EM from given responsibilities (k x n), with weights of their own or equal ones.
+    """EM from given responsibilities (k x n), constrained as :func:`maximise` is.
 
     Returns
     -------
     The mixture and the mean log-likelihood after each M step.
     """
     moment = second_moment(X)
-    mixture = maximise(X, responsibilities, moment, ridge, equal_weights=equal_weights)
+    mixture = maximise(X, responsibilities, moment, ridge, equal_weights=equal_weights, spherical=spherical)
     trace: list[float] = []
     for step in range(n_steps):
         log_norm, responsibilities = normalise(mixture.relative_log_joint(X))
         trace.append(mixture._absolute(log_norm, moment))
         if step == n_steps - 1 or (step > 0 and trace[-1] - trace[-2] < tolerance):
             break
-        mixture = maximise(X, responsibilities, moment, ridge, equal_weights=equal_weights)
+        mixture = maximise(X, responsibilities, moment, ridge, equal_weights=equal_weights, spherical=spherical)
     return mixture, np.asarray(trace)
 
 
@@ -136,13 +146,17 @@ def fit_mixture(
     *,
     n_starts: int = N_STARTS,
     equal_weights: bool = False,
+    spherical: bool = False,
 ) -> tuple[TiedMixture, float]:
-    """Best of some mixtures started from K-Means labels, and its mean log-likelihood."""
+    """Best of some mixtures started from K-Means labels, and its mean log-likelihood; constrained as `maximise` is."""
     n_starts = 1 if n_components == 1 else n_starts if n_components <= ALL_STARTS_UP_TO else n_starts // 2
     n_init = 1 if n_starts > 1 else 2
     labels = [kmeans_labels(X, n_components, rng, n_init=n_init) for _ in range(n_starts)]
     starts = [(own == np.arange(n_components)[:, None]).astype(X.dtype) for own in labels]
-    fits = [expectation_maximisation(X, start, ridge=ridge(X), equal_weights=equal_weights) for start in starts]
+    fits = [
+        expectation_maximisation(X, start, ridge=ridge(X), equal_weights=equal_weights, spherical=spherical)
+        for start in starts
+    ]
     mixture, trace = max(fits, key=lambda fit: float(fit[1][-1]))
     return mixture, float(trace[-1])
 

@@ -28,6 +28,7 @@ DONOR_PRIOR_CELLS = 10.0  # pseudo-cells that pull the mean of a donor towards t
 
 COUNT_VIEWS = (("log", 10), ("log", 20), ("sc", 10), ("sc", 15), ("sc", 20), ("pr", 10), ("pr", 20))
 CONTINUOUS_VIEWS = (("log", 10), ("log", 20), ("sc", 10), ("sc", 15), ("sc", 20))
+EQUAL_SIZE_VIEWS = (("log", 10), ("log", 20), ("log", 30))  # features in their own scale, which distances go by
 CONTRASTED_DIMS = (10, 20)  # of each normalisation
 
 
