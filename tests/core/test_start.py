@@ -163,3 +163,11 @@ def test_equal_sizes_share_out_by_the_sizes_of_the_coarse_classes() -> None:
         StartInput(X, "embedding"), coarse, [2, 3, 3], rng=0, n_jobs=1, n_repeats=1, equal_sizes=True
     )
     np.testing.assert_array_equal(given.n_per_class, [2, 3, 3])
+
+
+def test_equal_sizes_of_counts() -> None:
+    """Every view that counts have takes part; 180, 90 and 30 cells."""
+    counts, coarse, _ = simulate()
+    start = consensus_start(StartInput(counts, "counts"), coarse, 10, rng=0, n_jobs=1, n_repeats=1, equal_sizes=True)
+    np.testing.assert_array_equal(start.n_per_class, [6, 3, 1])
+    check(start, coarse, 10)
