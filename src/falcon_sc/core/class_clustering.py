@@ -103,16 +103,11 @@ def label_class(
     if views.depth is not None:
         looks += [(views.view_without_depth(*name), [], down, n_half) for name, down in zip(names, merged, strict=True)]
     looks += [(scores, [], 2 * sum(merged) > len(merged), n_half) for scores in views.contrasted_views()]
-    members: list[tuple[np.ndarray, TiedMixture | TiedStudentMixture]] = []
-    for scores, found, down, n_wanted in looks:
-        X = scores[views.fit_cells]
-        for _ in range(n_wanted - len(found)):
-            found.append(_merged_mixture(X, k, rng) if down else fit_mixture(X, k, rng, equal_weights=equal_sizes)[0])
-        members += [(scores, mixture) for mixture in found]
-        members += [(scores, fit_student_mixture(X, k, rng, equal_weights=equal_sizes)) for _ in range(n_wanted)]
-        if equal_sizes:
-            spherical = (fit_mixture(X, k, rng, equal_weights=True, spherical=True)[0] for _ in range(n_wanted))
-            members += [(scores, mixture) for mixture in spherical]
+    members = [
+        (scores, mixture)
+        for scores, found, down, n_wanted in looks
+        for mixture in _mixtures(scores[views.fit_cells], k, rng, n_wanted, found, down=down, equal_sizes=equal_sizes)
+    ]
     by_members = np.stack([mixture.predict(scores) for scores, mixture in members])
     of_fit_cells = by_members[:, views.fit_cells]
     consensus = consensus_labels(of_fit_cells, k)
@@ -130,8 +125,28 @@ def _sweep(scores: Sequence[np.ndarray], ks: np.ndarray, rng: np.random.Generato
     return choose(plain, [merge_down(X, ks, rng) for X in scores])
 
 
-def _merged_mixture(X: np.ndarray, k: int, rng: np.random.Generator) -> TiedMixture:
-    return merge_down(X, np.array([k]), rng).mixtures[0]
+def _mixtures(
+    X: np.ndarray,
+    k: int,
+    rng: np.random.Generator,
+    n_wanted: int,
+    known: list[TiedMixture],
+    *,
+    down: bool,
+    equal_sizes: bool,
+) -> list[TiedMixture | TiedStudentMixture]:
+    """`n_wanted` of each kind: Gaussian, `known` among them; Student; and with `equal_sizes` spherical Gaussian."""
+
+    def gaussian() -> TiedMixture:
+        if down:
+            return merge_down(X, np.array([k]), rng).mixtures[0]
+        return fit_mixture(X, k, rng, equal_weights=equal_sizes)[0]
+
+    fits: list[TiedMixture | TiedStudentMixture] = [*known, *(gaussian() for _ in range(n_wanted - len(known)))]
+    fits += [fit_student_mixture(X, k, rng, equal_weights=equal_sizes) for _ in range(n_wanted)]
+    if equal_sizes:
+        fits += [fit_mixture(X, k, rng, equal_weights=True, spherical=True)[0] for _ in range(n_wanted)]
+    return fits
 
 
 def _view_names(views: ClassViews) -> tuple[tuple[str, int], ...]:
