@@ -86,7 +86,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContext
 
 @contextmanager
 def _interrupted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    from falcon_sc.core.checkpoint import Checkpoint
+    from falcon_sc.core.runtime.checkpoint import Checkpoint
 
     save = Checkpoint.save_training
 

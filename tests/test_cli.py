@@ -128,7 +128,8 @@ def test_traceback_on_request(tmp_path: Path) -> None:
 
 
 def test_benchmark_gets_what_is_given_and_no_more(monkeypatch, tmp_path: Path, capsys) -> None:
-    from falcon_sc.benchmarks import images, speed
+    from falcon_sc.benchmarks.images import images
+    from falcon_sc.benchmarks.performance import speed
 
     given: list[dict] = []
 

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("-o", "--output", type=Path, default=Path("falcon_demo"), help="folder (default: falcon_demo)")
     demo.set_defaults(command=_demo)
     bench = commands.add_parser("bench", help="measure: one table a name")
-    bench.add_argument("name", choices=_benchmarks(), help=", ".join(_benchmarks()))
+    bench.add_argument("name", choices=sorted(_benchmarks()), help=", ".join(sorted(_benchmarks())))
     bench.add_argument(
         "--data",
         type=Path,
@@ -169,7 +169,7 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         del options[name]
     source, output = options.pop("images"), check_writable(options.pop("output"), "--output", folder=False)
     images = _read_images(source)
-    from falcon_sc.core import distributed
+    from falcon_sc.core.runtime import distributed
     from falcon_sc.vision import pretrain, save_encoder
 
     encoder = pretrain(images, **options)
@@ -218,11 +218,19 @@ def _demo(arguments: argparse.Namespace) -> None:
     print(demo(check_writable(arguments.output, "--output", folder=True)))
 
 
-def _benchmarks() -> list[str]:
-    """Names of the modules in `falcon_sc.benchmarks`."""
+def _benchmarks() -> dict[str, str]:
+    """Benchmarks by name, the public modules in the rooms of `falcon_sc.benchmarks`, and where each is."""
     from falcon_sc import benchmarks
 
-    return [module.name for module in iter_modules(benchmarks.__path__) if not module.name.startswith("_")]
+    rooms = [
+        Path(folder) / room.name for folder in benchmarks.__path__ for room in iter_modules([folder]) if room.ispkg
+    ]
+    return {
+        module.name: f"falcon_sc.benchmarks.{room.name}.{module.name}"
+        for room in rooms
+        for module in iter_modules([str(room)])
+        if not module.name.startswith("_")
+    }
 
 
 def _data_folder() -> Path | None:
@@ -231,7 +239,7 @@ def _data_folder() -> Path | None:
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    run = import_module(f"falcon_sc.benchmarks.{arguments.name}").run
+    run = import_module(_benchmarks()[arguments.name]).run
     accepted = signature(run).parameters
     asked = {"seeds": arguments.seeds, "device": arguments.device}
     for name, value in asked.items():

@@ -229,7 +229,7 @@ RUN = """
     from pathlib import Path
     sys.path.insert(0, {tests!r})
     import torch
-    from falcon_sc.core import checkpoint
+    from falcon_sc.core.runtime import checkpoint
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.model import Falcon
     from planted import planted

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from falcon_sc import Falcon, FalconConfig
-from falcon_sc.core.batches import DenseSamples, SameViews
-from falcon_sc.core.start import StartInput
+from falcon_sc.core.data.batches import DenseSamples, SameViews
+from falcon_sc.core.start.input import StartInput
 
 from .planted import planted
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from falcon_sc.core.networks import build_classifier
-from falcon_sc.core.taxonomy import Taxonomy
-from falcon_sc.core.trainer import Trainer, TrainingData
+from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.training.networks import build_classifier
+from falcon_sc.core.training.trainer import Trainer, TrainingData
 from falcon_sc.vision import ImageViews, build_backbone, image_samples
 from falcon_sc.vision.discovery import default_config, for_convolutions
-from falcon_sc.vision.moco import MoCo
-from falcon_sc.vision.moco_training import MoCoSettings, MoCoTraining
+from falcon_sc.vision.moco.network import MoCo
+from falcon_sc.vision.moco.training import MoCoSettings, MoCoTraining
 
 N, N_FINE = 48, 6
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from falcon_sc.core.checkpoint import Checkpoint
+from falcon_sc.core.runtime.checkpoint import Checkpoint
 from falcon_sc.vision import image_samples, pretrain
 from falcon_sc.vision.augmentation import ImageViews, pretraining_recipes
-from falcon_sc.vision.moco_training import MoCoSettings, MoCoTraining, learning_rate
+from falcon_sc.vision.moco.training import MoCoSettings, MoCoTraining, learning_rate
 
 from .networks import Tiny
 
@@ -25,7 +25,7 @@ QUICK = {"batch_size": 16, "n_epochs": 4, "device": "cpu", "progress_bar": False
 @pytest.fixture(autouse=True)
 def narrow_heads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Heads of 4,096 units take most of the time of a tiny network."""
-    from falcon_sc.vision import moco
+    from falcon_sc.vision.moco import network as moco
 
     monkeypatch.setattr(moco.MoCo.__init__, "__kwdefaults__", {"n_hidden": 32, "n_out": 16})
 

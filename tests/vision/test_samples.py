@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
-from falcon_sc.core.batches import Samples
+from falcon_sc.core.data.batches import Samples
 from falcon_sc.vision import image_samples
 
 

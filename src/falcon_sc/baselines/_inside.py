@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.core.budget import fine_budget
-from falcon_sc.core.taxonomy import Taxonomy
+from falcon_sc.core.data.budget import fine_budget
+from falcon_sc.core.data.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

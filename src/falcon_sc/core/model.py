@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.core import distributed, persistence
-from falcon_sc.core.batches import SameViews
-from falcon_sc.core.budget import fine_budget
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.device import resolve_device
-from falcon_sc.core.fitting import Run, fit
-from falcon_sc.core.inputs import as_input, check_start_input, n_features, n_samples
-from falcon_sc.core.networks import check_network
-from falcon_sc.core.taxonomy import Taxonomy
+from falcon_sc.core.data.batches import SameViews
+from falcon_sc.core.data.budget import fine_budget
+from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.fitting.fit import Run, fit
+from falcon_sc.core.fitting.inputs import as_input, check_start_input, n_features, n_samples
+from falcon_sc.core.runtime import distributed
+from falcon_sc.core.runtime.device import resolve_device
+from falcon_sc.core.state import persistence
+from falcon_sc.core.training.networks import check_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from torch import nn
 
-    from falcon_sc.core.batches import Views
-    from falcon_sc.core.fitted import Fitted
-    from falcon_sc.core.start import StartInput
+    from falcon_sc.core.data.batches import Views
+    from falcon_sc.core.start.input import StartInput
+    from falcon_sc.core.state.fitted import Fitted
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Falcon:
         What gives the features under the linear head: a module from the rows of a batch to (B, `n_features_out`), an
         attribute that it must have. A copy of it is trained. `None` is the MLP of `config`.
     views
-        What teacher, student and prediction see of a sample (:class:`falcon_sc.core.batches.Views`). `None`: the sample
+        What teacher, student and prediction see of a sample (:class:`falcon_sc.core.data.batches.Views`). `None`: the sample
         itself, for all of them.
     device
         `None`: CUDA if there, else the CPU.
@@ -134,7 +135,7 @@ class Falcon:
         X
             Samples, (N, features), finite: numpy array, scipy sparse matrix or torch tensor. For cells:
             log-normalised expression of the variable genes. Or an object that reads samples in batches, see
-            :class:`falcon_sc.core.batches.Samples`, with a `network` that takes them.
+            :class:`falcon_sc.core.data.batches.Samples`, with a `network` that takes them.
         coarse
             Coarse label of each sample, (N,), none missing.
         dataset

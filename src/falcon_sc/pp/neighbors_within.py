@@ -129,7 +129,7 @@ def _points(adata: AnnData, use_rep: str | None, layer: str | None) -> np.ndarra
 
 def _graph(points: Any, codes: np.ndarray, n_neighbors: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Distances and UMAP's weights, one class at a time because classes differ in their number of neighbours."""
-    from falcon_sc.core.neighbors import neighbors_within_classes
+    from falcon_sc.core.data.neighbors import neighbors_within_classes
 
     indices, distances = neighbors_within_classes(points, codes, n_neighbors, metric=_METRIC)
     lengths: _Pieces = [], [], []

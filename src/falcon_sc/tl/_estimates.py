@@ -9,8 +9,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from falcon_sc._labels import Labels
-    from falcon_sc.core.estimation import Estimate
-    from falcon_sc.core.start import StartInput
+    from falcon_sc.core.start.estimation import Estimate
+    from falcon_sc.core.start.input import StartInput
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def estimate(
     n_jobs: int | None = None,
 ) -> Estimate:
     """The core's estimate for the labelled cells; the log says the totals."""
-    from falcon_sc.core.estimation import estimate_numbers
+    from falcon_sc.core.start.estimation import estimate_numbers
 
     codes = np.unique(labels.values, return_inverse=True)[1]
     found = estimate_numbers(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from falcon_sc._expression import Expression
-    from falcon_sc.core.start import StartInput
+    from falcon_sc.core.start.input import StartInput
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def read_start(
 
 
 def _embedding(adata: AnnData, use_rep: str, known: np.ndarray, batch: np.ndarray | None) -> Inputs:
-    from falcon_sc.core.start import StartInput
+    from falcon_sc.core.start.input import StartInput
 
     embedding = read_embedding(adata, use_rep)
     start = StartInput(embedding[known], "embedding", batch)
@@ -88,7 +88,7 @@ def _embedding(adata: AnnData, use_rep: str, known: np.ndarray, batch: np.ndarra
 
 
 def _start_of(labelled: Expression, batch: np.ndarray | None) -> StartInput:
-    from falcon_sc.core.start import StartInput
+    from falcon_sc.core.start.input import StartInput
 
     if labelled.counts is None:
         return StartInput(labelled.log_normalised(labelled.expressed), "lognorm", batch)

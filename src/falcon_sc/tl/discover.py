@@ -189,8 +189,8 @@ def discover(
     if checkpoint is not None:
         checkpoint = check_writable(checkpoint, "checkpoint", folder=True)
 
-    from falcon_sc.core.device import resolve_device
     from falcon_sc.core.model import Falcon
+    from falcon_sc.core.runtime.device import resolve_device
 
     found_device = resolve_device(device)
     inputs = read_inputs(adata, known=labels.known, layer=layer, use_rep=use_rep, n_top_genes=n_top_genes, batch=batch)

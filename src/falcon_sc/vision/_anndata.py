@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.core import distributed
-from falcon_sc.core.device import resolve_device
 from falcon_sc.core.model import Falcon
+from falcon_sc.core.runtime import distributed
+from falcon_sc.core.runtime.device import resolve_device
 
 if TYPE_CHECKING:
     import torch

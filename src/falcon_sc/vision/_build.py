@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from falcon_sc.core.networks import check_network
+from falcon_sc.core.training.networks import check_network
 from falcon_sc.vision.augmentation import SMALL_SIZE_MAX, ImageViews
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from falcon_sc.core.batches import Views
+    from falcon_sc.core.data.batches import Views
 
 
 def build_network(backbone: str | nn.Module, size: int, rng: np.random.Generator) -> nn.Module:

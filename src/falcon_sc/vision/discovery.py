@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from falcon_sc._checks import check_writable
-from falcon_sc.core import distributed
-from falcon_sc.core.budget import fine_budget
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.device import resolve_device
+from falcon_sc.core.data.budget import fine_budget
+from falcon_sc.core.data.taxonomy import Taxonomy
 from falcon_sc.core.model import Falcon
-from falcon_sc.core.start import StartInput
-from falcon_sc.core.taxonomy import Taxonomy
+from falcon_sc.core.runtime import distributed
+from falcon_sc.core.runtime.device import resolve_device
+from falcon_sc.core.start.input import StartInput
 from falcon_sc.vision._build import build_network, build_views
 from falcon_sc.vision.augmentation import LARGE_VIEW, SMALL_SIZE_MAX
 from falcon_sc.vision.features import extract_features
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from torch import nn
 
-    from falcon_sc.core.batches import Views
+    from falcon_sc.core.data.batches import Views
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def discover(
     size
         Side of the views in pixels. Default: the shorter side of the images, at most 224.
     views
-        What teacher, student and prediction see, see :class:`falcon_sc.core.batches.Views`. Default:
+        What teacher, student and prediction see, see :class:`falcon_sc.core.data.batches.Views`. Default:
         ``falcon_sc.vision.ImageViews(size)``.
     device
         `None`: a GPU if there is one.

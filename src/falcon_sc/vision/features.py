@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from falcon_sc.core.inference import features_of
+from falcon_sc.core.state.inference import features_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from falcon_sc.core.batches import Samples, Views
     from falcon_sc.core.config import Precision
+    from falcon_sc.core.data.batches import Samples, Views
 
 
 def extract_features(

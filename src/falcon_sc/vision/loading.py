@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.model import Falcon
-from falcon_sc.core.persistence import describe
+from falcon_sc.core.state.persistence import describe
 from falcon_sc.vision._build import build_network, build_views
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from falcon_sc.core.batches import Views
+    from falcon_sc.core.data.batches import Views
 
 
 def load(

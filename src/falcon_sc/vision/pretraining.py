@@ -12,17 +12,17 @@ import torch
 from torch import nn
 
 from falcon_sc._checks import check_int, check_writable
-from falcon_sc.core import distributed
-from falcon_sc.core.checkpoint import Checkpoint, fingerprint
-from falcon_sc.core.device import resolve_device
+from falcon_sc.core.runtime import distributed
+from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
+from falcon_sc.core.runtime.device import resolve_device
 from falcon_sc.vision.augmentation import LARGE_VIEW, SMALL_SIZE_MAX
 from falcon_sc.vision.backbones import build_backbone
-from falcon_sc.vision.moco import MoCo
-from falcon_sc.vision.moco_training import MoCoSettings, MoCoTraining, generator_for
+from falcon_sc.vision.moco.network import MoCo
+from falcon_sc.vision.moco.training import MoCoSettings, MoCoTraining, generator_for
 from falcon_sc.vision.samples import image_samples
 
 if TYPE_CHECKING:
-    from falcon_sc.vision.moco_training import Images
+    from falcon_sc.vision.moco.training import Images
 
 _OPTIMIZERS = ("lars", "sgd")
 _N_FINGERPRINTED = 64

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from falcon_sc.core.batches import InMemory
-from falcon_sc.core.device import resolve_device
+from falcon_sc.core.data.batches import InMemory
+from falcon_sc.core.runtime.device import resolve_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

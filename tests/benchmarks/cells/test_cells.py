@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from falcon_sc.benchmarks import cells
-from falcon_sc.benchmarks._cells_data import simulated
-from falcon_sc.benchmarks._cells_methods import METHODS
+from falcon_sc.benchmarks.cells import cells
+from falcon_sc.benchmarks.cells._data import simulated
+from falcon_sc.benchmarks.cells._methods import METHODS
 
 TINY: dict[str, Any] = {"n_obs": 240, "n_vars": 120, "n_coarse": 2, "n_fine": 5, "gini": 0.2, "difficulty": 0.3}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from falcon_sc.benchmarks import donors
+from falcon_sc.benchmarks.cells import donors
 
 STRONG: dict[str, Any] = {"n_obs": 300, "n_vars": 120, "n_coarse": 2, "n_fine": 4, "gini": 0.1, "donor_effect": 2.0}
 

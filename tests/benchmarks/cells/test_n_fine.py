@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from falcon_sc.benchmarks import n_fine
+from falcon_sc.benchmarks.cells import n_fine
 
 TINY: dict[str, Any] = {"n_obs": 80, "n_vars": 80, "n_coarse": 2, "n_fine": 5, "gini": 0.2, "difficulty": 0.3}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from falcon_sc.benchmarks import training
+from falcon_sc.benchmarks.cells import training
 
 EASY: dict[str, Any] = {"n_obs": 300, "n_vars": 120, "n_coarse": 2, "n_fine": 5, "gini": 0.2, "difficulty": 0.3}
 METHODS = [

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
-from falcon_sc.benchmarks import _images_supervised, images
-from falcon_sc.benchmarks._images_methods import METHODS, Method
-from falcon_sc.benchmarks._images_problem import prepare, read
-from falcon_sc.benchmarks._images_scores import _inside
-from falcon_sc.benchmarks._images_setting import FULL, REDUCED, Setting, network
-from falcon_sc.core.checkpoint import seconds_spent
+from falcon_sc.benchmarks.images import _supervised, images
+from falcon_sc.benchmarks.images._methods import METHODS, Method
+from falcon_sc.benchmarks.images._problem import prepare, read
+from falcon_sc.benchmarks.images._scores import _inside
+from falcon_sc.benchmarks.images._setting import FULL, REDUCED, Setting, network
+from falcon_sc.core.runtime.checkpoint import seconds_spent
 
 TINY = Setting(parts=1, backbone="narrow", pretraining_epochs=1, epochs=2)
 FINE = ("beaver", "dolphin", "orchid", "rose", "bus", "train", "boy", "man")  # T2 splits the first two and joins others
@@ -74,7 +74,7 @@ def test_an_interrupted_run_goes_on_from_its_state(folder, tmp_path, monkeypatch
     methods = ["K-Means", "falcon_sc", "supervised (bound)"]
     options = {"data": folder, "out": tmp_path, "methods": methods, "setting": TINY, "device": "cpu"}
     whole = images.run(**options | {"out": None})
-    for place in ((images, "_draw"), (_images_supervised, "train_supervised")):
+    for place in ((images, "_draw"), (_supervised, "train_supervised")):
         with monkeypatch.context() as patch:
             patch.setattr(*place, stop)
             with pytest.raises(KeyboardInterrupt):
@@ -104,10 +104,10 @@ def test_state_of_another_setting_is_refused(folder, tmp_path, monkeypatch):
 
 def test_the_bound_goes_on_bit_for_bit(folder, tmp_path, interrupted):
     problem = prepare(*read(folder, TINY), TINY, 0, torch.device("cpu"), tmp_path)
-    whole, _ = _images_supervised.train_supervised(replace(problem, state=None))
+    whole, _ = _supervised.train_supervised(replace(problem, state=None))
     with interrupted():
-        _images_supervised.train_supervised(problem)
-    resumed, seconds_before = _images_supervised.train_supervised(problem)
+        _supervised.train_supervised(problem)
+    resumed, seconds_before = _supervised.train_supervised(problem)
     np.testing.assert_array_equal(resumed, whole)
     assert seconds_before > 0
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from falcon_sc.benchmarks import relations as benchmark
+from falcon_sc.benchmarks.performance import relations as benchmark
 from falcon_sc.core import relations
 
 

@@ -5,7 +5,15 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from falcon_sc.core.batches import DenseSamples, DeviceCSRSamples, HostCSRSamples, Samples, SparseRows, as_samples, head
+from falcon_sc.core.data.batches import (
+    DenseSamples,
+    DeviceCSRSamples,
+    HostCSRSamples,
+    Samples,
+    SparseRows,
+    as_samples,
+    head,
+)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from falcon_sc.core.neighbors import neighbors_within_classes
+from falcon_sc.core.data.neighbors import neighbors_within_classes
 
 
 def _slow(X, codes, i, metric):
@@ -54,7 +54,7 @@ def test_dense_and_sparse_agree(rng):
 def test_a_chunk_at_a_time_is_the_same(monkeypatch, rng, metric):
     X, codes = rng.normal(size=(300, 8)), np.zeros(300, dtype=int)
     whole = neighbors_within_classes(X, codes, 6, metric=metric)
-    monkeypatch.setattr("falcon_sc.core.neighbors._CHUNK_ELEMENTS", 7 * 300)
+    monkeypatch.setattr("falcon_sc.core.data.neighbors._CHUNK_ELEMENTS", 7 * 300)
     chunked = neighbors_within_classes(X, codes, 6, metric=metric)
     np.testing.assert_array_equal(whole.indices, chunked.indices)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from falcon_sc.core.projection import fit_projection
+from falcon_sc.core.data.projection import fit_projection
 
 
 def _data(rng, n=300, d=40):
@@ -30,7 +30,7 @@ def test_dense_and_sparse_agree(rng):
 
 
 def test_fitted_on_part_of_many_samples(monkeypatch, rng):
-    monkeypatch.setattr("falcon_sc.core.projection._FIT_MAX", 100)
+    monkeypatch.setattr("falcon_sc.core.data.projection._FIT_MAX", 100)
     X = _data(rng)
     assert fit_projection(X, 3, rng)(X).shape == (300, 3)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from falcon_sc.core.taxonomy import Taxonomy
+from falcon_sc.core.data.taxonomy import Taxonomy
 
 
 def test_columns_are_the_sorted_classes():

@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.initial import initialize
-from falcon_sc.core.start import StartInput
-from falcon_sc.core.taxonomy import Taxonomy
-
-from .planted import planted
+from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.fitting.initial import initialize
+from falcon_sc.core.start.input import StartInput
+from tests.core.planted import planted
 
 
 def _initialize(data, coarse, dataset, budget, config):

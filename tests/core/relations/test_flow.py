@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from numba import njit
 
-from falcon_sc.core._flow_kernel import compiled
+from falcon_sc.core.relations.flow import compiled
 
 SOURCE = "def add(a, b): return a + b"
 

@@ -6,7 +6,8 @@ import gurobipy as gp
 import numpy as np
 import pytest
 
-from falcon_sc.core import _gurobi, relations
+from falcon_sc.core import relations
+from falcon_sc.core.relations import gurobi
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +15,7 @@ def wheel_licence(monkeypatch):
     """The size-limited licence of the gurobipy wheel, whatever licence this machine has."""
     (licence,) = Path(gp.__file__).parent.rglob("gurobi.lic")
     monkeypatch.setenv("GRB_LICENSE_FILE", str(licence))
-    for variable in _gurobi.WLS_PARAMETERS.values():
+    for variable in gurobi.WLS_PARAMETERS.values():
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -30,18 +31,18 @@ def simulate(n_fine: int, n_coarse: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("form", "shape"),
     [
-        (_gurobi.quadratic, (6, 6)),
-        (_gurobi.quadratic, (12, 4)),
-        (_gurobi.quadratic, (9, 1)),
-        (_gurobi.piecewise_linear, (6, 6)),
-        (_gurobi.piecewise_linear, (24, 8)),
-        (_gurobi.piecewise_linear, (83, 23)),
+        (gurobi.quadratic, (6, 6)),
+        (gurobi.quadratic, (12, 4)),
+        (gurobi.quadratic, (9, 1)),
+        (gurobi.piecewise_linear, (6, 6)),
+        (gurobi.piecewise_linear, (24, 8)),
+        (gurobi.piecewise_linear, (83, 23)),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_each_form_agrees_with_the_flow(form, shape, lam):
     cost = simulate(*shape, seed=0)
-    M = _gurobi.solve(cost, lam, time_limit=20, forms=(form,))
+    M = gurobi.solve(cost, lam, time_limit=20, forms=(form,))
     assert M.dtype == np.uint8
     assert (M.sum(axis=1) == 1).all()
     assert (M.sum(axis=0) >= 1).all()
@@ -52,7 +53,7 @@ def test_each_form_agrees_with_the_flow(form, shape, lam):
 def test_falls_back_to_the_form_that_the_licence_allows():
     cost = simulate(40, 10, seed=1)
     with pytest.raises(RuntimeError, match="410 variables"):
-        _gurobi.solve(cost, 0.1, time_limit=20, forms=(_gurobi.quadratic,))
+        gurobi.solve(cost, 0.1, time_limit=20, forms=(gurobi.quadratic,))
     M = relations.solve(cost, 0.1, solver="gurobi")
     flow = relations.solve(cost, 0.1)
     assert relations.objective(M, cost, 0.1) == pytest.approx(relations.objective(flow, cost, 0.1), abs=1e-9)
@@ -68,12 +69,12 @@ def test_too_large_for_the_licence():
 
 def test_the_licence_in_use_is_named(monkeypatch):
     with gp.Env(params={"OutputFlag": 0}) as env, gp.Model(env=env) as model:
-        assert Path(gp.__file__).parent.name in _gurobi._licence(model)
+        assert Path(gp.__file__).parent.name in gurobi._licence(model)
         monkeypatch.delenv("GRB_LICENSE_FILE")
-        assert "comes with gurobipy" in _gurobi._licence(model)
+        assert "comes with gurobipy" in gurobi._licence(model)
         monkeypatch.setenv("GRB_WLSACCESSID", "some-access-id")
-        assert "web licence" in _gurobi._licence(model)
-        assert "some-access-id" not in _gurobi._licence(model)
+        assert "web licence" in gurobi._licence(model)
+        assert "some-access-id" not in gurobi._licence(model)
 
 
 def test_prints_nothing(capfd):
@@ -91,10 +92,10 @@ def test_no_relation_in_time():
 def test_relation_that_is_not_proven_optimal_is_returned_with_a_warning(caplog):
     cost = simulate(24, 8, seed=0)
     with gp.Env(params={"OutputFlag": 0}) as env, gp.Model(env=env) as model:
-        M = _gurobi.piecewise_linear(model, cost, 0.1)
+        M = gurobi.piecewise_linear(model, cost, 0.1)
         model.Params.SolutionLimit = 1  # stops as a time limit does, but always at the same point
         model.optimize()
-        found = _gurobi.relation_found(model, M, scale=1.0)
+        found = gurobi.relation_found(model, M, scale=1.0)
     assert (found.sum(axis=1) == 1).all()
     (record,) = caplog.records
     assert record.levelname == "WARNING"
@@ -103,10 +104,10 @@ def test_relation_that_is_not_proven_optimal_is_returned_with_a_warning(caplog):
 
 def test_interrupt_is_passed_on():
     with gp.Env(params={"OutputFlag": 0}) as env, gp.Model(env=env) as model:
-        M = _gurobi.quadratic(model, simulate(20, 6, seed=0), 0.1)
+        M = gurobi.quadratic(model, simulate(20, 6, seed=0), 0.1)
         model.optimize(lambda model, where: model.terminate())
         with pytest.raises(KeyboardInterrupt):
-            _gurobi.relation_found(model, M, scale=1.0)
+            gurobi.relation_found(model, M, scale=1.0)
 
 
 def test_missing_licence_file(monkeypatch, tmp_path):

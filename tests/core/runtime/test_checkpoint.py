@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from falcon_sc.core import checkpoint
-from falcon_sc.core.checkpoint import Checkpoint, fingerprint, seconds_spent
+from falcon_sc.core.runtime import checkpoint
+from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint, seconds_spent
 
 
 def test_round_trip(tmp_path):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from falcon_sc.core.device import autocast, resolve_device
+from falcon_sc.core.runtime.device import autocast, resolve_device
 
 
 @pytest.mark.parametrize(

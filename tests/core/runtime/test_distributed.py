@@ -13,9 +13,8 @@ import pytest
 import torch
 
 from falcon_sc import Falcon, FalconConfig
-from falcon_sc.core import distributed
-
-from .planted import planted
+from falcon_sc.core.runtime import distributed
+from tests.core.planted import planted
 
 # no batch normalisation: on the CPU its batch statistics are those of each process
 CONFIG = FalconConfig(

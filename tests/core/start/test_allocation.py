@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from falcon_sc.core import allocation
+from falcon_sc.core.start import allocation
 
 gains = st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=12)
 

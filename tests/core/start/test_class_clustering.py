@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_sc.core.class_clustering import _mixtures, fit_class, label_class
-from falcon_sc.core.mixture import TiedMixture
+from falcon_sc.core.start.class_clustering import _mixtures, fit_class, label_class
+from falcon_sc.core.start.mixtures.tied import TiedMixture
 
 
 def test_mixtures_without_depth_are_outvoted_and_lower_the_agreement() -> None:

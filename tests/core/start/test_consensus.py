@@ -8,7 +8,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_sc.core import consensus
+from falcon_sc.core.start import consensus
 
 
 def test_co_association_counts_agreements() -> None:

@@ -5,7 +5,8 @@ import pytest
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_sc.core.start import Start, StartInput, consensus_start, largest_k
+from falcon_sc.core.start.consensus_start import Start, consensus_start, largest_k
+from falcon_sc.core.start.input import StartInput
 
 N_TRUE = np.array([3, 1, 2])
 

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.estimation import (
+from falcon_sc.core.start.estimation import (
     between,
     estimate_numbers,
     information_criterion,
     most_stable,
     reproduced_support,
 )
-from falcon_sc.core.mixture import sweep_mixtures
-from falcon_sc.core.start import StartInput
-from falcon_sc.core.views import ClassViews
+from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.start.mixtures.tied import sweep_mixtures
+from falcon_sc.core.start.representation.class_views import ClassViews
 
 N_TRUE = np.array([3, 1, 2])
 

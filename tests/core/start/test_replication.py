@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from falcon_sc.core.replication import VIEWS, replication
-from falcon_sc.core.views import ClassViews
+from falcon_sc.core.start.replication import VIEWS, replication
+from falcon_sc.core.start.representation.class_views import ClassViews
 
 
 def views_of(X: np.ndarray, names: tuple[str, ...] = ("log", "sc", "pr")) -> ClassViews:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from falcon_sc.core import thinning
+from falcon_sc.core.start import thinning
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from falcon_sc import FalconConfig
-from falcon_sc.core.calibration import calibrate, temperature, tempered
-from falcon_sc.core.networks import build_mlp_classifier
+from falcon_sc.core.state.calibration import calibrate, temperature, tempered
+from falcon_sc.core.training.networks import build_mlp_classifier
 
 
 def sure(seed: int = 0, n: int = 400, k: int = 5, scale: float = 8.0) -> np.ndarray:

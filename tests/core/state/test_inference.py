@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from falcon_sc.core import inference
-from falcon_sc.core.batches import SameViews, as_samples
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.networks import build_mlp_classifier
+from falcon_sc.core.data.batches import SameViews, as_samples
+from falcon_sc.core.state import inference
+from falcon_sc.core.training.networks import build_mlp_classifier
 
 RELATION = np.eye(2, dtype=np.uint8)[[0, 0, 1]]
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from falcon_sc.core.batches import SameViews, as_samples
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.inference import infer
-from falcon_sc.core.networks import build_mlp_classifier
-from falcon_sc.core.revival import revive_empty_classes
+from falcon_sc.core.data.batches import SameViews, as_samples
+from falcon_sc.core.state.inference import infer
+from falcon_sc.core.state.revival import revive_empty_classes
+from falcon_sc.core.training.networks import build_mlp_classifier
 
 RELATION = np.eye(2, dtype=np.uint8)[[0, 0, 1, 1]]
 

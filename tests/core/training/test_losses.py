@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from falcon_sc.core import losses
+from falcon_sc.core.training import losses
 
 
 def _case(seed: int, *, n: int = 7, n_fine: int = 5, n_coarse: int = 3, n_neighbors: int = 2, scale: float = 3.0):

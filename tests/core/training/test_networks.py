@@ -5,9 +5,9 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from falcon_sc.core.batches import as_samples
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.networks import InputLinear, build_mlp_classifier
+from falcon_sc.core.data.batches import as_samples
+from falcon_sc.core.training.networks import InputLinear, build_mlp_classifier
 
 
 def _classifier(config: FalconConfig, seed: int = 0):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from falcon_sc.core import losses
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.objective import Objective
+from falcon_sc.core.training import losses
+from falcon_sc.core.training.objective import Objective
 
 PARENTS = [0, 0, 1, 1, 1]
 

@@ -8,8 +8,8 @@ import torch
 
 from falcon_sc import FalconConfig
 from falcon_sc.core import relations
-from falcon_sc.core.relation_step import RelationStep, label_shares
-from falcon_sc.core.taxonomy import Taxonomy
+from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.training.relation_step import RelationStep, label_shares
 
 TAXONOMY = Taxonomy.of(np.array(["a", "b"]))
 LABELS, CODES = np.array([0, 0, 0, 1, 2, 2]), np.array([0, 0, 0, 0, 1, 1])

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from falcon_sc.core.batches import DenseSamples, InMemory
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.sampling import BatchSampler
+from falcon_sc.core.data.batches import DenseSamples, InMemory
+from falcon_sc.core.training.sampling import BatchSampler
 
 CONFIG = FalconConfig(batch_size=8, n_neighbors=6, n_neighbors_per_step=3)
 N = 20

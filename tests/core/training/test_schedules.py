@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from falcon_sc.core import schedules
 from falcon_sc.core.config import FalconConfig
+from falcon_sc.core.training import schedules
 
 
 def test_paper_divides_the_learning_rate_after_epochs_six_and_eight():

@@ -7,14 +7,13 @@ import pytest
 import torch
 
 from falcon_sc.core import relations
-from falcon_sc.core.batches import SameViews, as_samples, head
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.neighbors import neighbors_within_classes
-from falcon_sc.core.networks import build_mlp_classifier
-from falcon_sc.core.taxonomy import Taxonomy
-from falcon_sc.core.trainer import Trainer, TrainingData, _threads_for
-
-from .planted import planted
+from falcon_sc.core.data.batches import SameViews, as_samples, head
+from falcon_sc.core.data.neighbors import neighbors_within_classes
+from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.training.networks import build_mlp_classifier
+from falcon_sc.core.training.trainer import Trainer, TrainingData, _threads_for
+from tests.core.planted import planted
 
 CONFIG = FalconConfig(
     start="random", n_pcs=None, n_neighbors=8, max_epochs=4, batch_size=64, n_hidden=16, relation_interval=3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from falcon_sc.vision.lars import LARS
+from falcon_sc.vision.moco.lars import LARS
 
 
 def _slow_step(weights, gradients, velocities, *, lr, momentum, decay, trust):

@@ -11,9 +11,8 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from falcon_sc.vision.moco import MoCo, contrastive_loss, key_momentum
-
-from .networks import Tiny
+from falcon_sc.vision.moco.network import MoCo, contrastive_loss, key_momentum
+from tests.vision.networks import Tiny
 
 
 def _slow_loss(queries: np.ndarray, keys: np.ndarray, temperature: float) -> float:
@@ -112,7 +111,7 @@ OTHER_PROCESS = """
     import sys
     sys.path.insert(0, {tests!r})
     import torch
-    from vision.test_moco import _one_of_two
+    from tests.vision.moco.test_network import _one_of_two
 
     torch.set_num_threads(1)
     _one_of_two(1, {file!r})
@@ -121,7 +120,7 @@ OTHER_PROCESS = """
 
 def test_two_processes_are_one_on_the_joined_batch(tmp_path: Path) -> None:
     """Normalisation in evaluation mode: in training mode it is the GPUs' SyncBatchNorm that joins the batches."""
-    code = textwrap.dedent(OTHER_PROCESS.format(tests=str(Path(__file__).parents[1]), file=str(tmp_path / "meeting")))
+    code = textwrap.dedent(OTHER_PROCESS.format(tests=str(Path(__file__).parents[3]), file=str(tmp_path / "meeting")))
     other = subprocess.Popen([sys.executable, "-c", code])
     found_loss, found_gradient = _one_of_two(0, str(tmp_path / "meeting"))
     assert other.wait(timeout=60) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from falcon_sc.benchmarks._cells_methods import BOUND, ORACLE
+from falcon_sc.benchmarks.cells._methods import BOUND, ORACLE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from falcon_sc.benchmarks._cells_data import Cells
+    from falcon_sc.benchmarks.cells._data import Cells
     from falcon_sc.core.config import FalconConfig
 
 METHOD, ORACLE, BOUND = "method", "oracle", "bound"
@@ -56,7 +56,7 @@ def _baseline(name: str, kind: str = METHOD, begins_with: str = "scores") -> Met
 
 
 def _start(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
-    from falcon_sc.core.start import consensus_start
+    from falcon_sc.core.start.consensus_start import consensus_start
 
     codes = np.unique(cells.coarse, return_inverse=True)[1]
     return consensus_start(cells.inputs.start, codes, n_fine, rng=seed).labels

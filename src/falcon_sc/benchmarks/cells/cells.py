@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
-from falcon_sc.benchmarks._cells_data import SIMULATIONS, problems, simulated
-from falcon_sc.benchmarks._cells_figure import plot
-from falcon_sc.benchmarks._cells_methods import METHODS
+from falcon_sc.benchmarks.cells._data import SIMULATIONS, problems, simulated
+from falcon_sc.benchmarks.cells._figure import plot
+from falcon_sc.benchmarks.cells._methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from falcon_sc.benchmarks._cells_data import Cells
+    from falcon_sc.benchmarks.cells._data import Cells
 
 SCORES = ("accuracy", "macro_accuracy", "ari")
 
@@ -68,7 +68,7 @@ def run(
 
     Examples
     --------
-    >>> from falcon_sc.benchmarks import cells
+    >>> from falcon_sc.benchmarks.cells import cells
     >>> table = cells.run(seeds=1, methods=["Leiden", "falcon_sc"])  # doctest: +SKIP
     """
     import pandas as pd

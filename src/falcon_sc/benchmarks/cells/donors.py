@@ -66,7 +66,7 @@ def run(
 
     Examples
     --------
-    >>> from falcon_sc.benchmarks import donors
+    >>> from falcon_sc.benchmarks.cells import donors
     >>> table = donors.run(seeds=1)  # doctest: +SKIP
     """
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
-from falcon_sc.benchmarks._cells_data import SIMULATIONS, problems
+from falcon_sc.benchmarks.cells._data import SIMULATIONS, problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from falcon_sc.benchmarks._cells_data import Cells
+    from falcon_sc.benchmarks.cells._data import Cells
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
     Parameters
     ----------
     data
-        Folder with the data sets, as for `falcon_sc.benchmarks.cells`. None: simulated cells only.
+        Folder with the data sets, as for `falcon_sc.benchmarks.cells.cells`. None: simulated cells only.
     out
         Folder for `n_fine.csv` (a row a run), `n_fine_summary.csv` and `n_fine_summary.md` (a row a data set). None:
         nothing is written.
@@ -54,7 +54,7 @@ def run(
 
     Examples
     --------
-    >>> from falcon_sc.benchmarks import n_fine
+    >>> from falcon_sc.benchmarks.cells import n_fine
     >>> table = n_fine.run(seeds=1)  # doctest: +SKIP
     """
     import pandas as pd

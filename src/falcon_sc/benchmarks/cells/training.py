@@ -11,7 +11,7 @@ import numpy as np
 from falcon_sc import metrics
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
-from falcon_sc.benchmarks._cells_data import REAL, SIMULATIONS, real, simulated
+from falcon_sc.benchmarks.cells._data import REAL, SIMULATIONS, real, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from falcon_sc.benchmarks._cells_data import Cells
+    from falcon_sc.benchmarks.cells._data import Cells
 
 _HELD_OUT = 0.2  # of each coarse class
 
@@ -40,7 +40,7 @@ def run(
     Parameters
     ----------
     data
-        Folder with the real data sets, see :func:`falcon_sc.benchmarks.cells.run`. None: simulated cells only.
+        Folder with the real data sets, see :func:`falcon_sc.benchmarks.cells.cells.run`. None: simulated cells only.
     out
         Folder for `training.csv` (a row a run) and `training_means.md`. None: nothing is written.
     seeds
@@ -62,7 +62,7 @@ def run(
 
     Examples
     --------
-    >>> from falcon_sc.benchmarks import training
+    >>> from falcon_sc.benchmarks.cells import training
     >>> table = training.run(seeds=1)  # doctest: +SKIP
     """
     import pandas as pd
@@ -100,7 +100,7 @@ def _problems(
 def _measure(cells: Cells, seed: int) -> list[dict[str, Any]]:
     """Genes and principal components are those of all cells, for every method."""
     from falcon_sc.core.model import Falcon
-    from falcon_sc.core.start import StartInput
+    from falcon_sc.core.start.input import StartInput
 
     codes, fine = (np.unique(names, return_inverse=True)[1] for names in (cells.coarse, cells.fine))
     held_out = _split(codes, seed)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from falcon_sc.benchmarks._images_problem import Problem
+    from falcon_sc.benchmarks.images._problem import Problem
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.model import Falcon
 
@@ -71,7 +71,8 @@ def _kmeans_oracle(problem: Problem) -> Outcome:
 
 
 def _start(problem: Problem) -> Outcome:
-    from falcon_sc.core.start import StartInput, consensus_start
+    from falcon_sc.core.start.consensus_start import consensus_start
+    from falcon_sc.core.start.input import StartInput
 
     given = StartInput(problem.features, "embedding")
     start = consensus_start(given, problem.train.coarse, problem.n_fine, rng=problem.seed, equal_sizes=True)
@@ -124,7 +125,7 @@ def _two_taxonomies(problem: Problem) -> Outcome:
 def _discover(
     problem: Problem, config: FalconConfig, name: str, coarse: Labels | None = None, dataset: Any = None
 ) -> Outcome:
-    from falcon_sc.core.checkpoint import seconds_spent
+    from falcon_sc.core.runtime.checkpoint import seconds_spent
     from falcon_sc.vision import discover, image_samples
 
     train, test, folder = problem.train, problem.test, problem.checkpoint(name)
@@ -152,7 +153,7 @@ def _discover(
 
 def _supervised(problem: Problem) -> Outcome:
     """The same backbone, views, optimiser and epochs, told the fine labels; not scored on the images it was told."""
-    from falcon_sc.benchmarks._images_supervised import train_supervised
+    from falcon_sc.benchmarks.images._supervised import train_supervised
 
     scores, seconds_before = train_supervised(problem)
     inside = np.where(problem.train.relation.T[problem.test.coarse] == 1, scores, -np.inf)

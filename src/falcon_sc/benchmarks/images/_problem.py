@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.benchmarks._images_setting import Setting, network
+from falcon_sc.benchmarks.images._setting import Setting, network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def prepare(
     train: ImageData, test: ImageData, setting: Setting, seed: int, device: torch.device, state: Path | None
 ) -> Problem:
     """Pretrain on the training images and take the features of all of them."""
-    from falcon_sc.core.checkpoint import seconds_spent
+    from falcon_sc.core.runtime.checkpoint import seconds_spent
     from falcon_sc.vision import ImageViews, extract_features, image_samples, pretrain
 
     folder = None if state is None else state / f"pretraining-{seed}"

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.benchmarks._images_methods import METHODS
+from falcon_sc.benchmarks.images._methods import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from falcon_sc.benchmarks._images_methods import Outcome
-    from falcon_sc.benchmarks._images_problem import Problem
+    from falcon_sc.benchmarks.images._methods import Outcome
+    from falcon_sc.benchmarks.images._problem import Problem
     from falcon_sc.vision.datasets import ImageData
 
 SCORES = ("accuracy", "macro_accuracy", "ari")

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from falcon_sc.benchmarks._images_problem import Problem
+    from falcon_sc.benchmarks.images._problem import Problem
 
 
 def train_supervised(problem: Problem) -> tuple[NDArray[np.float32], float]:
@@ -19,11 +19,11 @@ def train_supervised(problem: Problem) -> tuple[NDArray[np.float32], float]:
 
     Cross-entropy on strong views, with the batches, SGD and steps of the learning rate of `FalconConfig.cifar100()`.
     """
-    from falcon_sc.core.checkpoint import Checkpoint, fingerprint, seconds_spent
     from falcon_sc.core.config import FalconConfig
-    from falcon_sc.core.device import autocast
-    from falcon_sc.core.inference import features_of
-    from falcon_sc.core.networks import build_classifier
+    from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint, seconds_spent
+    from falcon_sc.core.runtime.device import autocast
+    from falcon_sc.core.state.inference import features_of
+    from falcon_sc.core.training.networks import build_classifier
     from falcon_sc.vision import image_samples
 
     config, device = FalconConfig.cifar100(), problem.device

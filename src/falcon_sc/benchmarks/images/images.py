@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
-from falcon_sc.benchmarks._images_methods import METHODS
-from falcon_sc.benchmarks._images_scores import INSIDE, SCORES, score, slashed
-from falcon_sc.benchmarks._images_setting import FULL, REDUCED, Setting
+from falcon_sc.benchmarks.images._methods import METHODS
+from falcon_sc.benchmarks.images._scores import INSIDE, SCORES, score, slashed
+from falcon_sc.benchmarks.images._setting import FULL, REDUCED, Setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from falcon_sc.benchmarks._images_methods import Outcome
+    from falcon_sc.benchmarks.images._methods import Outcome
     from falcon_sc.vision.datasets import ImageData
 
 
@@ -79,7 +79,7 @@ def run(
 
     Examples
     --------
-    >>> from falcon_sc.benchmarks import images
+    >>> from falcon_sc.benchmarks.images import images
     >>> table = images.run(data="data", methods=["K-Means", "falcon_sc"])  # doctest: +SKIP
     """
     from pathlib import Path
@@ -87,9 +87,9 @@ def run(
     import pandas as pd
     import torch
 
-    from falcon_sc.benchmarks._images_problem import prepare, read
-    from falcon_sc.core.checkpoint import Checkpoint, fingerprint
-    from falcon_sc.core.device import resolve_device
+    from falcon_sc.benchmarks.images._problem import prepare, read
+    from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
+    from falcon_sc.core.runtime.device import resolve_device
 
     _check(data, seeds, methods)
     where = resolve_device(device)

@@ -39,7 +39,7 @@ def run(
     """
     import pandas as pd
 
-    from falcon_sc.core.neighbors import neighbors_within_classes
+    from falcon_sc.core.data.neighbors import neighbors_within_classes
 
     generator = np.random.default_rng(rng)
     rows: list[dict[str, Any]] = []

@@ -61,7 +61,7 @@ def run(
 
     Examples
     --------
-    >>> from falcon_sc.benchmarks import relations
+    >>> from falcon_sc.benchmarks.performance import relations
     >>> table = relations.run(repeats=1, sizes=[(24, 8)])  # doctest: +SKIP
     """
     import pandas as pd
@@ -124,14 +124,14 @@ def by_assignment(cost: NDArray[np.float64], lam: float) -> NDArray[np.uint8]:
 
 
 def _solvers() -> dict[str, Solve]:
-    from falcon_sc.core import _gurobi
+    from falcon_sc.core.relations import gurobi
 
     return {
         "flow": lambda cost, lam: relations.solve(cost, lam, solver="flow"),
         "scipy assignment": by_assignment,
-        "gurobi quadratic": lambda cost, lam: _gurobi.solve(cost, lam, time_limit=30, forms=(_gurobi.quadratic,)),
-        "gurobi piecewise linear": lambda cost, lam: _gurobi.solve(
-            cost, lam, time_limit=30, forms=(_gurobi.piecewise_linear,)
+        "gurobi quadratic": lambda cost, lam: gurobi.solve(cost, lam, time_limit=30, forms=(gurobi.quadratic,)),
+        "gurobi piecewise linear": lambda cost, lam: gurobi.solve(
+            cost, lam, time_limit=30, forms=(gurobi.piecewise_linear,)
         ),
     }
 

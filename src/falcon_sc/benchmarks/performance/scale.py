@@ -40,7 +40,7 @@ def run(*, out: Path | None = None, sizes: tuple[int, ...] = _SIZES, device: str
 
     rows: list[dict[str, Any]] = []
     for size in sizes:
-        code = f"from falcon_sc.benchmarks.scale import measure; measure({size}, {device!r})"
+        code = f"from falcon_sc.benchmarks.performance.scale import measure; measure({size}, {device!r})"
         finished = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
         rows.append(json.loads(finished.stdout.splitlines()[-1]))
     table = pd.DataFrame(rows)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from falcon_sc.core.trainer import Trainer
+    from falcon_sc.core.training.trainer import Trainer
 
 _N_OBS, _N_GENES, _N_COARSE, _N_FINE = 10_000, 2_000, 27, 83
 
@@ -71,12 +71,12 @@ def run(*, out: Path | None = None, n_iterations: int = 30, rng: int = 0) -> pd.
 def _trainer(network: str, form: str, batch_size: int, device: str, seed: int) -> Trainer:
     import torch
 
-    from falcon_sc.core.batches import as_samples
     from falcon_sc.core.config import FalconConfig
-    from falcon_sc.core.networks import build_mlp_classifier
-    from falcon_sc.core.projection import fit_projection
-    from falcon_sc.core.taxonomy import Taxonomy
-    from falcon_sc.core.trainer import Trainer, TrainingData
+    from falcon_sc.core.data.batches import as_samples
+    from falcon_sc.core.data.projection import fit_projection
+    from falcon_sc.core.data.taxonomy import Taxonomy
+    from falcon_sc.core.training.networks import build_mlp_classifier
+    from falcon_sc.core.training.trainer import Trainer, TrainingData
     from falcon_sc.datasets import simulate
 
     rng = np.random.default_rng(seed)

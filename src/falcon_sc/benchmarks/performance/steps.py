@@ -39,7 +39,7 @@ def run(*, out: Path | None = None, device: str | None = None, n_times: int = 10
     """
     import pandas as pd
 
-    from falcon_sc.core.device import resolve_device
+    from falcon_sc.core.runtime.device import resolve_device
 
     where = resolve_device(device)
     on_gpu = where.type == "cuda"
@@ -88,8 +88,8 @@ def _time(
     import torch
     import torch.nn.functional as F
 
-    from falcon_sc.core.device import autocast
-    from falcon_sc.core.networks import build_classifier
+    from falcon_sc.core.runtime.device import autocast
+    from falcon_sc.core.training.networks import build_classifier
     from falcon_sc.vision import build_backbone
 
     weights = torch.Generator().manual_seed(0)

@@ -45,7 +45,7 @@ def run(
     import pandas as pd
     import torch
 
-    from falcon_sc.core.device import resolve_device
+    from falcon_sc.core.runtime.device import resolve_device
 
     where = resolve_device(device)
     rows = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (n_images, 3, size, size), dtype=np.uint8))

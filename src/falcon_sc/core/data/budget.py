@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from falcon_sc.core.taxonomy import Taxonomy
+    from falcon_sc.core.data.taxonomy import Taxonomy
 
 
 def fine_budget(

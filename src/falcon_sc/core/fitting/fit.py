@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from falcon_sc.core import distributed, relations
-from falcon_sc.core.calibration import calibrate
-from falcon_sc.core.checkpoint import Checkpoint, fingerprint
-from falcon_sc.core.fitted import Fitted
-from falcon_sc.core.initial import initialize
-from falcon_sc.core.inputs import prepare
-from falcon_sc.core.neighbors import neighbors_within_classes
-from falcon_sc.core.networks import build_classifier, build_mlp_classifier
-from falcon_sc.core.revival import revive_empty_classes
-from falcon_sc.core.trainer import Trainer, TrainingData
+from falcon_sc.core import relations
+from falcon_sc.core.data.neighbors import neighbors_within_classes
+from falcon_sc.core.fitting.initial import initialize
+from falcon_sc.core.fitting.inputs import prepare
+from falcon_sc.core.runtime import distributed
+from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
+from falcon_sc.core.state.calibration import calibrate
+from falcon_sc.core.state.fitted import Fitted
+from falcon_sc.core.state.revival import revive_empty_classes
+from falcon_sc.core.training.networks import build_classifier, build_mlp_classifier
+from falcon_sc.core.training.trainer import Trainer, TrainingData
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from falcon_sc.core.batches import Views
     from falcon_sc.core.config import FalconConfig
-    from falcon_sc.core.initial import Initial
-    from falcon_sc.core.inputs import Inputs
-    from falcon_sc.core.start import StartInput
-    from falcon_sc.core.taxonomy import Taxonomy
+    from falcon_sc.core.data.batches import Views
+    from falcon_sc.core.data.taxonomy import Taxonomy
+    from falcon_sc.core.fitting.initial import Initial
+    from falcon_sc.core.fitting.inputs import Inputs
+    from falcon_sc.core.start.input import StartInput
 
 logger = logging.getLogger(__name__)
 

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.core import relations
-from falcon_sc.core.relation_step import label_shares
-from falcon_sc.core.start import StartInput, consensus_start
+from falcon_sc.core.start.consensus_start import consensus_start
+from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.training.relation_step import label_shares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from falcon_sc.core.checkpoint import Checkpoint
     from falcon_sc.core.config import FalconConfig
-    from falcon_sc.core.taxonomy import Taxonomy
+    from falcon_sc.core.data.taxonomy import Taxonomy
+    from falcon_sc.core.runtime.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from falcon_sc.core.batches import Samples, as_samples
-from falcon_sc.core.projection import Projection, fit_projection
-from falcon_sc.core.start import StartInput
+from falcon_sc.core.data.batches import Samples, as_samples
+from falcon_sc.core.data.projection import Projection, fit_projection
+from falcon_sc.core.start.input import StartInput
 
 if TYPE_CHECKING:
     from falcon_sc.core.config import FalconConfig

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from falcon_sc.core._certificate import is_relation, largest_gain
 from falcon_sc.core.config import Solver
+from falcon_sc.core.relations.certificate import is_relation, largest_gain
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -89,11 +89,11 @@ def solve(cost: ArrayLike, lam: float, *, solver: Solver = "auto", time_limit: f
         raise ValueError(msg)
 
     if name == "gurobi":
-        from falcon_sc.core import _gurobi
+        from falcon_sc.core.relations import gurobi
 
-        return _gurobi.solve(C, lam, time_limit=time_limit)
+        return gurobi.solve(C, lam, time_limit=time_limit)
 
-    from falcon_sc.core._flow_kernel import assign
+    from falcon_sc.core.relations.flow import assign
 
     n_fine, n_coarse = C.shape
     bonus = 2 * (C.max() - C.min()) or 1.0

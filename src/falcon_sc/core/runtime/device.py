@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from falcon_sc.core import distributed
+from falcon_sc.core.runtime import distributed
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -7,20 +7,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.consensus import agreement, consensus_labels, extend
-from falcon_sc.core.merging import choose, merge_down
-from falcon_sc.core.mixture import Sweep, TiedMixture, fit_mixture, sweep_mixtures
-from falcon_sc.core.student_mixture import TiedStudentMixture, fit_student_mixture
-from falcon_sc.core.thinning import reproducibility
-from falcon_sc.core.views import CONTINUOUS_VIEWS, COUNT_VIEWS, EQUAL_SIZE_VIEWS, ClassViews, class_views
+from falcon_sc.core.start.consensus import agreement, consensus_labels, extend
+from falcon_sc.core.start.mixtures.merging import choose, merge_down
+from falcon_sc.core.start.mixtures.student import TiedStudentMixture, fit_student_mixture
+from falcon_sc.core.start.mixtures.tied import Sweep, TiedMixture, fit_mixture, sweep_mixtures
+from falcon_sc.core.start.representation.class_views import (
+    CONTINUOUS_VIEWS,
+    COUNT_VIEWS,
+    EQUAL_SIZE_VIEWS,
+    ClassViews,
+    class_views,
+)
+from falcon_sc.core.start.thinning import reproducibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from scipy import sparse
 
-    from falcon_sc.core.contrast import Background
-    from falcon_sc.core.normalisations import Kind
+    from falcon_sc.core.start.input import Kind
+    from falcon_sc.core.start.representation.contrast import Background
 
 
 @dataclass(frozen=True)

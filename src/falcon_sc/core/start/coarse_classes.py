@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.contrast import Background, background_cells
-from falcon_sc.core.normalisations import look_like_counts, pseudo_counts
+from falcon_sc.core.start.representation.contrast import Background, background_cells
+from falcon_sc.core.start.representation.normalizations import look_like_counts, pseudo_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scipy import sparse
 
-    from falcon_sc.core.start import StartInput
+    from falcon_sc.core.start.input import StartInput
 
 CELLS_LOOKED_AT = 2000  # to tell whether counts can be recovered from log-normalised values
 

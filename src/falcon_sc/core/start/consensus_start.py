@@ -12,37 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core import allocation
-from falcon_sc.core.class_clustering import ClassFit, fit_class, label_class
-from falcon_sc.core.coarse_classes import CoarseClasses
+from falcon_sc.core.start import allocation
+from falcon_sc.core.start.class_clustering import ClassFit, fit_class, label_class
+from falcon_sc.core.start.coarse_classes import CoarseClasses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scipy import sparse
-
-    from falcon_sc.core.normalisations import Kind
+    from falcon_sc.core.start.input import StartInput
 
 CELLS_PER_FURTHER_CLASS = 20  # of a coarse class, at least, unless more fine classes are asked for (ours)
-
-
-@dataclass(frozen=True)
-class StartInput:
-    """What the start clusters.
-
-    Parameters
-    ----------
-    matrix
-        n x genes, dense or sparse (CSR is used as it is), all genes; or n x d, an embedding.
-    kind
-        "counts": raw counts. "lognorm": log1p of counts scaled per cell. "embedding": any continuous columns.
-    batch
-        Donor or batch codes, int, n; None where there is one.
-    """
-
-    matrix: np.ndarray | sparse.csr_matrix
-    kind: Kind
-    batch: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core import thinning
-from falcon_sc.core.coarse_classes import CoarseClasses
-from falcon_sc.core.mixture import sweep_mixtures
-from falcon_sc.core.replication import replication
-from falcon_sc.core.views import CONTINUOUS_VIEWS, ClassViews, class_views, usable_dims
+from falcon_sc.core.start import thinning
+from falcon_sc.core.start.coarse_classes import CoarseClasses
+from falcon_sc.core.start.mixtures.tied import sweep_mixtures
+from falcon_sc.core.start.replication import replication
+from falcon_sc.core.start.representation.class_views import CONTINUOUS_VIEWS, ClassViews, class_views, usable_dims
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from falcon_sc.core.start import StartInput
+    from falcon_sc.core.start.input import StartInput
 
 CELLS_PER_FINE_CLASS = 8  # at least, on average: halves of the cells are clustered too
 LEAST_STABILITY = 0.5  # adjusted Rand index (ours): nothing below it counts as stable

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.mixture import fit_mixture
+from falcon_sc.core.start.mixtures.tied import fit_mixture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from falcon_sc.core.views import ClassViews
+    from falcon_sc.core.start.representation.class_views import ClassViews
 
 VIEWS = (("log", 10), ("sc", 15), ("pr", 10))  # ours: one of each normalisation, those of few dimensions
 N_SPLITS = 2  # ours: of each view

@@ -14,7 +14,7 @@ import torch
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from falcon_sc.core.networks import FineClassifier
+    from falcon_sc.core.training.networks import FineClassifier
 
 _RANGE = (0.05, 50.0)  # of the temperature
 _SAMPLES = 20_000  # looked at; they are evenly spaced

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from falcon_sc.core.batches import Samples, as_samples
-from falcon_sc.core.inference import infer
+from falcon_sc.core.data.batches import Samples, as_samples
+from falcon_sc.core.state.inference import infer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from falcon_sc.core.batches import Views
     from falcon_sc.core.config import FalconConfig
-    from falcon_sc.core.networks import FineClassifier
-    from falcon_sc.core.projection import Projection
-    from falcon_sc.core.taxonomy import Taxonomy
+    from falcon_sc.core.data.batches import Views
+    from falcon_sc.core.data.projection import Projection
+    from falcon_sc.core.data.taxonomy import Taxonomy
+    from falcon_sc.core.training.networks import FineClassifier
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Fitted:
         return X if self.projection is None or isinstance(X, Samples) else self.projection(X)
 
     def infer(self, Z: Any, codes: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probabilities and last hidden layer of projected rows or samples, see :func:`falcon_sc.core.inference.infer`."""
+        """Probabilities and last hidden layer of projected rows or samples, see :func:`falcon_sc.core.state.inference.infer`."""
         relation = self.relation if self.config.restrict_to_coarse else np.ones_like(self.relation)
         samples = as_samples(Z, self.device)
         return infer(self.classifier, samples, codes, relation, self.views, self.config.precision)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from falcon_sc.core.device import autocast
+from falcon_sc.core.runtime.device import autocast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from falcon_sc.core.batches import Samples, Views
     from falcon_sc.core.config import Precision
-    from falcon_sc.core.networks import FineClassifier
+    from falcon_sc.core.data.batches import Samples, Views
+    from falcon_sc.core.training.networks import FineClassifier
 
 
 def infer(

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from falcon_sc.core.batches import SameViews
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.fitted import Fitted
-from falcon_sc.core.networks import build_classifier, build_mlp_classifier
-from falcon_sc.core.projection import Projection
-from falcon_sc.core.taxonomy import Taxonomy
+from falcon_sc.core.data.batches import SameViews
+from falcon_sc.core.data.projection import Projection
+from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.state.fitted import Fitted
+from falcon_sc.core.training.networks import build_classifier, build_mlp_classifier
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from falcon_sc.core.batches import Views
+    from falcon_sc.core.data.batches import Views
 
 _FORMAT = 1  # raised when an older reader would misread the files
 _CLASSIFIER = "classifier."

@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from falcon_sc.core.networks import FineClassifier
+    from falcon_sc.core.training.networks import FineClassifier
 
 _ROUNDS = 5  # a revived class may take the last samples of another
 

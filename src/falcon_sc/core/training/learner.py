@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from falcon_sc.core import distributed, schedules
+from falcon_sc.core.runtime import distributed
+from falcon_sc.core.training import schedules
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from falcon_sc.core.batches import SparseRows
+from falcon_sc.core.data.batches import SparseRows
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -33,7 +33,7 @@ class _SparseProduct(torch.autograd.Function):
 
 
 class InputLinear(nn.Module):
-    """First linear layer, for dense rows and for :class:`~falcon_sc.core.batches.SparseRows`.
+    """First linear layer, for dense rows and for :class:`~falcon_sc.core.data.batches.SparseRows`.
 
     The weight is stored (features, hidden), the layout in which a sparse row adds up contiguous rows of it.
     """

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 import torch.nn.functional as F
 
-from falcon_sc.core import distributed, losses
+from falcon_sc.core.runtime import distributed
+from falcon_sc.core.training import losses
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,7 +70,7 @@ class Objective:
         children: Tensor,
         membership: Tensor,
     ) -> Terms:
-        """Terms of the batch of the samples at `index`; shapes as in :mod:`falcon_sc.core.losses`."""
+        """Terms of the batch of the samples at `index`; shapes as in :mod:`falcon_sc.core.training.losses`."""
         config = self._config
         coarse = losses.coarse_loss(log_p, children)  # eq. 3
         neighbors = losses.neighbor_loss(log_p, log_p_neighbors)  # eq. 4

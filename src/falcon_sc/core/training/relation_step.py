@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from falcon_sc.core import distributed, relations, schedules
+from falcon_sc.core import relations
+from falcon_sc.core.runtime import distributed
+from falcon_sc.core.training import schedules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
     from falcon_sc.core.config import FalconConfig
-    from falcon_sc.core.taxonomy import Taxonomy
+    from falcon_sc.core.data.taxonomy import Taxonomy
 
 
 class RelationStep:

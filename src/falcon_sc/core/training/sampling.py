@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from falcon_sc.core import distributed
+from falcon_sc.core.runtime import distributed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Generator, Tensor
 
-    from falcon_sc.core.batches import Samples, SparseRows
     from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.data.batches import Samples, SparseRows
 
 
 @dataclass(frozen=True)

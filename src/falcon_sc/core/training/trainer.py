@@ -12,13 +12,14 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from falcon_sc.core import distributed, losses, schedules
-from falcon_sc.core.batches import SameViews, head
-from falcon_sc.core.device import autocast
-from falcon_sc.core.learner import Learner
-from falcon_sc.core.objective import Objective
-from falcon_sc.core.relation_step import RelationStep, label_shares
-from falcon_sc.core.sampling import BatchSampler
+from falcon_sc.core.data.batches import SameViews, head
+from falcon_sc.core.runtime import distributed
+from falcon_sc.core.runtime.device import autocast
+from falcon_sc.core.training import losses, schedules
+from falcon_sc.core.training.learner import Learner
+from falcon_sc.core.training.objective import Objective
+from falcon_sc.core.training.relation_step import RelationStep, label_shares
+from falcon_sc.core.training.sampling import BatchSampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Generator, Tensor
 
-    from falcon_sc.core.batches import Samples, Views
-    from falcon_sc.core.checkpoint import Checkpoint
     from falcon_sc.core.config import FalconConfig
-    from falcon_sc.core.networks import FineClassifier
-    from falcon_sc.core.sampling import Batch
-    from falcon_sc.core.taxonomy import Taxonomy
+    from falcon_sc.core.data.batches import Samples, Views
+    from falcon_sc.core.data.taxonomy import Taxonomy
+    from falcon_sc.core.runtime.checkpoint import Checkpoint
+    from falcon_sc.core.training.networks import FineClassifier
+    from falcon_sc.core.training.sampling import Batch
 
 logger = logging.getLogger(__name__)
 

@@ -15,16 +15,16 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from falcon_sc.vision.augmentation import ImageViews, pretraining_recipes
-from falcon_sc.vision.lars import LARS
-from falcon_sc.vision.moco import key_momentum
+from falcon_sc.vision.moco.lars import LARS
+from falcon_sc.vision.moco.network import key_momentum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from torch import Generator, Tensor
 
-    from falcon_sc.core.checkpoint import Checkpoint
-    from falcon_sc.vision.moco import MoCo
+    from falcon_sc.core.runtime.checkpoint import Checkpoint
+    from falcon_sc.vision.moco.network import MoCo
 
 logger = logging.getLogger(__name__)
 

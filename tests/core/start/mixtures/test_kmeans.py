@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_sc.core.kmeans import kmeans_labels
+from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 
 
 def test_separated_groups_are_found() -> None:

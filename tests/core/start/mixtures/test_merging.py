@@ -4,8 +4,9 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_sc.core import merging, mixture
-from falcon_sc.core.mixture import Sweep
+from falcon_sc.core.start.mixtures import merging
+from falcon_sc.core.start.mixtures import tied as mixture
+from falcon_sc.core.start.mixtures.tied import Sweep
 
 
 def one_hot(labels: np.ndarray, k: int) -> np.ndarray:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_t
 
-from falcon_sc.core import mixture, student_mixture
+from falcon_sc.core.start.mixtures import student as student_mixture
+from falcon_sc.core.start.mixtures import tied as mixture
 
 
 def one_hot(labels: np.ndarray, k: int) -> np.ndarray:

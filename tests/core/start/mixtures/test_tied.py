@@ -6,7 +6,7 @@ from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from falcon_sc.core import mixture
+from falcon_sc.core.start.mixtures import tied as mixture
 
 
 def planted(sizes: tuple[int, ...], rng: np.random.Generator, d: int = 4, gap: float = 6.0) -> tuple[np.ndarray, ...]:

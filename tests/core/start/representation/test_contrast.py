@@ -6,7 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from falcon_sc.core.contrast import (
+from falcon_sc.core.start.consensus_start import consensus_start
+from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.start.representation.class_views import class_views
+from falcon_sc.core.start.representation.contrast import (
     CELLS,
     CELLS_PER_CLASS,
     MIN_CELLS,
@@ -14,8 +17,6 @@ from falcon_sc.core.contrast import (
     background_cells,
     contrasted_directions,
 )
-from falcon_sc.core.start import StartInput, consensus_start
-from falcon_sc.core.views import class_views
 
 
 def covariance(rng: np.random.Generator, d: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.normalisations import Normaliser, look_like_counts, pseudo_counts
+from falcon_sc.core.start.representation.normalizations import Normaliser, look_like_counts, pseudo_counts
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.variable_genes import select_variable_genes, standardised_variance
+from falcon_sc.core.start.representation.variable_genes import select_variable_genes, standardised_variance
 
 
 def simulate(rng: np.random.Generator, n: int = 400, g: int = 300) -> tuple[np.ndarray, np.ndarray]:

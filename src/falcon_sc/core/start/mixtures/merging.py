@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.mixture import (
+from falcon_sc.core.start.mixtures.tied import (
     SWEEP_STARTS,
     Sweep,
     TiedMixture,

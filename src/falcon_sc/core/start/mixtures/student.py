@@ -1,6 +1,6 @@
 """Mixtures of Student t distributions that share one scale matrix.
 
-The Gaussian mixtures of :mod:`falcon_sc.core.mixture` spend components on a handful of outlying cells; heavy tails
+The Gaussian mixtures of :mod:`falcon_sc.core.start.mixtures.tied` spend components on a handful of outlying cells; heavy tails
 take them in, and wide groups are split where the density is low. The two kinds err differently, so a consensus of both
 is better than either.
 """
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammaln
 
-from falcon_sc.core.kmeans import kmeans_labels
-from falcon_sc.core.mixture import N_STEPS, TOLERANCE, normalise, ridge
+from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
+from falcon_sc.core.start.mixtures.tied import N_STEPS, TOLERANCE, normalise, ridge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.kmeans import kmeans_labels
+from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

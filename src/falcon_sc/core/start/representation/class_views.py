@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import linalg, sparse
 
-from falcon_sc.core.contrast import contrasted_directions
-from falcon_sc.core.normalisations import Kind, Normaliser, pseudo_counts
-from falcon_sc.core.variable_genes import select_variable_genes
+from falcon_sc.core.start.representation.contrast import contrasted_directions
+from falcon_sc.core.start.representation.normalizations import Normaliser, pseudo_counts
+from falcon_sc.core.start.representation.variable_genes import select_variable_genes
 
 if TYPE_CHECKING:
-    from falcon_sc.core.contrast import Background
+    from falcon_sc.core.start.input import Kind
+    from falcon_sc.core.start.representation.contrast import Background
 
 N_COMPONENTS = 30
 N_CONTRASTED = 20  # contrasted components kept, of the span of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
@@ -11,7 +11,7 @@ from scipy import sparse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["counts", "lognorm", "embedding"]
+    from falcon_sc.core.start.input import Kind
 
 THETA = 100.0  # overdispersion of the Pearson residuals, the common default
 MAX_SCORE = 10.0  # clip of the z-scores

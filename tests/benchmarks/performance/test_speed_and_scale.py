@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from falcon_sc.benchmarks import neighbors, scale, speed, steps, views
+from falcon_sc.benchmarks.performance import neighbors, scale, speed, steps, views
 
 
 def test_speed_times_every_input_and_batch_size(monkeypatch, tmp_path):

@@ -1,0 +1,31 @@
+"""What the start is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from scipy import sparse
+
+Kind = Literal["counts", "lognorm", "embedding"]
+
+
+@dataclass(frozen=True)
+class StartInput:
+    """What the start clusters.
+
+    Parameters
+    ----------
+    matrix
+        n x genes, dense or sparse (CSR is used as it is), all genes; or n x d, an embedding.
+    kind
+        "counts": raw counts. "lognorm": log1p of counts scaled per cell. "embedding": any continuous columns.
+    batch
+        Donor or batch codes, int, n; None where there is one.
+    """
+
+    matrix: np.ndarray | sparse.csr_matrix
+    kind: Kind
+    batch: np.ndarray | None = None
