@@ -32,6 +32,10 @@ def test_paper_is_the_setting_of_the_paper():
         ("lr", float("inf")),
         ("start", "leiden"),
         ("relation_solver", "scip"),
+        ("n_jobs", 0),
+        ("n_jobs", -2),
+        ("start_max_cells", 0),
+        ("start_n_repeats", 1.5),
     ],
 )
 def test_a_bad_value_is_named(name, value):

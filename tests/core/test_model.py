@@ -69,10 +69,9 @@ def test_confidence_is_the_agreement_on_the_label(data, tmp_path):
     model = Falcon(14, config, device="cpu").fit(data.X, data.coarse, checkpoint=tmp_path)
     with np.load(tmp_path / "start.npz") as kept:
         start, agreement = kept["labels"], kept["agreement"]
-    table = np.zeros((14, 14))
-    np.add.at(table, (model.labels_, start), 1)
-    _, columns = linear_sum_assignment(table, maximize=True)  # classes are renamed by size at the end
-    stayed = columns[model.labels_] == start
+    renamed = {(old, new) for old, new in zip(start, model.start_labels_, strict=True)}
+    assert len(renamed) == 14  # by size, at the end
+    stayed = model.labels_ == model.start_labels_
     assert 0 < (~stayed).sum() < len(start) / 2
     np.testing.assert_array_equal(model.confidence_[stayed], agreement[stayed])
     np.testing.assert_array_equal(model.confidence_[~stayed], 1 - agreement[~stayed])
@@ -81,6 +80,7 @@ def test_confidence_is_the_agreement_on_the_label(data, tmp_path):
 def test_without_a_start_the_confidence_is_the_probability(data):
     config = dataclasses.replace(QUICK, start="random")
     model = Falcon(6, config, device="cpu").fit(data.X, data.coarse)
+    assert model.start_labels_ is None
     np.testing.assert_array_equal(model.confidence_, model.proba_.max(axis=1))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -57,8 +59,6 @@ def test_a_network_of_its_own(data, tmp_path):
 
 def test_samples_and_the_matrix_of_them_train_the_same(data):
     """With no space of the start in between: neighbours come from the features in both."""
-    from dataclasses import replace
-
     config = replace(CONFIG, start="random", n_pcs=None)
     one = Falcon(6, config, device="cpu").fit(data.X, data.coarse)
     start = StartInput(data.X, "embedding")
@@ -88,3 +88,27 @@ def test_what_is_missing_is_named(data):
         _fit(data, network=nn.Linear(12, 7))
     with pytest.raises(ValueError, match="X has 3 features, the model was fitted on 12"):
         _fit(data, network=Network()).predict(DenseSamples(data.X[:, :3], torch.device("cpu")))
+
+
+class Counted(SameViews):
+    """How many samples were looked at to predict."""
+
+    n_predicted = 0
+
+    def plain(self, rows):
+        self.n_predicted += len(rows)
+        return rows
+
+
+@pytest.mark.parametrize("start", ["consensus", "random"])
+def test_after_the_training_the_network_passes_once_over_the_samples(data, start):
+    """With a start from labels, classes are revived and probabilities calibrated: both are a matter of the head."""
+    views = Counted()
+    config = replace(CONFIG, start=start)
+    model = Falcon(6, config, device="cpu", views=views).fit(data.X, data.coarse)
+    assert views.n_predicted == len(data.X)
+    model.infer(data.X, data.coarse)
+    assert views.n_predicted == 2 * len(data.X)
+    model.predict(data.X)
+    model.transform(data.X)
+    assert views.n_predicted == 4 * len(data.X)

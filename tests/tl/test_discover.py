@@ -242,6 +242,40 @@ def test_keywords_replace_the_configuration(cells: AnnData, quick) -> None:
     assert (params["n_neighbors"], params["n_neighbors_per_step"], params["batch_size"]) == (3, 3, 32)
 
 
+def test_keywords_win_with_the_values_of_the_defaults_too(cells: AnnData, quick) -> None:
+    quick |= {"config": fsc.FalconConfig(start="random", n_neighbors=30, relation_solver="gurobi")}
+    fsc.tl.discover(cells, "coarse", 6, n_neighbors=20, relation_solver="auto", **quick)
+    params = cells.uns["falcon"]["params"]
+    assert params["n_neighbors"] == 20
+    assert params["relation_solver"] == "flow"
+
+
+def test_numbers_for_each_class_with_a_random_start(cells: AnnData, quick) -> None:
+    """Table O1 of the paper: the relation is known, and training does not change it."""
+    fsc.tl.discover(cells, "coarse", {"CD4/CD8 T": 3, "B cell": 1, "µ glia": 2}, **quick)
+    np.testing.assert_array_equal(cells.uns["falcon"]["M"].sum(axis=0), [1, 3, 2])
+
+
+def test_cells_without_label_and_new_cells_are_inferred_once(cells: AnnData, quick, monkeypatch, tmp_path) -> None:
+    from falcon_sc.core.state.fitted import Fitted
+
+    seen: list[int] = []
+    embed = Fitted.embed
+
+    def counted(self, Z):
+        hidden = embed(self, Z)
+        seen.append(len(hidden))
+        return hidden
+
+    monkeypatch.setattr(Fitted, "embed", counted)
+    cells.obs.loc[cells.obs_names[:40], "coarse"] = None
+    with pytest.warns(UserWarning, match="missing"):
+        fsc.tl.discover(cells, "coarse", 6, save_model=tmp_path / "model", **quick)
+    assert seen == [200, 40]
+    fsc.tl.predict(cells, fsc.Falcon.load(tmp_path / "model", device="cpu"))
+    assert seen == [200, 40, 240]
+
+
 def test_resumes_from_a_checkpoint(cells: AnnData, quick, tmp_path: Path) -> None:
     plain = fsc.tl.discover(cells, "coarse", 6, copy=True, **quick)
     for _ in range(2):

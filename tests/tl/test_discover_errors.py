@@ -53,7 +53,6 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "mapping to nothing": ({"n_fine": MAPPING | {"B cell": 0}}, ValueError, r"n_fine\['B cell'\] must be at least 1"),
     "mapping to text": ({"n_fine": MAPPING | {"B cell": "2"}}, TypeError, r"n_fine\['B cell'\] must be an int"),
     "mapping too large": ({"n_fine": MAPPING | {"B cell": 91}}, ValueError, "larger than the number of cells .* 90"),
-    "mapping, random start": ({"n_fine": MAPPING}, ValueError, r"mapping, which FalconConfig\(start='random'\)"),
     "mapping, data sets": (
         {"n_fine": MAPPING, "dataset_key": "donor"},
         ValueError,
@@ -75,7 +74,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "max_epochs": ({"max_epochs": 0}, ValueError, "max_epochs must be at least 1"),
     "batch_size": ({"batch_size": 1.5}, TypeError, "batch_size must be an int"),
     "lr": ({"lr": -1.0}, ValueError, r"lr=-1\.0 must be a number above 0"),
-    "relation_solver": ({"relation_solver": "cplex"}, ValueError, "relation_solver='cplex' is not one of"),
+    "relation_solver": ({"relation_solver": "cplex"}, ValueError, "relation_solver='cplex' must be one of"),
     "device": ({"device": "cuda:77"}, ValueError, "device='cuda:77' is not there"),
     "device name": ({"device": "gpu"}, ValueError, "device='gpu' is not there"),
     "rng": ({"rng": "zero"}, TypeError, "rng must be an int"),
@@ -146,7 +145,7 @@ def test_gurobi_licence_too_small(cells: AnnData, quick, fingerprint) -> None:
         pytest.skip("a full Gurobi licence is here")
 
 
-@pytest.mark.parametrize("message", ["neighbours:", "training:"])
+@pytest.mark.parametrize("message", ["neighbors:", "training:"])
 def test_interrupt_leaves_everything_as_it_was(
     cells: AnnData, quick, fingerprint, tmp_path: Path, message: str
 ) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from falcon_sc import FalconConfig
+from falcon_sc import Falcon, FalconConfig
 from falcon_sc.baselines import FairKMeans
 from falcon_sc.metrics import clustering_accuracy
 from falcon_sc.vision import (
@@ -103,7 +103,7 @@ def test_features_take_the_way_of_cells():
     np.testing.assert_array_equal(model.predict(features, COARSE[fine]), model.labels_)
 
 
-def test_an_adata_with_features():
+def test_an_adata_with_features(monkeypatch):
     import pandas as pd
     from anndata import AnnData
 
@@ -111,13 +111,57 @@ def test_an_adata_with_features():
     obs = pd.DataFrame({"coarse": pd.Categorical([f"c{c}" for c in COARSE[fine]])}, index=[f"i{i}" for i in range(300)])
     adata = AnnData(np.zeros((300, 1), dtype=np.float32), obs=obs)
     adata.obsm["X_pixels"] = images.reshape(300, -1).astype(np.float32)
-    model = discover(adata, "coarse", 10, features="X_pixels", config=QUICK, device="cpu", progress_bar=False)
+    options = {"features": "X_pixels", "config": QUICK, "device": "cpu", "progress_bar": False}
+    monkeypatch.setattr(Falcon, "save", None)  # nothing may be written to disk
+    model = discover(adata, "coarse", 10, **options)
     np.testing.assert_array_equal(adata.obsm["falcon_proba"], model.proba_)
+    np.testing.assert_array_equal(adata.obs["falcon_confidence"], model.confidence_)
     names = adata.uns["falcon"]["fine_names"][model.labels_]
     assert (adata.obs["falcon_fine"].astype(str) == names).all()
     assert model.relation_.shape == (10, 3)
     with pytest.raises(ValueError, match="features must name the features in adata.obsm"):
         discover(adata, "coarse", 10)
+    with pytest.raises(ValueError, match="images is an AnnData of features.*'size' would be ignored"):
+        discover(adata, "coarse", 10, size=32, **options)
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        {"backbone": "resnet18"},
+        {"pretrained": "resnet18.pt"},
+        {"size": 32},
+        {"features": np.zeros((60, 3))},
+        {"views": Shifts(), "size": 32},
+    ],
+    ids=lambda ignored: "-".join(ignored),
+)
+def test_arguments_that_mean_nothing_beside_features_are_refused(ignored):
+    features, coarse = np.random.default_rng(0).normal(size=(60, 5)), np.repeat(["a", "b"], 30)
+    with pytest.raises(
+        ValueError, match=f"images is a matrix of features.*{'.*'.join(sorted(ignored))}.* would be ignored"
+    ):
+        discover(features, coarse, 4, config=QUICK, device="cpu", **ignored)
+
+
+def test_the_network_passes_once_over_the_images_after_the_training():
+    class Counted(Shifts):
+        n_predicted = 0
+
+        def plain(self, rows):
+            self.n_predicted += len(rows)
+            return super().plain(rows)
+
+        def weak(self, rows, generator):
+            return rows.float() / 255
+
+        def strong(self, rows, generator):
+            return rows.float() / 255
+
+    images, fine = (part[:120] for part in digits())
+    views = Counted()
+    _discover(images, COARSE[fine], views=views, features=images.reshape(120, -1).astype(np.float32))
+    assert views.n_predicted == 120
 
 
 def test_wrong_inputs_are_refused_before_any_work(tmp_path):

@@ -5,17 +5,28 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from types import NoneType
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from falcon_sc.core.presets import PaperSettings
 
-Start = Literal["consensus", "random"]
+StartMethod = Literal["consensus", "random"]
 Prior = Literal["uniform", "within_coarse"]
 Schedule = Literal["cosine", "step"]
 Optimizer = Literal["adamw", "sgd"]
 Solver = Literal["auto", "flow", "gurobi"]
 Metric = Literal["cosine", "euclidean"]
 Precision = Literal["float32", "bfloat16"]
+
+
+_TINY = math.ulp(0.0)
+# What is no whole number of at least 1 and no number of at least 0, by the annotation of its field.
+_RANGES: dict[str, tuple[float, float]] = {
+    "warmup_iterations": (0, math.inf),
+    "n_jobs": (-1, math.inf),
+    **dict.fromkeys(("temperature", "lr", "relation_time_limit", "max_grad_norm"), (_TINY, math.inf)),
+    **dict.fromkeys(("gamma", "momentum", "anneal_share"), (0.0, 1.0)),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +73,13 @@ class FalconConfig(PaperSettings):
     start
         `"consensus"`: labels found inside each coarse class by a consensus of mixtures, which the network first learns
         and then refines (ours). `"random"`: random weights and the relation of a random cost matrix (algorithm A1).
+    start_n_genes
+        Genes chosen inside each coarse class for the start. Default: as many as the paper chooses over all cells.
+    start_max_cells
+        Cells of a coarse class that the start is fitted on; the others follow. Default: ours, seconds a class.
+    start_n_repeats
+        Clusterings of each kind and representation in the consensus of the start. More of them take longer and vary
+        less between seeds. Default: ours, where more changed little.
     warmup_iterations
         Iterations of plain cross-entropy on the labels of the start before eq. 10 takes over. Only with a start
         from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learnt yet
@@ -79,8 +97,7 @@ class FalconConfig(PaperSettings):
     n_layers
         Number of hidden linear layers, each followed by a ReLU. Default: paper.
     batch_norm
-        Batch normalisation before each ReLU. The paper has none for cells; without it the method collapses on a few
-        thousand cells.
+        Batch normalization before each ReLU. The paper has none for cells; without it the method collapses there.
     max_epochs
         Passes over the data. `None`: as many as `min_iterations` take, at least 10.
     min_iterations
@@ -119,6 +136,9 @@ class FalconConfig(PaperSettings):
         `"flow"`: exact, no licence. `"gurobi"`: the paper's integer program. `"auto"`: flow.
     relation_time_limit
         Seconds that Gurobi may take for one relation update. Default: paper.
+    n_jobs
+        Cores taken, on a machine that is shared. `None` or -1: all that may be used. The start works on as many coarse
+        classes at once and gives the same labels with any number.
 
     Raises
     ------
@@ -128,8 +148,6 @@ class FalconConfig(PaperSettings):
     Examples
     --------
     >>> from falcon_sc import FalconConfig
-    >>> FalconConfig(lambda_3=4.0).lambda_3
-    4.0
     >>> FalconConfig.paper().batch_size
     1024
     """
@@ -146,7 +164,10 @@ class FalconConfig(PaperSettings):
     metric: Metric = "cosine"
     prior: Prior = "within_coarse"
     prior_power: float = 1.0
-    start: Start = "consensus"
+    start: StartMethod = "consensus"
+    start_n_genes: int = 2000
+    start_max_cells: int = 3500
+    start_n_repeats: int = 4
     warmup_iterations: int = 600
     lambda_start: float = 0.1
     n_pcs: int | None = 50
@@ -170,34 +191,14 @@ class FalconConfig(PaperSettings):
     restrict_to_coarse: bool = True
     relation_solver: Solver = "auto"
     relation_time_limit: float = 30.0
+    n_jobs: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("lambda_1", "lambda_2", "lambda_3", "lambda_M", "lambda_start"):
-            self._check(name, "a number of at least 0", minimum=0.0)
-        for name in ("prior_power", "weight_decay", "final_lr"):
-            self._check(name, "a number of at least 0", minimum=0.0)
-        for name in ("temperature", "lr", "relation_time_limit", "max_grad_norm"):
-            self._check(name, "a number above 0", minimum=math.ulp(0.0))
-        for name in ("gamma", "momentum", "anneal_share"):
-            self._check(name, "a number from 0 to 1", minimum=0.0, maximum=1.0)
-        for name in ("relation_interval", "n_neighbors", "n_neighbors_per_step", "n_hidden", "n_layers"):
-            self._check(name, "a whole number of at least 1", minimum=1, whole=True)
-        for name in ("n_pcs", "max_epochs", "batch_size", "min_iterations", "n_cycles"):
-            self._check(name, "a whole number of at least 1", minimum=1, whole=True)
-        self._check("warmup_iterations", "a whole number of at least 0", minimum=0, whole=True)
-        choices = (
-            ("start", Start),
-            ("prior", Prior),
-            ("schedule", Schedule),
-            ("optimizer", Optimizer),
-            ("relation_solver", Solver),
-            ("metric", Metric),
-            ("precision", Precision),
-        )
-        for name, literal in choices:
-            if getattr(self, name) not in get_args(literal):
-                msg = f"{name}={getattr(self, name)!r} is not one of {list(get_args(literal))}."
-                raise ValueError(msg)
+        for name, hint in get_type_hints(type(self)).items():
+            self._check(name, hint)
+        if self.n_jobs == 0:
+            msg = "n_jobs=0 leaves no core to compute on: give at least 1, or -1 or None for all."
+            raise ValueError(msg)
         if self.n_neighbors_per_step > self.n_neighbors:
             msg = (
                 f"n_neighbors_per_step={self.n_neighbors_per_step} is larger than n_neighbors={self.n_neighbors}: "
@@ -205,12 +206,20 @@ class FalconConfig(PaperSettings):
             )
             raise ValueError(msg)
 
-    def _check(self, name: str, wanted: str, *, minimum: float, maximum: float = math.inf, whole: bool = False) -> None:
-        value = getattr(self, name)
-        if value is None and name in {"n_pcs", "max_epochs", "batch_size", "max_grad_norm"}:
+    def _check(self, name: str, hint: object) -> None:
+        """Refuse a value that is not what the annotation and the range of the field say."""
+        value, kinds = getattr(self, name), get_args(hint) or (hint,)
+        if get_origin(hint) is Literal:
+            wanted, valid = f"one of {list(kinds)}", value in kinds
+        elif get_origin(hint) is tuple or bool in kinds or (value is None and NoneType in kinds):
             return
-        valid = isinstance(value, int) if whole else isinstance(value, int | float)
-        if not valid or isinstance(value, bool) or not minimum <= value <= maximum or math.isinf(value):
+        else:
+            low, high = _RANGES.get(name, (1, math.inf) if int in kinds else (0.0, math.inf))
+            bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+            wanted = f"{'a whole number' if int in kinds else 'a number'} {'above 0' if low == _TINY else bounds}"
+            is_number = isinstance(value, int if int in kinds else int | float) and not isinstance(value, bool)
+            valid = is_number and low <= value <= high and not math.isinf(value)
+        if not valid:
             msg = f"{name}={value!r} must be {wanted}."
             raise ValueError(msg)
 

@@ -9,13 +9,13 @@ import numpy as np
 
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import SameViews
-from falcon_sc.core.data.budget import fine_budget
-from falcon_sc.core.data.taxonomy import Taxonomy
-from falcon_sc.core.fitting.fit import Run, fit
-from falcon_sc.core.fitting.inputs import as_input, check_start_input, n_features, n_samples
+from falcon_sc.core.fitting.fit import fit
+from falcon_sc.core.fitting.problem import Problem
+from falcon_sc.core.fitting.run import Run
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.device import resolve_device
 from falcon_sc.core.state import persistence
+from falcon_sc.core.state.predictor import Predictor
 from falcon_sc.core.training.networks import check_network
 
 if TYPE_CHECKING:
@@ -24,17 +24,16 @@ if TYPE_CHECKING:
     from typing import Self
 
     import torch
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
     from torch import nn
 
     from falcon_sc.core.data.batches import Views
     from falcon_sc.core.start.input import StartInput
-    from falcon_sc.core.state.fitted import Fitted
 
 logger = logging.getLogger(__name__)
 
 
-class Falcon:
+class Falcon(Predictor):
     """Discovers fine classes inside coarse classes (FALCON, Algorithm A1 and E1).
 
     Parameters
@@ -70,6 +69,8 @@ class Falcon:
         or there are several data sets.
     embedding_ : float32, (N, n_hidden)
         Last hidden layer for the training samples.
+    start_labels_ : int64, (N,), or None
+        Fine classes of the start, with the codes of `labels_`; none for a random start. Not kept by :meth:`save`.
     relation_ : uint8, (K_F, K_C)
         M: which fine class hangs under which coarse class; several data sets stand side by side.
     relations_ : dict
@@ -116,8 +117,6 @@ class Falcon:
         self.progress_bar = progress_bar
         self.metadata: dict[str, Any] = {}
 
-    # -- fit ----------------------------------------------------------------------------------------------------
-
     def fit(
         self,
         X: Any,
@@ -162,102 +161,24 @@ class Falcon:
             If the training diverges.
         """
         device = resolve_device(self.device)
-        X = as_input(X)
-        taxonomy = Taxonomy.of(coarse, dataset)
-        codes = taxonomy.encode(coarse, dataset)
-        budget = fine_budget(self.n_fine, taxonomy, codes, n_samples(X))
-        check_start_input(X, start_input)
+        problem = Problem.of(X, coarse, self.n_fine, dataset=dataset, start_input=start_input)
         if self.network is not None:
             check_network(self.network)
-        config = self.config or FalconConfig()
-        seed = None if isinstance(self.rng, np.random.Generator) else self.rng
-        run = Run(config, device, self.rng, self.network, self.views or SameViews(), progress_bar=self.progress_bar)
+        views, config = self.views or SameViews(), self.config or FalconConfig()
+        run = Run(config, device, self.rng, self.network, views, checkpoint, self.progress_bar)
         distributed.join(device)
-        found = fit(X, start_input, taxonomy, codes, budget, run, checkpoint, (repr(self.n_fine), repr(seed)))
-        self.proba_, self.confidence_, self.embedding_ = found.proba, found.confidence, found.embedding
+        outcome = fit(problem, run)
+        self.proba_, self.confidence_, self.embedding_ = outcome.proba, outcome.confidence, outcome.embedding
+        self.start_labels_ = outcome.start_labels
         self.labels_ = self.proba_.argmax(axis=1).astype(np.int64)
-        found.fitted.feature_names = None if feature_names is None else np.asarray(feature_names)
-        self._adopt(found.fitted)
+        outcome.fitted.feature_names = None if feature_names is None else np.asarray(feature_names)
+        self._adopt(outcome.fitted)
         n_fine, used = self.proba_.shape[1], len(np.unique(self.labels_))
         n_epochs = len(self.history_["epoch"])
         logger.info("training: %d epochs on %s, %d of %d fine classes used", n_epochs, device, used, n_fine)
         if used < n_fine:
             logger.warning("%d of %d fine classes have no sample", n_fine - used, n_fine)
         return self
-
-    def _adopt(self, fitted: Fitted) -> None:
-        """Take over what was fitted or loaded."""
-        self._fitted = fitted
-        self.relation_ = fitted.relation
-        self.history_ = fitted.history
-        self.solver_ = fitted.solver
-        self.device_ = str(fitted.device)
-        self.n_features_in_ = fitted.n_features
-        self.feature_names_in_ = fitted.feature_names
-        taxonomy = fitted.taxonomy
-        self.coarse_names_ = np.asarray(taxonomy.names)
-        self.coarse_dataset_ = np.asarray([taxonomy.datasets[d] for d in taxonomy.dataset_of_column])
-        blocks = zip(taxonomy.datasets, taxonomy.blocks, strict=True)
-        self.relations_ = {name: fitted.relation[:, block] for name, block in blocks}
-
-    # -- predict ------------------------------------------------------------------------------------------------
-
-    def predict(self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None) -> NDArray[np.int64]:
-        """Fine class of each sample, int64 (N,); see :meth:`predict_proba`."""
-        return self.predict_proba(X, coarse, dataset).argmax(axis=1).astype(np.int64)
-
-    def predict_proba(
-        self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None
-    ) -> NDArray[np.float32]:
-        """Probabilities of the fine classes, float32 (N, K_F); rows sum to 1.
-
-        Parameters
-        ----------
-        X
-            Samples with the features of :meth:`fit`, a matrix or samples as there.
-        coarse
-            Known coarse labels, (N,); a sample with one only gets children of it, unless
-            `config.restrict_to_coarse` is false. Missing entries, or `None`: all fine classes.
-        dataset
-            Data set of each sample, if the model was fitted on several.
-        """
-        X = self._check_input(X)
-        unknown = np.full(n_samples(X), -1)
-        codes = unknown if coarse is None else self._fitted.taxonomy.encode(coarse, dataset)
-        return self._fitted.infer(self._fitted.project(X), codes)[0]
-
-    def transform(self, X: Any) -> NDArray[np.float32]:
-        """Last hidden layer, float32 (N, n_hidden)."""
-        X = self._check_input(X)
-        return self._fitted.infer(self._fitted.project(X), np.full(n_samples(X), -1))[1]
-
-    def _check_input(self, X: Any) -> Any:
-        if not hasattr(self, "_fitted"):
-            msg = "this Falcon is not fitted: call fit, or Falcon.load a saved model."
-            raise ValueError(msg)
-        X = as_input(X)
-        if n_features(X) != self.n_features_in_:
-            msg = f"X has {n_features(X)} features, the model was fitted on {self.n_features_in_}."
-            raise ValueError(msg)
-        return X
-
-    # -- save and load ------------------------------------------------------------------------------------------
-
-    def save(self, path: str | Path) -> None:
-        """Write the model to a folder: `weights.pt` (tensors only) and `model.json`. See :meth:`load`.
-
-        Raises
-        ------
-        ValueError
-            If the model is not fitted.
-        OSError
-            If the folder cannot be written.
-        """
-        if not hasattr(self, "_fitted"):
-            msg = "this Falcon is not fitted: there is nothing to save."
-            raise ValueError(msg)
-        if distributed.rank() == 0:
-            persistence.write(path, self._fitted, self.metadata)
 
     @classmethod
     def load(

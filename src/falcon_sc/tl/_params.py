@@ -12,22 +12,15 @@ import numpy as np
 from falcon_sc._checks import check_int
 
 if TYPE_CHECKING:
-    from falcon_sc.core.config import FalconConfig, Solver
+    from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.model import Falcon
 
-N_NEIGHBORS = 20
-RELATION_SOLVER: Solver = "auto"
+
+_WHOLE = {"n_neighbors", "max_epochs", "batch_size"}
 
 
-def with_keywords(
-    config: FalconConfig | None,
-    n_neighbors: int,
-    max_epochs: int | None,
-    batch_size: int | None,
-    lr: float | None,
-    relation_solver: Solver,
-) -> FalconConfig:
-    """The configuration with those keywords replaced that were not left at their default."""
+def with_keywords(config: FalconConfig | None, **keywords: Any) -> FalconConfig:
+    """The configuration, with the keywords of `discover` that were given, those that are not None, in place of its values."""
     from falcon_sc.core.config import FalconConfig
 
     if config is None:
@@ -35,16 +28,11 @@ def with_keywords(
     elif not isinstance(config, FalconConfig):
         msg = f"config must be a FalconConfig, found {type(config).__name__}."
         raise TypeError(msg)
-    given: dict[str, Any] = {}
-    for name, value in {"n_neighbors": n_neighbors, "max_epochs": max_epochs, "batch_size": batch_size}.items():
-        if value is not None and not (name == "n_neighbors" and value == N_NEIGHBORS):
-            given[name] = check_int(value, name)
+    given = {name: value for name, value in keywords.items() if value is not None}
+    for name in _WHOLE & set(given):
+        given[name] = check_int(given[name], name)
     if "n_neighbors" in given:  # no more can be drawn at a step than were searched
         given["n_neighbors_per_step"] = min(config.n_neighbors_per_step, given["n_neighbors"])
-    if lr is not None:
-        given["lr"] = lr
-    if relation_solver != RELATION_SOLVER:
-        given["relation_solver"] = relation_solver
     changed: FalconConfig = replace(config, **given)
     return changed
 
@@ -58,13 +46,6 @@ def check_rng(rng: object) -> None:
         raise TypeError(msg)
     if rng < 0:
         msg = f"rng must not be negative, found {rng}."
-        raise ValueError(msg)
-
-
-def check_start(config: FalconConfig, n_fine: int | dict[Any, int] | None) -> None:
-    """Only the start from labels can keep to numbers for each class: algorithm A1 knows a total."""
-    if config.start == "random" and isinstance(n_fine, dict):
-        msg = "n_fine is a mapping, which FalconConfig(start='random') cannot keep to: give the total, or use start='consensus'."
         raise ValueError(msg)
 
 

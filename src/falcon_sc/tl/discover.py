@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from falcon_sc._checks import check_adata, check_int, check_key_added, check_unique_genes, check_writable
-from falcon_sc._labels import read_labels, warn_missing
-from falcon_sc.pp.select_genes import read_batch
-from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
-from falcon_sc.tl._estimates import estimate, totals
-from falcon_sc.tl._inputs import check_choice, dataset_names, read_inputs
-from falcon_sc.tl._params import (
-    N_NEIGHBORS,
-    RELATION_SOLVER,
-    about_run,
-    check_licence,
-    check_rng,
-    check_start,
-    plain,
-    with_keywords,
-)
-from falcon_sc.tl._write import Results, write
+from falcon_sc.tl._run import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy as np
     from anndata import AnnData
 
-    from falcon_sc._labels import Labels
     from falcon_sc.core.config import FalconConfig, Solver
-    from falcon_sc.core.model import Falcon
-    from falcon_sc.tl._inputs import Inputs
 
 
 def discover(
@@ -47,12 +26,12 @@ def discover(
     n_top_genes: int = 2000,
     batch_key: str | None = None,
     dataset_key: str | None = None,
-    n_neighbors: int = N_NEIGHBORS,
+    n_neighbors: int | None = None,
     config: FalconConfig | None = None,
     max_epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
-    relation_solver: Solver = RELATION_SOLVER,
+    relation_solver: Solver | None = None,
     device: str | None = None,
     progress_bar: bool = True,
     rng: int | np.random.Generator | None = 0,
@@ -93,11 +72,10 @@ def discover(
         Column of ``adata.obs`` that tells apart data sets with coarse labels of their own (section
         3.4 of the paper). They share the fine classes; each has its own relation M.
     n_neighbors
-        L of the paper: neighbours of a cell inside its coarse class. Smaller classes repeat theirs.
-        At its default, 20, the value of `config` is used.
+        L of the paper: neighbors of a cell inside its coarse class (20, as in the paper). Smaller classes repeat theirs.
     config
-        Every hyperparameter, see :class:`falcon_sc.FalconConfig`. The keywords below, where they
-        are not left at their default, replace its values.
+        Every hyperparameter, see :class:`falcon_sc.FalconConfig`. `n_neighbors` and the four keywords below replace its
+        values where they are given; `None` leaves them to it.
     max_epochs
         Epochs of training.
     batch_size
@@ -168,65 +146,30 @@ def discover(
     >>> adata.obs["falcon_fine"].cat.categories.size
     10
     """
-    check_adata(adata, copy=copy)
-    check_key_added(key_added)
-    check_choice(use_rep, layer)
-    n_top_genes = check_int(n_top_genes, "n_top_genes")
-    labels = read_labels(adata, coarse_key, "coarse_key")
-    dataset = None if dataset_key is None else dataset_names(adata, dataset_key)[labels.known]
-    check_classes(labels, coarse_key)
-    budget = check_n_fine(n_fine, labels, dataset)
-    batch = None if batch_key is None else read_batch(adata, batch_key)
-    check_rng(rng)
-    config = with_keywords(config, n_neighbors, max_epochs, batch_size, lr, relation_solver)
-    check_start(config, budget)
-    if budget is not None:
-        check_licence(config, budget, count_coarse(labels, dataset))
-    report_small_classes(labels, config.n_neighbors)
-    if save_model is not None:
-        check_unique_genes(adata)
-        save_model = check_writable(save_model, "save_model", folder=True)
-    if checkpoint is not None:
-        checkpoint = check_writable(checkpoint, "checkpoint", folder=True)
-
-    from falcon_sc.core.model import Falcon
-    from falcon_sc.core.runtime.device import resolve_device
-
-    found_device = resolve_device(device)
-    inputs = read_inputs(adata, known=labels.known, layer=layer, use_rep=use_rep, n_top_genes=n_top_genes, batch=batch)
-    warn_missing(labels, coarse_key, "coarse_key", "they are not used for training and get no fine class")
-    about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
-    if budget is None:
-        about |= totals(estimate(inputs.start, labels, rng=rng, progress_bar=progress_bar))
-        budget = int(about["n_fine"])
-        check_licence(config, budget, count_coarse(labels, dataset))
-    model = Falcon(budget, config, device=found_device, rng=rng, progress_bar=progress_bar)
-    names = None if inputs.genes is None else adata.var_names[inputs.genes].to_numpy(dtype=np.str_)
-    training = inputs.features if labels.known.all() else inputs.features[labels.known]
-    model.fit(training, labels.values, dataset, start_input=inputs.start, feature_names=names, checkpoint=checkpoint)
-    about |= {"batch_key": batch_key, "dataset_key": dataset_key}
-    if use_rep is None:
-        about["n_top_genes"] = n_top_genes
-    model.metadata |= plain(about | {"falcon_sc": version("falcon-sc")})
-    params = plain(config.to_dict() | model.metadata | about_run(model, rng))
-    results = _results(model, inputs, labels, params)
-    if save_model is not None:
-        model.save(save_model)
-    adata = adata.copy() if copy else adata
-    write(adata, key_added, model, results)
-    return adata if copy else None
-
-
-def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict[str, Any]) -> Results:
-    """Results of all cells; those without a coarse label get probabilities but no class."""
-    known = labels.known
-    fine = np.full(known.size, -1, dtype=np.int64)
-    proba = np.empty((known.size, model.relation_.shape[0]), dtype=np.float32)
-    confidence = np.full(known.size, np.nan, dtype=np.float32)
-    embedding = np.empty((known.size, model.embedding_.shape[1]), dtype=np.float32)
-    fine[known], confidence[known] = model.labels_, model.confidence_
-    proba[known], embedding[known] = model.proba_, model.embedding_
-    if not known.all():
-        rest = inputs.features[~known]
-        proba[~known], embedding[~known] = model.predict_proba(rest), model.transform(rest)
-    return Results(fine, proba, confidence, embedding, inputs.genes, params)
+    keywords = {
+        "n_neighbors": n_neighbors,
+        "max_epochs": max_epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "relation_solver": relation_solver,
+    }
+    _, result = run(
+        adata,
+        coarse_key,
+        n_fine,
+        layer=layer,
+        use_rep=use_rep,
+        n_top_genes=n_top_genes,
+        batch_key=batch_key,
+        dataset_key=dataset_key,
+        config=config,
+        keywords=keywords,
+        device=device,
+        progress_bar=progress_bar,
+        rng=rng,
+        key_added=key_added,
+        save_model=save_model,
+        checkpoint=checkpoint,
+        copy=copy,
+    )
+    return result if copy else None

@@ -98,7 +98,7 @@ def predict(
     genes = _genes(adata, use_rep, model)
     features, assumed = _features(adata, genes, layer, use_rep, model)
 
-    proba, embedding = model.predict_proba(features, coarse, dataset), model.transform(features)
+    proba, embedding = model.infer(features, coarse, dataset)
     fine = proba.argmax(axis=1).astype(np.int64)
     about = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer, "predicted": True}
     params = plain(model.metadata | about | {"falcon_sc": version("falcon-sc"), "device": str(model.device_)})

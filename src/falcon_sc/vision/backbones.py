@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from falcon_sc.core.training.networks import check_network
+from falcon_sc.vision.augmentation import SMALL_SIZE_MAX
+
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Generator
 
 _NAMES = ("resnet18", "resnet50")
@@ -47,17 +51,18 @@ def build_backbone(backbone: str | nn.Module, *, small_images: bool, generator: 
     torch.Size([2, 512])
     """
     if isinstance(backbone, nn.Module):
-        if not isinstance(getattr(backbone, "n_features_out", None), int):
-            msg = (
-                f"backbone ({type(backbone).__name__}) has no attribute n_features_out: set it to the number of "
-                "features that the network returns for an image."
-            )
-            raise ValueError(msg)
+        check_network(backbone)
         return backbone
     if backbone not in _NAMES:
         msg = f"backbone must be 'resnet18', 'resnet50' or a torch.nn.Module, found {backbone!r}."
         raise ValueError(msg)
     return _resnet(backbone, small_images=small_images, generator=generator)
+
+
+def draw_backbone(backbone: str | nn.Module, size: int, rng: np.random.Generator) -> nn.Module:
+    """A backbone for images of `size` pixels: by name, its weights drawn from `rng`; or the network given."""
+    generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+    return build_backbone(backbone, small_images=size <= SMALL_SIZE_MAX, generator=generator)
 
 
 def _resnet(name: str, *, small_images: bool, generator: Generator) -> nn.Module:

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from falcon_sc._checks import check_writable
+from falcon_sc._checks import check_writable, listed
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.data.budget import fine_budget
-from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.fitting.problem import check_classes
 from falcon_sc.core.model import Falcon
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.device import resolve_device
 from falcon_sc.core.start.input import StartInput
-from falcon_sc.vision._build import build_network, build_views
-from falcon_sc.vision.augmentation import LARGE_VIEW, SMALL_SIZE_MAX
+from falcon_sc.vision.augmentation import LARGE_VIEW, SMALL_SIZE_MAX, ImageViews
+from falcon_sc.vision.backbones import draw_backbone
 from falcon_sc.vision.features import extract_features
 from falcon_sc.vision.samples import ImageFileSamples, ImageTensorSamples, image_samples
 
@@ -42,7 +41,7 @@ def discover(
     coarse: ArrayLike | str,
     n_fine: int | Mapping[Any, int],
     *,
-    backbone: str | nn.Module = "resnet18",
+    backbone: str | nn.Module | None = None,
     pretrained: str | Path | None = None,
     config: FalconConfig | None = None,
     dataset: ArrayLike | str | None = None,
@@ -72,7 +71,7 @@ def discover(
     n_fine
         Total number of fine classes, or a mapping from each coarse class to its number.
     backbone
-        "resnet18" (paper, small images), "resnet50" (paper, large images), or a module from float32 (B, 3, S, S) to
+        "resnet18" (paper, small images; the default), "resnet50" (paper, large images), or a module from float32 (B, 3, S, S) to
         (B, `n_features_out`), an attribute that it must have. It is copied, and its weights are where training begins.
     pretrained
         File of self-supervised weights, see :func:`falcon_sc.vision.load_pretrained`; `"mocov3"`: pretrain on these
@@ -130,37 +129,40 @@ def discover(
     """
     checkpoint = None if checkpoint is None else check_writable(checkpoint, "checkpoint", folder=True)
     save_model = None if save_model is None else check_writable(save_model, "save_model", folder=True)
+    of_network = {"backbone": backbone, "pretrained": pretrained, "size": size, "views": views}
     if hasattr(images, "obsm"):
         from falcon_sc.vision._anndata import discover_adata
 
+        _refuse_ignored("images is an AnnData of features", of_network)
         return discover_adata(
-            images, coarse, n_fine, features, config=config or FEATURES_CONFIG, dataset=dataset, device=device, rng=rng,
-            progress_bar=progress_bar, checkpoint=checkpoint, save_model=save_model,
+            images, coarse, n_fine, features, config=config or FEATURES_CONFIG, dataset_key=dataset, device=device,
+            rng=rng, progress_bar=progress_bar, checkpoint=checkpoint, save_model=save_model,
         )  # fmt: skip
     where = resolve_device(device)
     if isinstance(images, np.ndarray) and images.dtype.kind == "f":
+        _refuse_ignored("images is a matrix of features", of_network | {"features": features})
         model = Falcon(n_fine, config or FEATURES_CONFIG, device=where, rng=rng, progress_bar=progress_bar)
         model.fit(images, coarse, dataset, checkpoint=checkpoint)
     else:
         samples = (
             images if isinstance(images, ImageTensorSamples | ImageFileSamples) else image_samples(images, device=where)
         )
-        taxonomy = Taxonomy.of(coarse, dataset)
-        fine_budget(n_fine, taxonomy, taxonomy.encode(coarse, dataset), len(samples))
+        check_classes(coarse, n_fine, len(samples), dataset=dataset)
         _check_features(features, len(samples))
         # squares of 256 pixels leave room for crops of 224 (MoCo-v3)
         size = size or min(*samples.shape[1:], LARGE_VIEW)
+        backbone = "resnet18" if backbone is None else backbone
         distributed.join(where)
         seed_rng, fit_rng = np.random.default_rng(rng).spawn(2) if rng is not None else (np.random.default_rng(), None)
-        network = _backbone(backbone, pretrained, samples, size, where, seed_rng, checkpoint, progress_bar=progress_bar)
+        network = _backbone(backbone, pretrained, samples, size, seed_rng, checkpoint, progress_bar=progress_bar)
         network = for_convolutions(network, where)
-        looks = views or build_views(size)
+        seen = views or ImageViews(size)
         config = config or default_config(size)
         if features is None:
-            features = distributed.share(lambda: extract_features(network, samples, looks, precision=config.precision))
+            features = distributed.share(lambda: extract_features(network, samples, seen, precision=config.precision))
             logger.info("features: %d of each of %d images", features.shape[1], len(features))
         model = Falcon(
-            n_fine, config, network=network, views=looks, device=where, rng=fit_rng, progress_bar=progress_bar
+            n_fine, config, network=network, views=seen, device=where, rng=fit_rng, progress_bar=progress_bar
         )
         start = StartInput(np.asarray(features, dtype=np.float32), "embedding")
         model.fit(samples, coarse, dataset, start_input=start, checkpoint=checkpoint)
@@ -169,6 +171,14 @@ def discover(
     if save_model is not None:
         model.save(save_model)
     return model
+
+
+def _refuse_ignored(why: str, arguments: dict[str, Any]) -> None:
+    """Arguments that only mean something for pixels are no use beside features: say so instead of passing over them."""
+    given = [name for name, value in arguments.items() if value is not None]
+    if given:
+        msg = f"{why}, for which an MLP is trained: {listed(given)} would be ignored. Leave them out, or give images."
+        raise ValueError(msg)
 
 
 def for_convolutions(network: nn.Module, device: torch.device) -> nn.Module:
@@ -199,20 +209,19 @@ def _backbone(
     pretrained: str | Path | None,
     samples: ImageTensorSamples | ImageFileSamples,
     size: int,
-    device: torch.device,
     rng: np.random.Generator,
     checkpoint: Path | None,
     *,
     progress_bar: bool,
 ) -> nn.Module:
     """The backbone with the weights that training begins from."""
-    network = build_network(backbone, size, rng)
+    network = draw_backbone(backbone, size, rng)
     if pretrained == "mocov3":
         from falcon_sc.vision.pretraining import pretrain
 
         folder = None if checkpoint is None else checkpoint / "pretraining"
         return pretrain(
-            samples, network, size=size, device=device, rng=rng, checkpoint=folder, progress_bar=progress_bar
+            samples, network, size=size, device=samples.device, rng=rng, checkpoint=folder, progress_bar=progress_bar
         )
     if pretrained is not None:
         from falcon_sc.vision.weights import load_pretrained

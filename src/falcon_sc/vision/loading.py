@@ -8,7 +8,8 @@ import numpy as np
 
 from falcon_sc.core.model import Falcon
 from falcon_sc.core.state.persistence import describe
-from falcon_sc.vision._build import build_network, build_views
+from falcon_sc.vision.augmentation import ImageViews
+from falcon_sc.vision.backbones import draw_backbone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,7 @@ def load(
     """
     about = describe(path)["metadata"]
     if backbone is None and about.get("backbone") is not None:
-        backbone = build_network(about["backbone"], about["size"], np.random.default_rng(0))
+        backbone = draw_backbone(about["backbone"], about["size"], np.random.default_rng(0))
     if views is None and about.get("own_views") is False:
-        views = build_views(about["size"])
+        views = ImageViews(about["size"])
     return Falcon.load(path, network=backbone, views=views, device=device)

@@ -128,13 +128,13 @@ def pretrain(
     weights = generator_for(torch.device("cpu"), seed)
     encoder = copy.deepcopy(build_backbone(backbone, small_images=size <= SMALL_SIZE_MAX, generator=weights))
     moco = MoCo(copy.deepcopy(encoder), temperature=temperature, generator=weights)
-    keeper = None
+    state = None
     if checkpoint is not None:
         content = images if isinstance(images, np.ndarray) and images.dtype == np.uint8 else first.cpu().numpy()
         start = [tensor.cpu().numpy() for tensor in encoder.state_dict().values()]
-        keeper = _open_checkpoint(Path(checkpoint), fingerprint(settings, len(samples), content, repr(encoder), *start))
+        state = _open_checkpoint(Path(checkpoint), fingerprint(settings, len(samples), content, repr(encoder), *start))
     run = MoCoTraining(samples, moco, settings, device)
-    run.train(keeper, progress_bar=progress_bar)
+    run.train(state, progress_bar=progress_bar)
     encoder.load_state_dict(run.moco.encoder.state_dict())
     return encoder.to(device).eval()
 

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.data.batches import SameViews
 from falcon_sc.core.fitting.initial import initialize
-from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.fitting.prepare import prepare
+from falcon_sc.core.fitting.problem import Problem
+from falcon_sc.core.fitting.run import Run
 from tests.core.planted import planted
 
 
-def _initialize(data, coarse, dataset, budget, config):
-    taxonomy = Taxonomy.of(coarse, dataset)
-    codes = taxonomy.encode(coarse, dataset)
+def _initialize(data, coarse, dataset, n_fine, config):
+    problem = Problem.of(data.X, coarse, n_fine, dataset=dataset)
+    run = Run(config, torch.device("cpu"), 0, None, SameViews(), None, progress_bar=False)
     rng = np.random.default_rng(0)
-    start = StartInput(data.X, "embedding")
-    return initialize(start, data.X, codes, taxonomy, budget, config, rng=rng, keeper=None, progress_bar=False), codes
+    prepared = prepare(problem, config, run.device, rng)
+    return initialize(problem, prepared, run, rng, None), problem.codes
 
 
 def test_random_start_has_a_feasible_relation_and_no_labels():
@@ -27,7 +30,9 @@ def test_random_start_has_a_feasible_relation_and_no_labels():
 
 def test_random_start_keeps_given_numbers():
     data = planted()
-    initial, _ = _initialize(data, data.coarse, None, np.array([1, 4, 2]), FalconConfig(start="random"))
+    initial, _ = _initialize(
+        data, data.coarse, None, dict(zip(np.unique(data.coarse), [1, 4, 2], strict=True)), FalconConfig(start="random")
+    )
     assert initial.relation.sum(axis=0).tolist() == [1, 4, 2]
 
 

@@ -10,11 +10,11 @@ from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint, seconds_s
 
 
 def test_round_trip(tmp_path):
-    keeper = Checkpoint(tmp_path / "run", "abc", seconds_between_writes=0)
-    assert keeper.load_start() is None
-    assert keeper.load_training(torch.device("cpu")) is None
-    keeper.save_start({"labels": np.arange(3)})
-    keeper.save_training({"epoch": 4, "weights": torch.ones(2)})
+    kept = Checkpoint(tmp_path / "run", "abc", seconds_between_writes=0)
+    assert kept.load_start() is None
+    assert kept.load_training(torch.device("cpu")) is None
+    kept.save_start({"labels": np.arange(3)})
+    kept.save_training({"epoch": 4, "weights": torch.ones(2)})
     again = Checkpoint(tmp_path / "run", "abc")
     assert again.load_start()["labels"].tolist() == [0, 1, 2]
     state = again.load_training(torch.device("cpu"))
@@ -33,12 +33,12 @@ def test_time_is_that_of_what_is_kept(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
     assert seconds_spent(tmp_path) == 0
-    keeper = Checkpoint(tmp_path, "abc")
+    kept = Checkpoint(tmp_path, "abc")
     now[0] += 5
-    keeper.save_start({"labels": np.arange(3)})
+    kept.save_start({"labels": np.arange(3)})
     assert seconds_spent(tmp_path) == 5
     now[0] += 7
-    keeper.save_training({"epoch": 1})
+    kept.save_training({"epoch": 1})
     now[0] += 1000  # lost
     again = Checkpoint(tmp_path, "abc")
     assert seconds_spent(tmp_path) == 12

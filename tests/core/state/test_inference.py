@@ -11,16 +11,19 @@ from falcon_sc.core.training.networks import build_mlp_classifier
 RELATION = np.eye(2, dtype=np.uint8)[[0, 0, 1]]
 
 
-def test_a_block_at_a_time_is_the_same(rng, device):
+def test_a_block_at_a_time_is_the_same(rng, device, monkeypatch):
     samples = as_samples(rng.normal(size=(25, 4)), device)
     codes = rng.integers(-1, 2, 25)
     classifier = build_mlp_classifier(4, 3, FalconConfig(), torch.Generator().manual_seed(0)).to(device)
-    whole = inference.infer(classifier, samples, codes, RELATION, SameViews(), "float32")
+    hidden = inference.embed(classifier, samples, SameViews(), "float32")
+    proba = inference.probabilities(classifier.head, hidden, codes, RELATION)
     samples.block = 7
-    blocks = inference.infer(classifier, samples, codes, RELATION, SameViews(), "float32")
-    for a, b in zip(whole, blocks, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
-    proba, hidden = whole
+    monkeypatch.setattr(inference, "_ROWS", 6)
+    blocks = inference.embed(classifier, samples, SameViews(), "float32")
+    np.testing.assert_allclose(blocks, hidden, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        inference.probabilities(classifier.head, blocks, codes, RELATION), proba, rtol=1e-5, atol=1e-6
+    )
     assert hidden.shape == (25, 64)
     np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
     assert (proba[codes == 0, 2] == 0).all()

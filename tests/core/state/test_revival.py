@@ -5,7 +5,7 @@ import torch
 
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import SameViews, as_samples
-from falcon_sc.core.state.inference import infer
+from falcon_sc.core.state.inference import embed, probabilities
 from falcon_sc.core.state.revival import revive_empty_classes
 from falcon_sc.core.training.networks import build_mlp_classifier
 
@@ -18,10 +18,11 @@ def test_an_empty_class_gets_the_samples_nearest_to_it(rng):
     classifier = build_mlp_classifier(4, 4, FalconConfig(), torch.Generator().manual_seed(0)).eval()
     with torch.no_grad():
         classifier.head.bias[1] -= 100  # no sample is ever predicted to be in class 1
-    before, hidden = infer(classifier, samples, codes, RELATION, SameViews(), "float32")
+    hidden = embed(classifier, samples, SameViews(), "float32")
+    before = probabilities(classifier.head, hidden, codes, RELATION)
     assert not (before.argmax(axis=1) == 1).any()
     assert revive_empty_classes(classifier, hidden, codes, RELATION, np.array([20, 7, 20, 10])) >= 1
-    after, _ = infer(classifier, samples, codes, RELATION, SameViews(), "float32")
+    after = probabilities(classifier.head, hidden, codes, RELATION)
     labels = after.argmax(axis=1)
     assert (labels == 1).sum() == 7
     kept = labels != 1
@@ -34,7 +35,7 @@ def test_nothing_changes_when_all_classes_are_used(rng):
     classifier = build_mlp_classifier(4, 2, FalconConfig(), torch.Generator().manual_seed(0)).eval()
     codes = np.repeat([0, 1], 25)
     relation = np.eye(2, dtype=np.uint8)
-    _, hidden = infer(classifier, samples, codes, relation, SameViews(), "float32")
+    hidden = embed(classifier, samples, SameViews(), "float32")
     bias = classifier.head.bias.detach().clone()
     assert revive_empty_classes(classifier, hidden, codes, relation, np.array([25, 25])) == 0
     assert torch.equal(bias, classifier.head.bias)

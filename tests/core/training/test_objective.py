@@ -6,7 +6,7 @@ import torch
 
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.training import losses
-from falcon_sc.core.training.objective import Objective
+from falcon_sc.core.training.objective import Objective, Scored
 
 PARENTS = [0, 0, 1, 1, 1]
 
@@ -21,42 +21,44 @@ def batch():
     target = losses.sharpened_target(torch.from_numpy(rng.normal(size=(8, 5))).float(), children[codes], 0.9)
     membership = torch.nn.functional.one_hot(codes, 2).float()
     labels = torch.tensor([0 if c == 0 else 2 for c in codes])
-    return codes, children, (torch.arange(8), log_p, near, target, children[codes], membership), labels
+    return codes, children, Scored(torch.arange(8), children[codes], membership, log_p, near, target), labels
 
 
 def test_equation_10_is_the_weighted_sum(batch):
-    codes, children, arguments, _ = batch
+    codes, children, scored, _ = batch
     config = FalconConfig(lambda_1=0.7, lambda_2=0.3, lambda_3=1.9, prior="uniform")
-    objective = Objective(config, codes, 2, 5, None)
-    objective.set_children(children)
-    terms = objective(*arguments)
-    _, log_p, near, target, allowed, _ = arguments
+    terms = Objective(config, codes, (5, 2), None)(scored, children)
     expected = (
-        0.7 * losses.coarse_loss(log_p, allowed)
-        + 0.3 * (losses.neighbor_loss(log_p, near) + losses.confidence_loss(target, log_p))
-        + 1.9 * losses.entropy_regularizer(losses.log_mean_prediction(log_p))
+        0.7 * losses.coarse_loss(scored.log_p, scored.children)
+        + 0.3
+        * (
+            losses.neighbor_loss(scored.log_p, scored.log_p_neighbors)
+            + losses.confidence_loss(scored.target, scored.log_p)
+        )
+        + 1.9 * losses.entropy_regularizer(losses.log_mean_prediction(scored.log_p))
     )
-    torch.testing.assert_close(terms.total, expected)
+    torch.testing.assert_close(terms.loss, expected)
 
 
 def test_the_prior_follows_the_sizes_of_the_start(batch):
     codes, children, _, _ = batch
     labels = torch.tensor([0, 0, 0, 1, 2, 2, 3, 4])
     for power, first in ((0.0, 0.5), (1.0, 0.75)):
-        objective = Objective(FalconConfig(prior_power=power), codes, 2, 5, labels)
-        objective.set_children(children)
-        assert float(objective._prior[0, 0]) == pytest.approx(first)
-        torch.testing.assert_close(objective._prior.sum(dim=1), torch.ones(2))
-        assert (objective._prior[~children] == 0).all()
+        prior = Objective(FalconConfig(prior_power=power), codes, (5, 2), labels).prior(children)
+        assert float(prior[0, 0]) == pytest.approx(first)
+        torch.testing.assert_close(prior.sum(dim=1), torch.ones(2))
+        assert (prior[~children] == 0).all()
 
 
 def test_the_anchor_weighs_rare_classes_more(batch):
-    codes, children, arguments, labels = batch
-    without, with_anchor = (Objective(FalconConfig(lambda_start=weight), codes, 2, 5, labels) for weight in (0.0, 2.0))
+    codes, children, scored, labels = batch
+    without, with_anchor = (
+        Objective(FalconConfig(lambda_start=weight), codes, (5, 2), labels) for weight in (0.0, 2.0)
+    )
     for objective in (without, with_anchor):
-        objective.set_children(children)
-    extra = with_anchor(*arguments).total - without(*arguments).total
+        objective.expect_sizes(children)
+    extra = with_anchor(scored, children).loss - without(scored, children).loss
     sizes = torch.bincount(labels, minlength=5)[labels]
     weight = sizes.float().rsqrt() / sizes.float().rsqrt().mean()
-    nll = -arguments[1][torch.arange(8), labels]
+    nll = -scored.log_p[torch.arange(8), labels]
     assert float(extra) == pytest.approx(float(2 * (nll * weight).mean()), rel=1e-5)

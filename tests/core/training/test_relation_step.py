@@ -9,7 +9,7 @@ import torch
 from falcon_sc import FalconConfig
 from falcon_sc.core import relations
 from falcon_sc.core.data.taxonomy import Taxonomy
-from falcon_sc.core.training.relation_step import RelationStep, label_shares
+from falcon_sc.core.training.relation_step import RelationStep
 
 TAXONOMY = Taxonomy.of(np.array(["a", "b"]))
 LABELS, CODES = np.array([0, 0, 0, 1, 2, 2]), np.array([0, 0, 0, 0, 1, 1])
@@ -18,7 +18,7 @@ P_OF_A, P_OF_B = torch.tensor([[0.8, 0.1, 0.1]]), torch.tensor([[0.1, 0.2, 0.7]]
 
 
 def step(lambda_start: float, *, start: bool = True) -> RelationStep:
-    shares = label_shares(LABELS, CODES, TAXONOMY, 3)
+    shares = relations.label_shares(LABELS, CODES, TAXONOMY.blocks, 3)
     found = RelationStep(
         relations.solve(shares, 0.0),
         TAXONOMY,
@@ -29,17 +29,6 @@ def step(lambda_start: float, *, start: bool = True) -> RelationStep:
     for code, p in enumerate((P_OF_A, P_OF_B)):
         found.gather(torch.eye(2)[[code] * 3], p.repeat(3, 1))
     return found
-
-
-def test_label_shares_are_those_of_a_slow_count() -> None:
-    datasets = np.array(["x", "x", "y", "y", "y", "y"])
-    coarse = np.array(["a", "b", "c", "c", "d", "d"])
-    taxonomy = Taxonomy.of(coarse, datasets)
-    labels = np.array([0, 1, 0, 1, 1, 1])
-    slow = np.zeros((2, 4))
-    for label, name, dataset in zip(labels, coarse, datasets, strict=True):
-        slow[label, "abcd".index(name)] += 1 / (datasets == dataset).sum()
-    np.testing.assert_allclose(label_shares(labels, taxonomy.encode(coarse, datasets), taxonomy, 2), slow)
 
 
 def test_predictions_alone_move_a_fine_class() -> None:
@@ -59,7 +48,7 @@ def test_labels_of_the_start_hold_it() -> None:
 @pytest.mark.parametrize("lam", [0.0, 0.5])
 def test_labels_do_not_change_the_scale_of_eq_14(lam: float) -> None:
     """Predictions equal to the labels: the same problem, whatever the weight, also beside the balance penalty."""
-    shares = label_shares(LABELS, CODES, TAXONOMY, 3)
+    shares = relations.label_shares(LABELS, CODES, TAXONOMY.blocks, 3)
     config = replace(FalconConfig(), lambda_M=lam, lambda_start=3.0)
     found = RelationStep(np.zeros((3, 2), dtype=np.uint8), TAXONOMY, config, torch.device("cpu"), start=shares)
     found.gather(torch.from_numpy(np.eye(2)[CODES]).float(), torch.from_numpy(np.eye(3)[LABELS]).float())

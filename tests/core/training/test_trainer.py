@@ -11,8 +11,10 @@ from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import SameViews, as_samples, head
 from falcon_sc.core.data.neighbors import neighbors_within_classes
 from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.runtime.threads import threads_for_batches
+from falcon_sc.core.training.data import TrainingData
 from falcon_sc.core.training.networks import build_mlp_classifier
-from falcon_sc.core.training.trainer import Trainer, TrainingData, _threads_for
+from falcon_sc.core.training.trainer import Trainer
 from tests.core.planted import planted
 
 CONFIG = FalconConfig(
@@ -148,7 +150,7 @@ def test_divergence_stops_with_an_explanation():
 def test_state_restores_the_run_bit_for_bit():
     whole = make_trainer().run()
     first = make_trainer()
-    with _threads_for(0):  # as run does: other tests may have left more threads, which add in another order
+    with threads_for_batches(0):  # as run does: other tests may have left more threads, which add in another order
         first._train_epoch()
     first._epoch += 1
     state = first.state_dict()
@@ -189,7 +191,7 @@ def test_random_views_go_on_bit_for_bit():
     whole = make_trainer(views=NoisyViews()).run()
     assert not torch.equal(_weights(whole), _weights(make_trainer().run()))
     first = make_trainer(views=NoisyViews())
-    with _threads_for(0):
+    with threads_for_batches(0):
         first._train_epoch()
     first._epoch += 1
     second = make_trainer(seed=5, views=NoisyViews(), view_seed=9)

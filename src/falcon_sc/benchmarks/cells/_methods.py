@@ -59,7 +59,9 @@ def _start(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
     from falcon_sc.core.start.consensus_start import consensus_start
 
     codes = np.unique(cells.coarse, return_inverse=True)[1]
-    return consensus_start(cells.inputs.start, codes, n_fine, rng=seed).labels
+    labels = consensus_start(cells.inputs.start, codes, n_fine, rng=seed).labels
+    assert labels is not None  # a consensus always has some
+    return labels
 
 
 def _falcon(cells: Cells, n_fine: Any, seed: int, config: FalconConfig | None = None) -> NDArray[Any]:

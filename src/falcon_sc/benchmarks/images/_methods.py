@@ -75,8 +75,9 @@ def _start(problem: Problem) -> Outcome:
     from falcon_sc.core.start.input import StartInput
 
     given = StartInput(problem.features, "embedding")
-    start = consensus_start(given, problem.train.coarse, problem.n_fine, rng=problem.seed, equal_sizes=True)
-    return _nearest_means(problem, start.labels)
+    labels = consensus_start(given, problem.train.coarse, problem.n_fine, rng=problem.seed, equal_sizes=True).labels
+    assert labels is not None  # a consensus always has some
+    return _nearest_means(problem, labels)
 
 
 def _nearest_means(problem: Problem, labels: Labels) -> Outcome:

@@ -37,11 +37,11 @@ def train_supervised(problem: Problem) -> tuple[NDArray[np.float32], float]:
     milestones = [round(share * n_steps) for share in config.milestones]
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones)
     parts: dict[str, Any] = {"classifier": classifier, "optimizer": optimizer, "schedule": schedule}
-    folder, keeper, first_epoch, seconds_before = problem.checkpoint("supervised"), None, 0, 0.0
+    folder, checkpoint, first_epoch, seconds_before = problem.checkpoint("supervised"), None, 0, 0.0
     if folder is not None:
         seconds_before = seconds_spent(folder)
-        keeper = Checkpoint(folder, fingerprint(problem.setting, problem.seed, problem.train.fine))
-        if (state := keeper.load_training(device)) is not None:
+        checkpoint = Checkpoint(folder, fingerprint(problem.setting, problem.seed, problem.train.fine))
+        if (state := checkpoint.load_training(device)) is not None:
             first_epoch = state["epoch"]
             chance.set_state(state["chance"].cpu())
             for name, part in parts.items():
@@ -56,9 +56,9 @@ def train_supervised(problem: Problem) -> tuple[NDArray[np.float32], float]:
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-        if keeper is not None and (keeper.is_due() or epoch + 1 == problem.setting.epochs):
+        if checkpoint is not None and (checkpoint.is_due() or epoch + 1 == problem.setting.epochs):
             state = {name: part.state_dict() for name, part in parts.items()}
-            keeper.save_training(state | {"epoch": epoch + 1, "chance": chance.get_state()})
+            checkpoint.save_training(state | {"epoch": epoch + 1, "chance": chance.get_state()})
     classifier.eval()
     test = image_samples(problem.test.images, device=device)
     with torch.no_grad():

@@ -97,8 +97,8 @@ def run(
     train, test = read(Path(data), setting)  # type: ignore[arg-type]
     out = None if out is None else Path(out)
     state = None if out is None else out / "state"
-    keeper = None if state is None else Checkpoint(state / "rows", fingerprint(setting, str(where), train.images))
-    kept = None if keeper is None else keeper.load_training(torch.device("cpu"))
+    checkpoint = None if state is None else Checkpoint(state / "rows", fingerprint(setting, str(where), train.images))
+    kept = None if checkpoint is None else checkpoint.load_training(torch.device("cpu"))
     rows: list[dict[str, Any]] = [] if kept is None else kept["rows"]
     done = {(row["seed"], row["method"]) for row in rows}
     for seed in range(seeds):
@@ -110,11 +110,11 @@ def run(
         for name in left:
             outcome, seconds = METHODS[name](problem)
             rows += score(problem, name, outcome, seconds)
-            if out is not None and keeper is not None:  # after each method: a crash leaves what was measured
+            if out is not None and checkpoint is not None:  # after each method: a crash leaves what was measured
                 if name == "falcon_sc" and seed == 0:
                     _draw(train, outcome, out)
                 pd.DataFrame(rows).to_csv(out / "images.csv", index=False)
-                keeper.save_training({"rows": rows})
+                checkpoint.save_training({"rows": rows})
     table = pd.DataFrame(rows)
     print(_tables.to_markdown(by_method(table)))
     if out is not None and state is not None:

@@ -75,8 +75,9 @@ def _trainer(network: str, form: str, batch_size: int, device: str, seed: int) -
     from falcon_sc.core.data.batches import as_samples
     from falcon_sc.core.data.projection import fit_projection
     from falcon_sc.core.data.taxonomy import Taxonomy
+    from falcon_sc.core.training.data import TrainingData
     from falcon_sc.core.training.networks import build_mlp_classifier
-    from falcon_sc.core.training.trainer import Trainer, TrainingData
+    from falcon_sc.core.training.trainer import Trainer
     from falcon_sc.datasets import simulate
 
     rng = np.random.default_rng(seed)

@@ -8,5 +8,6 @@ from falcon_sc.core.relations.problem import (
     solve,
     solver_name,
 )
+from falcon_sc.core.relations.shares import label_shares
 
-__all__ = ["TOLERANCE", "is_optimal", "objective", "random_relation", "solve", "solver_name"]
+__all__ = ["TOLERANCE", "is_optimal", "label_shares", "objective", "random_relation", "solve", "solver_name"]

@@ -89,6 +89,15 @@ def check_batch(batch_size: int) -> None:
         raise ValueError(msg)
 
 
+def gather_rows(rows: Tensor) -> tuple[Tensor, int]:
+    """The rows of all processes in the order of their ranks, and where the own ones begin; no gradient."""
+    if size() == 1:
+        return rows, 0
+    gathered = [torch.empty_like(rows) for _ in range(size())]
+    dist.all_gather(gathered, rows.contiguous())
+    return torch.cat(gathered), rank() * len(rows)
+
+
 def total(values: Tensor) -> Tensor:
     """Sum over the processes; no gradient."""
     if size() == 1:

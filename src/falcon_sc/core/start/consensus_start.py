@@ -26,18 +26,18 @@ CELLS_PER_FURTHER_CLASS = 20  # of a coarse class, at least, unless more fine cl
 
 @dataclass(frozen=True)
 class Start:
-    """Initial fine labels and what they rest on.
+    """Where training begins: M and, but for a random start, labels and what they rest on; n samples.
 
-    `labels`: int64 n, codes 0..n_fine-1 ordered by coarse class, then by falling size. `agreement`: float32 n, in [0, 1],
-    how far the clusterings agree on the label of each sample. `n_per_class`: int64 K_C.
-    `latents`: float32 n x 45 (30 without counts), the class-local representation for neighbours inside a class; None
-    where n_fine equals the number of coarse classes and nothing was fitted.
+    `relation`: M, uint8 K_F x K_C. `labels`: int64 n, fine classes by coarse class, then by falling size. `agreement`:
+    float32 n, in [0, 1], how far the clusterings agree on the label of each sample. `latents`: float32 n x 45 (30
+    without counts), the class-local representation for neighbors inside a class; None where n_fine equals the number of
+    coarse classes and nothing was fitted.
     """
 
-    labels: np.ndarray
-    agreement: np.ndarray
-    n_per_class: np.ndarray
-    latents: np.ndarray | None
+    relation: np.ndarray
+    labels: np.ndarray | None = None
+    agreement: np.ndarray | None = None
+    latents: np.ndarray | None = None
 
 
 def consensus_start(
@@ -88,7 +88,7 @@ def consensus_start(
     sizes = np.bincount(coarse)
     total, given = _requested(n_fine, sizes)
     if total == len(sizes):
-        return Start(coarse, np.ones(len(coarse), dtype=np.float32), np.ones(len(sizes), dtype=np.int64), None)
+        return Start(np.eye(total, dtype=np.uint8), coarse, np.ones(len(coarse), dtype=np.float32))
     if equal_sizes and given is None:
         given = allocation.by_size(sizes, total)
     classes = CoarseClasses(start_input, coarse)
@@ -127,7 +127,8 @@ def consensus_start(
         own, agreement[cells] = local[c]
         labels[cells] = offsets[c] + own
         latents[cells] = fits[c].views.latent()
-    return Start(labels, agreement, n_per_class, latents)
+    relation = np.repeat(np.eye(len(sizes), dtype=np.uint8), n_per_class, axis=0)
+    return Start(relation, labels, agreement, latents)
 
 
 def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from falcon_sc.core.data.batches import Samples, as_samples
-from falcon_sc.core.state.inference import infer
+from falcon_sc.core.state.inference import embed, probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,11 +42,14 @@ class Fitted:
         """What the network reads of `X`."""
         return X if self.projection is None or isinstance(X, Samples) else self.projection(X)
 
-    def infer(self, Z: Any, codes: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probabilities and last hidden layer of projected rows or samples, see :func:`falcon_sc.core.state.inference.infer`."""
+    def embed(self, Z: Any) -> NDArray[np.float32]:
+        """Last hidden layer of projected rows or samples, (N, n_hidden)."""
+        return embed(self.classifier, as_samples(Z, self.device), self.views, self.config.precision)
+
+    def probabilities(self, hidden: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Probabilities, (N, K_F), from the last hidden layer; see :func:`falcon_sc.core.state.inference.probabilities`."""
         relation = self.relation if self.config.restrict_to_coarse else np.ones_like(self.relation)
-        samples = as_samples(Z, self.device)
-        return infer(self.classifier, samples, codes, relation, self.views, self.config.precision)
+        return probabilities(self.classifier.head, hidden, codes, relation)
 
     def order_by_size(self, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Sort the fine classes by parent, then by falling `sizes`, then as they were; returns the order taken."""

@@ -20,31 +20,37 @@ if TYPE_CHECKING:
     from falcon_sc.core.training.networks import FineClassifier
 
 
-def infer(
-    classifier: FineClassifier,
-    samples: Samples,
-    codes: NDArray[np.int64],
-    relation: NDArray[np.uint8],
-    views: Views,
-    precision: Precision,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Probabilities (N, K_F), among the children of each sample's coarse class, and last hidden layer (N, n_hidden).
+_ROWS = 8192  # of the last hidden layer that the head reads at once
 
-    A code of -1 says that the coarse class is not known: every fine class may be predicted.
-    """
-    device = samples.device
-    parents = torch.from_numpy(relation.T.astype(bool)).to(device)
-    parents = torch.cat([parents, torch.ones_like(parents[:1])])  # the last row is the one that -1 picks
-    proba = np.empty((len(samples), len(relation)), dtype=np.float32)
+
+def embed(classifier: FineClassifier, samples: Samples, views: Views, precision: Precision) -> NDArray[np.float32]:
+    """Last hidden layer of all samples, (N, n_hidden): one pass of the network over them."""
     hidden = np.empty((len(samples), classifier.head.in_features), dtype=np.float32)
     classifier.eval()
     with torch.no_grad():
         for block, features in features_of(classifier.backbone, samples, views, precision):
-            allowed = parents[torch.from_numpy(codes[block]).to(device)]
-            logits = classifier.head(features).masked_fill(~allowed, -torch.inf)
-            proba[block] = logits.softmax(dim=1).cpu().numpy()
             hidden[block] = features.cpu().numpy()
-    return proba, hidden
+    return hidden
+
+
+def probabilities(
+    head: nn.Linear, hidden: NDArray[np.float32], codes: NDArray[np.int64], relation: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Probabilities (N, K_F) among the children of each sample's coarse class, from the last hidden layer.
+
+    A code of -1 says that the coarse class is not known: every fine class may be predicted.
+    """
+    device = head.weight.device
+    parents = torch.from_numpy(relation.T.astype(bool)).to(device)
+    parents = torch.cat([parents, torch.ones_like(parents[:1])])  # (K_C + 1, K_F); -1 picks the last row
+    proba = np.empty((len(hidden), len(relation)), dtype=np.float32)
+    with torch.no_grad():
+        for begin in range(0, len(hidden), _ROWS):
+            block = slice(begin, begin + _ROWS)
+            allowed = parents[torch.from_numpy(codes[block]).to(device)]  # (rows, K_F)
+            logits = head(torch.from_numpy(hidden[block]).to(device)).masked_fill(~allowed, -torch.inf)
+            proba[block] = logits.softmax(dim=1).cpu().numpy()
+    return proba
 
 
 def features_of(

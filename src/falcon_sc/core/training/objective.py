@@ -20,13 +20,24 @@ _MASS_DECAY = 0.95
 
 
 class Terms(NamedTuple):
-    """`total` carries the gradient; the others are parts of it, in the order of the history."""
+    """`total` carries the gradient; the others are parts of it. The history has them in this order, under these names."""
 
-    total: Tensor
-    coarse: Tensor
-    neighbors: Tensor
-    confidence: Tensor
-    regularizer: Tensor
+    loss: Tensor
+    loss_coarse: Tensor
+    loss_nn: Tensor
+    loss_conf: Tensor
+    loss_reg: Tensor
+
+
+class Scored(NamedTuple):
+    """A batch of B samples and what student and teacher say of it; L neighbors of each sample were drawn."""
+
+    samples: Tensor  # (B,), their indices
+    children: Tensor  # (B, K_F), bool: fine classes of the coarse class of each sample
+    membership: Tensor  # (B, K_C), its coarse class, one-hot
+    log_p: Tensor  # (B, K_F), of the student
+    log_p_neighbors: Tensor  # (B, L, K_F), of the teacher
+    target: Tensor  # (B, K_F), pseudo-labels (eq. 7)
 
 
 class Objective:
@@ -38,13 +49,14 @@ class Objective:
         Weights of the terms.
     codes
         (N,) int64, column of M of each sample.
-    n_coarse, n_fine
-        Columns and rows of M.
+    shape
+        (K_F, K_C), of M.
     labels
         (N,) int64, fine classes of the start; none for a random start.
     """
 
-    def __init__(self, config: FalconConfig, codes: Tensor, n_coarse: int, n_fine: int, labels: Tensor | None) -> None:
+    def __init__(self, config: FalconConfig, codes: Tensor, shape: tuple[int, int], labels: Tensor | None) -> None:
+        n_fine, n_coarse = shape
         self._config = config
         self._labels = labels
         self._coarse_shares = (torch.bincount(codes, minlength=n_coarse) / len(codes))[:, None]
@@ -55,36 +67,32 @@ class Objective:
             weight = self._start_shares[labels].rsqrt()
             self._anchor = weight / weight.mean()
 
-    def set_children(self, children: Tensor) -> None:
-        """Take a new M, given as its transpose (K_C, K_F), bool."""
+    def prior(self, children: Tensor) -> Tensor:
+        """Expected shares of the fine classes inside each coarse class, (K_C, K_F), for M' = `children`; rows sum to 1."""
         prior = children * self._start_shares**self._config.prior_power
-        self._prior = prior / prior.sum(dim=1, keepdim=True)
-        self.mass = self._prior * self._coarse_shares  # (K_C, K_F), running; begins where it should be
+        return prior / prior.sum(dim=1, keepdim=True)
 
-    def __call__(
-        self,
-        index: Tensor,
-        log_p: Tensor,
-        log_p_neighbors: Tensor,
-        target: Tensor,
-        children: Tensor,
-        membership: Tensor,
-    ) -> Terms:
-        """Terms of the batch of the samples at `index`; shapes as in :mod:`falcon_sc.core.training.losses`."""
+    def expect_sizes(self, children: Tensor) -> None:
+        """Begin the running class sizes, `mass` (K_C, K_F), anew where they should be for M' = `children`."""
+        self.mass = self.prior(children) * self._coarse_shares
+
+    def __call__(self, batch: Scored, children: Tensor) -> Terms:
+        """Terms of a batch, with M' = `children`, (K_C, K_F), bool."""
         config = self._config
-        coarse = losses.coarse_loss(log_p, children)  # eq. 3
-        neighbors = losses.neighbor_loss(log_p, log_p_neighbors)  # eq. 4
-        confidence = losses.confidence_loss(target, log_p)  # eq. 6
+        log_p = batch.log_p
+        coarse = losses.coarse_loss(log_p, batch.children)  # eq. 3
+        neighbors = losses.neighbor_loss(log_p, batch.log_p_neighbors)  # eq. 4
+        confidence = losses.confidence_loss(batch.target, log_p)  # eq. 6
         if config.prior == "uniform":
             log_mean = distributed.log_mean(losses.log_mean_prediction(log_p))
             regularizer = losses.entropy_regularizer(log_mean)  # eq. 9
         else:
-            mass = distributed.mean(losses.class_mass(log_p, children, membership))
+            mass = distributed.mean(losses.class_mass(log_p, batch.children, batch.membership))
             self.mass = torch.lerp(mass.detach(), self.mass, _MASS_DECAY)
-            regularizer = losses.prior_regularizer(mass, self.mass, self._prior)
+            regularizer = losses.prior_regularizer(mass, self.mass, self.prior(children))
         fine = neighbors + confidence  # eq. 8
         total = config.lambda_1 * coarse + config.lambda_2 * fine + config.lambda_3 * regularizer  # eq. 10
         if self._labels is not None and config.lambda_start > 0:
-            anchor = F.nll_loss(log_p, self._labels[index], reduction="none") * self._anchor[index]
+            anchor = F.nll_loss(log_p, self._labels[batch.samples], reduction="none") * self._anchor[batch.samples]
             total = total + config.lambda_start * anchor.mean()
         return Terms(total, coarse, neighbors, confidence, regularizer)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from falcon_sc.core import relations
@@ -12,6 +11,7 @@ from falcon_sc.core.runtime import distributed
 from falcon_sc.core.training import schedules
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RelationStep:
-    """M of a run, and the predictions gathered since it was last solved.
+    """M of a run, kept here alone, and the predictions gathered since it was last solved.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ class RelationStep:
     device
         Where predictions are gathered.
     start
-        What the labels of the start say, (K_F, K_C), see :func:`label_shares`; none for a random start. It weighs
-        `lambda_start`, as those labels do in the loss: a network that confuses coarse classes would else move
+        What the labels of the start say, (K_F, K_C), see :func:`falcon_sc.core.relations.label_shares`; none for a
+        random start. It weighs `lambda_start`, as those labels do in the loss: a network that confuses coarse classes would else move
         fine classes between them until some have a dozen and others one.
     is_known
         Keep `relation` as it is (table O1).
@@ -50,18 +50,18 @@ class RelationStep:
         start: NDArray[np.float64] | None = None,
         is_known: bool = False,
     ) -> None:
-        self.relation = relation
+        self._device = device
+        self.set(relation)
         self.cost = torch.zeros(relation.shape[::-1], device=device)  # (K_C, K_F)
         self._taxonomy = taxonomy
         self._config = config
-        self._device = device
         self._start = start
         self._is_known = is_known
 
-    @property
-    def children(self) -> Tensor:
-        """Transpose of M, (K_C, K_F), bool, on the device."""
-        return torch.from_numpy(self.relation.T.astype(bool)).to(self._device)
+    def set(self, relation: NDArray[np.uint8]) -> None:
+        """Take another M, (K_F, K_C); `children` is its transpose (K_C, K_F), bool, on the device."""
+        self.relation = relation
+        self.children = torch.from_numpy(relation.T.astype(bool)).to(self._device)
 
     def gather(self, membership: Tensor, probabilities: Tensor) -> None:
         """Add a batch: its coarse classes (B, K_C), one-hot, and its fine predictions (B, K_F)."""
@@ -75,7 +75,8 @@ class RelationStep:
         self.cost.zero_()
         relation = distributed.share(lambda: self._solve(cost, schedules.balance_weight(progress, self._config)))
         changes = int((relation != self.relation).any(axis=1).sum())
-        self.relation = relation
+        if changes:
+            self.set(relation)
         return changes
 
     def _solve(self, cost: NDArray[np.float64], lam: float) -> NDArray[np.uint8]:
@@ -94,14 +95,3 @@ class RelationStep:
                     time_limit=self._config.relation_time_limit,
                 )
         return relation
-
-
-def label_shares(
-    labels: NDArray[np.int64], codes: NDArray[np.int64], taxonomy: Taxonomy, n_fine: int
-) -> NDArray[np.float64]:
-    """C of eq. 12 for given fine labels, (K_F, K_C): the share of the samples of a data set, which sum to one."""
-    shares = np.zeros((n_fine, taxonomy.n_coarse))
-    np.add.at(shares, (labels, codes), 1.0)
-    for block in taxonomy.blocks:
-        shares[:, block] /= shares[:, block].sum()
-    return shares

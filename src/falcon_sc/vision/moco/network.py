@@ -7,9 +7,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import nn
+
+from falcon_sc.core.runtime import distributed
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -84,7 +85,7 @@ def contrastive_loss(queries: Tensor, keys: Tensor, temperature: float) -> Tenso
     """
     with torch.autocast(queries.device.type, enabled=False):  # tau divides: 8 bits of bfloat16 are too few
         queries, keys = F.normalize(queries.float()), F.normalize(keys.detach().float())
-        keys, first = _of_all_processes(keys)
+        keys, first = distributed.gather_rows(keys)
         own = torch.arange(len(queries), device=queries.device) + first
         return 2 * temperature * F.cross_entropy(queries @ keys.T / temperature, own)
 
@@ -92,15 +93,6 @@ def contrastive_loss(queries: Tensor, keys: Tensor, temperature: float) -> Tenso
 def key_momentum(progress: float, start: float) -> float:
     """Momentum of the keys' network: a cosine from `start` to 1 over the run (MoCo-v3)."""
     return 1 - (1 - start) * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def _of_all_processes(keys: Tensor) -> tuple[Tensor, int]:
-    """The keys of all processes in the order of their ranks, and where the own ones begin."""
-    if not dist.is_initialized():
-        return keys, 0
-    gathered = [torch.empty_like(keys) for _ in range(dist.get_world_size())]
-    dist.all_gather(gathered, keys.contiguous())
-    return torch.cat(gathered), dist.get_rank() * len(keys)
 
 
 def _hidden(n_in: int, n_hidden: int, n_out: int, generator: Generator) -> list[nn.Module]:

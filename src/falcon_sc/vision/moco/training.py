@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import torch
-import torch.distributed as dist
-from torch import nn
 from tqdm.auto import tqdm
 
+from falcon_sc.core.runtime import distributed
 from falcon_sc.vision.augmentation import ImageViews, pretraining_recipes
 from falcon_sc.vision.moco.lars import LARS
 from falcon_sc.vision.moco.network import key_momentum
@@ -66,14 +65,12 @@ class MoCoTraining:
 
     def __init__(self, samples: Images, moco: MoCo, settings: MoCoSettings, device: torch.device) -> None:
         self._samples, self._settings, self._device = samples, settings, device
-        self._rank = dist.get_rank() if dist.is_initialized() else 0
-        self._share = settings.batch_size // (dist.get_world_size() if dist.is_initialized() else 1)
+        self._rank = distributed.rank()
+        self._share = settings.batch_size // distributed.size()
         if device.type == "cuda":
-            if dist.is_initialized():
-                moco = nn.SyncBatchNorm.convert_sync_batchnorm(moco)  # type: ignore[no-untyped-call]
             moco = moco.to(memory_format=torch.channels_last)
-        self.moco = moco.to(device).train()
-        self._network = nn.parallel.DistributedDataParallel(self.moco) if dist.is_initialized() else self.moco
+        self.moco = cast("MoCo", distributed.with_joint_norms(moco, device).to(device).train())
+        self._network = distributed.with_joint_gradients(self.moco, device)
         self._optimizer = _optimizer(self.moco, settings)
         self._views = ImageViews(settings.size)
         self._recipes = pretraining_recipes(settings.size)
@@ -81,10 +78,10 @@ class MoCoTraining:
         self._epoch = 0
         self._losses: list[float] = []
 
-    def train(self, keeper: Checkpoint | None, *, progress_bar: bool) -> None:
-        """Train to the end, from where `keeper` left off."""
+    def train(self, checkpoint: Checkpoint | None, *, progress_bar: bool) -> None:
+        """Train to the end, from where `checkpoint` left off."""
         n_epochs = self._settings.n_epochs
-        if keeper is not None and (state := keeper.load_training(self._device)) is not None:
+        if checkpoint is not None and (state := checkpoint.load_training(self._device)) is not None:
             self._load(state)
             logger.info("resuming after epoch %d of %d", self._epoch, n_epochs)
         began, first_epoch = time.perf_counter(), self._epoch
@@ -95,8 +92,8 @@ class MoCoTraining:
                 self._epoch += 1
                 bar.set_postfix(loss=f"{self._losses[-1]:.3f}", refresh=False)
                 bar.update()
-                if keeper is not None and self._rank == 0 and (keeper.is_due() or self._epoch == n_epochs):
-                    keeper.save_training(self._state())
+                if checkpoint is not None and self._rank == 0 and (checkpoint.is_due() or self._epoch == n_epochs):
+                    checkpoint.save_training(self._state())
         n_seen = (n_epochs - first_epoch) * self._n_steps * self._settings.batch_size
         speed = n_seen / (time.perf_counter() - began)
         if self._rank > 0:

@@ -136,4 +136,4 @@ def test_dense_equals_csr() -> None:
 def test_the_further_class_goes_where_types_are_not_where_the_shared_programme_is(seed: int) -> None:
     counts, coarse, _ = with_a_shared_programme(seed)
     start = consensus_start(StartInput(counts, "counts"), coarse, 3, rng=0, n_jobs=1, n_repeats=1)
-    np.testing.assert_array_equal(start.n_per_class, [2, 1])
+    np.testing.assert_array_equal(start.relation.sum(axis=0), [2, 1])

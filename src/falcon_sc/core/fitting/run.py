@@ -1,0 +1,37 @@
+"""How a fit computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from torch import nn
+
+    from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.data.batches import Views
+
+
+@dataclass(frozen=True)
+class Run:
+    """Settings of a fit; the arguments of :class:`falcon_sc.Falcon`, and the folder of its state."""
+
+    config: FalconConfig
+    device: torch.device
+    rng: int | np.random.Generator | None
+    network: nn.Module | None
+    views: Views
+    checkpoint: Path | None
+    progress_bar: bool
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What makes this run another run, beside its problem: a checkpoint of another one is refused."""
+        settings = {name: value for name, value in self.config.to_dict().items() if name != "n_jobs"}
+        seed = None if isinstance(self.rng, np.random.Generator) else self.rng
+        return repr(settings), repr(seed), str(self.device)

@@ -1,0 +1,115 @@
+"""What a fitted model does: predict, give its last hidden layer, save itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from falcon_sc.core.data.inputs import as_input, n_features, n_samples
+from falcon_sc.core.runtime import distributed
+from falcon_sc.core.state import persistence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from falcon_sc.core.state.fitted import Fitted
+
+
+class Prediction(NamedTuple):
+    """Of N samples, from one pass of the network over them."""
+
+    proba: NDArray[np.float32]  # (N, K_F), rows sum to 1
+    embedding: NDArray[np.float32]  # (N, n_hidden), last hidden layer
+
+
+class Predictor:
+    """A model from what was fitted or loaded; its attributes are described in :class:`falcon_sc.Falcon`."""
+
+    metadata: dict[str, Any]
+
+    def _adopt(self, fitted: Fitted) -> None:
+        """Take over what was fitted or loaded."""
+        self._fitted = fitted
+        self.relation_ = fitted.relation
+        self.history_ = fitted.history
+        self.solver_ = fitted.solver
+        self.device_ = str(fitted.device)
+        self.n_features_in_ = fitted.n_features
+        self.feature_names_in_ = fitted.feature_names
+        taxonomy = fitted.taxonomy
+        self.coarse_names_ = np.asarray(taxonomy.names)
+        self.coarse_dataset_ = np.asarray([taxonomy.datasets[d] for d in taxonomy.dataset_of_column])
+        blocks = zip(taxonomy.datasets, taxonomy.blocks, strict=True)
+        self.relations_ = {name: fitted.relation[:, block] for name, block in blocks}
+
+    def predict(self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None) -> NDArray[np.int64]:
+        """Fine class of each sample, int64 (N,); see :meth:`predict_proba`."""
+        return self.predict_proba(X, coarse, dataset).argmax(axis=1).astype(np.int64)
+
+    def predict_proba(
+        self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None
+    ) -> NDArray[np.float32]:
+        """Probabilities of the fine classes, float32 (N, K_F); rows sum to 1.
+
+        Parameters
+        ----------
+        X
+            Samples with the features of :meth:`fit`, a matrix or samples as there.
+        coarse
+            Known coarse labels, (N,); a sample with one only gets children of it, unless
+            `config.restrict_to_coarse` is false. Missing entries, or `None`: all fine classes.
+        dataset
+            Data set of each sample, if the model was fitted on several.
+
+        Returns
+        -------
+        NDArray
+            The probabilities.
+
+        Raises
+        ------
+        ValueError
+            If `X` has other features than the model was fitted on, or `coarse` has labels that it does not know.
+        """
+        return self.infer(X, coarse, dataset).proba
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Last hidden layer, float32 (N, n_hidden)."""
+        return self._fitted.embed(self._fitted.project(self._check_input(X)))
+
+    def infer(self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None) -> Prediction:
+        """What :meth:`predict_proba` and :meth:`transform` give, from one pass of the network over the samples."""
+        X = self._check_input(X)
+        unknown = np.full(n_samples(X), -1)
+        codes = unknown if coarse is None else self._fitted.taxonomy.encode(coarse, dataset)
+        embedding = self._fitted.embed(self._fitted.project(X))
+        return Prediction(self._fitted.probabilities(embedding, codes), embedding)
+
+    def _check_input(self, X: Any) -> Any:
+        if not hasattr(self, "_fitted"):
+            msg = "this Falcon is not fitted: call fit, or Falcon.load a saved model."
+            raise ValueError(msg)
+        X = as_input(X)
+        if n_features(X) != self.n_features_in_:
+            msg = f"X has {n_features(X)} features, the model was fitted on {self.n_features_in_}."
+            raise ValueError(msg)
+        return X
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to a folder: `weights.pt` (tensors only) and `model.json`. See :meth:`load`.
+
+        Raises
+        ------
+        ValueError
+            If the model is not fitted.
+        OSError
+            If the folder cannot be written.
+        """
+        if not hasattr(self, "_fitted"):
+            msg = "this Falcon is not fitted: there is nothing to save."
+            raise ValueError(msg)
+        if distributed.rank() == 0:
+            persistence.write(path, self._fitted, self.metadata)

@@ -1,0 +1,34 @@
+"""What a run of the training is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from falcon_sc.core.data.batches import SameViews
+from falcon_sc.core.relations import label_shares
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from falcon_sc.core.data.batches import Samples, Views
+    from falcon_sc.core.data.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from; N samples, K_F fine classes."""
+
+    samples: Samples
+    codes: NDArray[np.int64]  # (N,) column of M of each sample
+    neighbors: NDArray[np.int64]  # (N, L)
+    taxonomy: Taxonomy
+    start_labels: NDArray[np.int64] | None = None  # (N,) or none for a random start
+    views: Views = field(default_factory=SameViews)
+
+    def start_shares(self, n_fine: int) -> NDArray[np.float64] | None:
+        """C of eq. 12 that the labels of the start give, (K_F, K_C); none for a random start."""
+        if self.start_labels is None:
+            return None
+        return label_shares(self.start_labels, self.codes, self.taxonomy.blocks, n_fine)

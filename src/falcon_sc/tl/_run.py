@@ -1,0 +1,113 @@
+"""A discovery from one end to the other: checks, arrays out of `adata`, the model, results into `adata`."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc._checks import check_adata, check_int, check_key_added, check_unique_genes, check_writable
+from falcon_sc._labels import read_labels, warn_missing
+from falcon_sc.pp.select_genes import read_batch
+from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
+from falcon_sc.tl._estimates import estimate, totals
+from falcon_sc.tl._inputs import check_choice, dataset_names, read_inputs
+from falcon_sc.tl._params import about_run, check_licence, check_rng, plain, with_keywords
+from falcon_sc.tl._write import Results, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from falcon_sc._labels import Labels
+    from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.model import Falcon
+    from falcon_sc.tl._inputs import Inputs
+
+
+def run(
+    adata: AnnData,
+    coarse_key: str,
+    n_fine: Any,
+    *,
+    layer: str | None = None,
+    use_rep: str | None = None,
+    n_top_genes: int = 2000,
+    batch_key: str | None = None,
+    dataset_key: str | None = None,
+    config: FalconConfig | None = None,
+    keywords: dict[str, Any] | None = None,
+    device: str | None = None,
+    progress_bar: bool = True,
+    rng: int | np.random.Generator | None = 0,
+    key_added: str = "falcon",
+    save_model: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    copy: bool = False,
+) -> tuple[Falcon, AnnData]:
+    """The fitted model, and the object that holds the results: `adata`, or its copy.
+
+    The arguments are those of :func:`falcon_sc.tl.discover`; `keywords` are those that replace values of `config`.
+    """
+    check_adata(adata, copy=copy)
+    check_key_added(key_added)
+    check_choice(use_rep, layer)
+    n_top_genes = check_int(n_top_genes, "n_top_genes")
+    labels = read_labels(adata, coarse_key, "coarse_key")
+    dataset = None if dataset_key is None else dataset_names(adata, dataset_key)[labels.known]
+    check_classes(labels, coarse_key)
+    budget = check_n_fine(n_fine, labels, dataset)
+    batch = None if batch_key is None else read_batch(adata, batch_key)
+    check_rng(rng)
+    config = with_keywords(config, **keywords or {})
+    if budget is not None:
+        check_licence(config, budget, count_coarse(labels, dataset))
+    report_small_classes(labels, config.n_neighbors)
+    if save_model is not None:
+        check_unique_genes(adata)
+        save_model = check_writable(save_model, "save_model", folder=True)
+    if checkpoint is not None:
+        checkpoint = check_writable(checkpoint, "checkpoint", folder=True)
+
+    from falcon_sc.core.model import Falcon
+    from falcon_sc.core.runtime.device import resolve_device
+
+    where = resolve_device(device)
+    inputs = read_inputs(adata, known=labels.known, layer=layer, use_rep=use_rep, n_top_genes=n_top_genes, batch=batch)
+    warn_missing(labels, coarse_key, "coarse_key", "they are not used for training and get no fine class")
+    about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
+    if budget is None:
+        about |= totals(estimate(inputs.start, labels, rng=rng, progress_bar=progress_bar, n_jobs=config.n_jobs))
+        budget = int(about["n_fine"])
+        check_licence(config, budget, count_coarse(labels, dataset))
+    model = Falcon(budget, config, device=where, rng=rng, progress_bar=progress_bar)
+    names = None if inputs.genes is None else adata.var_names[inputs.genes].to_numpy(dtype=np.str_)
+    training = inputs.features if labels.known.all() else inputs.features[labels.known]
+    model.fit(training, labels.values, dataset, start_input=inputs.start, feature_names=names, checkpoint=checkpoint)
+    about |= {"batch_key": batch_key, "dataset_key": dataset_key}
+    if use_rep is None:
+        about["n_top_genes"] = n_top_genes
+    model.metadata |= plain(about | {"falcon_sc": version("falcon-sc")})
+    params = plain(config.to_dict() | model.metadata | about_run(model, rng))
+    results = _results(model, inputs, labels, params)
+    adata = adata.copy() if copy else adata
+    write(adata, key_added, model, results)
+    if save_model is not None:
+        model.save(save_model)
+    return model, adata
+
+
+def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict[str, Any]) -> Results:
+    """Results of all cells; those without a coarse label get probabilities but no class."""
+    known = labels.known
+    fine = np.full(known.size, -1, dtype=np.int64)
+    proba = np.empty((known.size, model.relation_.shape[0]), dtype=np.float32)
+    confidence = np.full(known.size, np.nan, dtype=np.float32)
+    embedding = np.empty((known.size, model.embedding_.shape[1]), dtype=np.float32)
+    fine[known], confidence[known] = model.labels_, model.confidence_
+    proba[known], embedding[known] = model.proba_, model.embedding_
+    if not known.all():
+        proba[~known], embedding[~known] = model.infer(inputs.features[~known])
+    return Results(fine, proba, confidence, embedding, inputs.genes, params)
