@@ -5,10 +5,12 @@ import torch
 
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import SameViews
+from falcon_sc.core.fitting import initial
 from falcon_sc.core.fitting.initial import initialize
 from falcon_sc.core.fitting.prepare import prepare
 from falcon_sc.core.fitting.problem import Problem
 from falcon_sc.core.fitting.run import Run
+from falcon_sc.core.start.consensus_start import consensus_start
 from tests.core.planted import planted
 
 
@@ -54,3 +56,24 @@ def test_the_finest_data_set_leads_and_the_others_follow():
     for name in ("leads", "follows"):
         rows = dataset == name
         assert adjusted_rand_score(data.fine[rows], initial.labels[rows]) > 0.8
+
+
+def test_the_configuration_reaches_the_start(monkeypatch):
+    given = {}
+
+    def spy(start_input, coarse, n_fine, **options):  # the real start, whose arguments are looked at
+        given.update(options)
+        return consensus_start(start_input, coarse, n_fine, **options)
+
+    monkeypatch.setattr(initial, "consensus_start", spy)
+    config = FalconConfig(n_jobs=1, start_n_genes=9, start_max_cells=50, start_n_repeats=2, prior="uniform")
+    data = planted()
+    start, _ = _initialize(data, data.coarse, None, 6, config)
+    assert len(start.relation) == 6
+    assert {name: given[name] for name in ("n_jobs", "n_genes", "max_cells", "n_repeats", "equal_sizes")} == {
+        "n_jobs": 1,
+        "n_genes": 9,
+        "max_cells": 50,
+        "n_repeats": 2,
+        "equal_sizes": True,
+    }

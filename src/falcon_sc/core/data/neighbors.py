@@ -37,6 +37,7 @@ def neighbors_within_classes(
     metric: Metric = "cosine",
     device: torch.device | str = "cpu",
     exact_max: int = EXACT_MAX,
+    n_jobs: int | None = None,
     rng: np.random.Generator | int | None = 0,
     progress: Callable[[int], object] | None = None,
 ) -> Neighbors:
@@ -56,6 +57,8 @@ def neighbors_within_classes(
         Where the exact search runs.
     exact_max
         Classes with more samples are searched approximately, with pynndescent.
+    n_jobs
+        Threads of the approximate search; `None` or -1: one a core.
     rng
         Seed of the approximate search.
     progress
@@ -84,7 +87,7 @@ def neighbors_within_classes(
             if len(members) <= exact_max:
                 local, distance = _exact(_dense_rows(X, members), found, metric, torch.device(device))
             else:
-                local, distance = _approximate(X[members], found, metric, rng)
+                local, distance = _approximate(X[members], found, metric, n_jobs, rng)
             turn = np.arange(n_neighbors) % found
             indices[members] = members[local][:, turn]
             distances[members] = distance[:, turn]
@@ -127,13 +130,15 @@ def _exact(
 
 
 def _approximate(
-    block: Any, n_neighbors: int, metric: Metric, rng: np.random.Generator
+    block: Any, n_neighbors: int, metric: Metric, n_jobs: int | None, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     from pynndescent import NNDescent
 
     seed = int(rng.integers(2**31))
     # one more, because a sample finds itself; not always first when there are duplicates
-    graph = NNDescent(block, metric=metric, n_neighbors=n_neighbors + 1, random_state=seed, low_memory=True)
+    graph = NNDescent(
+        block, metric=metric, n_neighbors=n_neighbors + 1, random_state=seed, low_memory=True, n_jobs=n_jobs
+    )
     indices, distances = graph.neighbor_graph
     itself = indices == np.arange(len(indices))[:, None]
     itself[~itself.any(axis=1), -1] = True

@@ -63,7 +63,13 @@ def _fit(problem: Problem, run: Run) -> Outcome:
     space = start.latents if prepared.is_matrix and start.latents is not None else prepared.space
     near = distributed.share(
         lambda: neighbors_within_classes(
-            space, codes, config.n_neighbors, metric=config.metric, device=run.device, rng=input_rng
+            space,
+            codes,
+            config.n_neighbors,
+            metric=config.metric,
+            device=run.device,
+            n_jobs=config.n_jobs,
+            rng=input_rng,
         )
     )
     logger.info("neighbors: %d in each of %d coarse classes", config.n_neighbors, problem.taxonomy.n_coarse)
