@@ -61,7 +61,7 @@ class Still(Shifts):
 
 
 def discover_without_chance(device):
-    """What a few epochs find, in plain arrays; the kinds of normalisation they trained with."""
+    """What a few epochs find, in plain arrays; the kinds of normalization they trained with."""
     from falcon_sc import FalconConfig
     from falcon_sc.vision import discover
 

@@ -42,10 +42,10 @@ def test_every_image_has_its_own_parameters() -> None:
 
 
 def test_weak_view_keeps_the_colours_and_strong_does_not() -> None:
-    colours = torch.randint(0, 256, (64, 3, 1, 1), dtype=torch.uint8, generator=_source()).expand(-1, -1, 16, 16)
+    colors = torch.randint(0, 256, (64, 3, 1, 1), dtype=torch.uint8, generator=_source()).expand(-1, -1, 16, 16)
     views = ImageViews(16, **EXACT)
-    torch.testing.assert_close(views.weak(colours, _source()), colours / 255)
-    assert (views.strong(colours, _source()) - colours / 255).abs().amax((1, 2, 3)).gt(0.02).sum() > 40
+    torch.testing.assert_close(views.weak(colors, _source()), colors / 255)
+    assert (views.strong(colors, _source()) - colors / 255).abs().amax((1, 2, 3)).gt(0.02).sum() > 40
 
 
 def test_plain_view_of_the_right_size_is_the_image() -> None:
@@ -139,7 +139,7 @@ def test_hue_turns_the_colours_and_keeps_luminance() -> None:
         torch.einsum("c,bchw->bhw", luminance, found), torch.einsum("c,bchw->bhw", luminance, images)
     )
     assert (found - images).abs().amax((1, 2, 3)).min() > 1e-3
-    # a colour goes up to a tenth of a turn either way, in the plane of colour and so about as far on HSV's wheel
+    # a color goes up to a tenth of a turn either way, in the plane of color and so about as far on HSV's wheel
     red = torch.tensor([0.7, 0.5, 0.5])
     turned = _recolour(red[:, None, None].expand(400, -1, 4, 4), _jitter(hue=0.1), _source())[:, :, 0, 0]
     axes = torch.tensor([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
@@ -148,7 +148,7 @@ def test_hue_turns_the_colours_and_keeps_luminance() -> None:
     assert 34 < degrees.max() < 36.1
     assert -36.1 < degrees.min() < -34
     torch.testing.assert_close(i**2 + q**2, (i_0**2 + q_0**2).expand(400))
-    hues = np.array([colorsys.rgb_to_hsv(*colour)[0] for colour in turned.tolist()])
+    hues = np.array([colorsys.rgb_to_hsv(*color)[0] for color in turned.tolist()])
     assert 30 < np.abs((hues + 0.5) % 1 - 0.5).max() * 360 < 55
 
 

@@ -225,7 +225,7 @@ def test_pretrained_here(tmp_path, monkeypatch, caplog):
 
 
 class _Photographs(torch.utils.data.Dataset):
-    """Digits as larger pictures in colour, with a label that is not asked for."""
+    """Digits as larger pictures in color, with a label that is not asked for."""
 
     def __init__(self, images):
         self._images = images

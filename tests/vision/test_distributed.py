@@ -41,7 +41,7 @@ def two(tmp_path_factory):
     ("given", "discover"), [("images", partial(discover_without_chance, "cpu")), ("adata", discover_in_adata)]
 )
 def test_two_processes_do_what_one_does(two, given, discover):
-    """Without batch normalisation, which torch joins over processes on GPUs only."""
+    """Without batch normalization, which torch joins over processes on GPUs only."""
     first, second, one = two[0][given], two[1][given], discover()
     _assert_equal(first, second)
     np.testing.assert_array_equal(first["relation"], one["relation"])

@@ -113,7 +113,7 @@ def test_paths_of_large_files(images: np.ndarray, tmp_path: Path, monkeypatch: p
 
 
 def _gratings(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Waves of any direction, width and colour."""
+    """Waves of any direction, width and color."""
     y, x = np.mgrid[:12, :12]
     angle, frequency, phase = rng.uniform([[0], [0.3], [0]], [[np.pi / 2], [1.5], [6]], (3, n))[..., None, None]
     waves = np.sin(frequency * (np.cos(angle) * x + np.sin(angle) * y) + phase)

@@ -19,7 +19,7 @@ class FairKMeans:
     """K-Means inside each coarse class, on principal components.
 
     The total is shared out greedily: each further cluster goes to the coarse class whose inertia (sum of squared
-    distances to the centres) it lowers most. The best of ten runs from k-means++ seeds counts (scikit-learn).
+    distances to the centers) it lowers most. The best of ten runs from k-means++ seeds counts (scikit-learn).
 
     Parameters
     ----------

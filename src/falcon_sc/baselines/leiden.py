@@ -24,7 +24,7 @@ _N_ITERATIONS = 2  # of Leiden: its own default; run to convergence, the scores 
 class FairLeiden:
     """Leiden inside each coarse class with one common resolution: the loop over cell types that people write today.
 
-    On a graph of nearest neighbours inside each coarse class (Euclidean, symmetric, without weights), modularity
+    On a graph of nearest neighbors inside each coarse class (Euclidean, symmetric, without weights), modularity
     with a resolution that is halved until the total is `n_fine`. The number of clusters jumps with the resolution;
     where no step hits `n_fine` the nearest total that was met is kept, and `n_per_class_.sum()` tells it.
 
@@ -33,7 +33,7 @@ class FairLeiden:
     n_fine
         Total number of fine classes.
     n_neighbors
-        Neighbours of a sample; 15 is scanpy's default. Smaller coarse classes use all their samples.
+        Neighbors of a sample; 15 is scanpy's default. Smaller coarse classes use all their samples.
     rng
         Seed or generator; the same seed gives the same labels.
 

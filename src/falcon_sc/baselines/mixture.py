@@ -89,8 +89,8 @@ def _mixture(X: NDArray[np.floating[Any]], k: int, seed: int) -> tuple[float, ND
 
     if len(X) == 1:  # which scikit-learn refuses
         return 0.0, np.zeros(1, dtype=np.int64)
-    regularisation = max(_REGULARISATION * float(X.var(axis=0).mean()), 1e-6)
-    model = GaussianMixture(k, covariance_type="tied", reg_covar=regularisation, random_state=seed)
+    regularization = max(_REGULARISATION * float(X.var(axis=0).mean()), 1e-6)
+    model = GaussianMixture(k, covariance_type="tied", reg_covar=regularization, random_state=seed)
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         model.fit(X)
     return float(model.bic(X)), model.predict(X)

@@ -56,11 +56,11 @@ class FalconConfig(PaperSettings):
     relation_interval
         `P` of algorithm A1: iterations between two relation updates. Default: paper.
     n_neighbors
-        `L` of eq. 4: neighbours searched for each sample inside its coarse class. Default: paper.
+        `L` of eq. 4: neighbors searched for each sample inside its coarse class. Default: paper.
     n_neighbors_per_step
         How many of the `n_neighbors` are drawn for a sample at each iteration. Default: published code.
     metric
-        Distance of the neighbour search. Paper: cosine.
+        Distance of the neighbor search. Paper: cosine.
     prior
         What is expected of the sizes of the fine classes. `"uniform"`: all are of one size. The regulariser is eq. 9, and
         a start from labels shares `n_fine` out by the sizes of the coarse classes and has mixtures of equal weights.
@@ -86,7 +86,7 @@ class FalconConfig(PaperSettings):
         are lost. Default: ours.
     lambda_start
         Weight of the labels of the start after the warm-up. Of the cross-entropy to them, in which samples of small
-        classes weigh more (by one over the square root of the size): without it their neighbours absorb them. And of
+        classes weigh more (by one over the square root of the size): without it their neighbors absorb them. And of
         what they say about M, beside the predictions (eq. 12): without it a network that confuses coarse classes
         takes the fine classes of one for another. Default: ours.
     n_pcs
@@ -133,7 +133,7 @@ class FalconConfig(PaperSettings):
     restrict_to_coarse
         Predict only among the children of a known coarse label; `False` is the paper's unrestricted argmax.
     relation_solver
-        `"flow"`: exact, no licence. `"gurobi"`: the paper's integer program. `"auto"`: flow.
+        `"flow"`: exact, no license. `"gurobi"`: the paper's integer program. `"auto"`: flow.
     relation_time_limit
         Seconds that Gurobi may take for one relation update. Default: paper.
     n_jobs
@@ -202,7 +202,7 @@ class FalconConfig(PaperSettings):
         if self.n_neighbors_per_step > self.n_neighbors:
             msg = (
                 f"n_neighbors_per_step={self.n_neighbors_per_step} is larger than n_neighbors={self.n_neighbors}: "
-                "no more neighbours can be drawn than were searched."
+                "no more neighbors can be drawn than were searched."
             )
             raise ValueError(msg)
 

@@ -141,7 +141,7 @@ class Falcon(Predictor):
             Data set of each sample, (N,), when several with their own coarse classes are given (section 3.4).
         start_input
             What the start clusters, if not `X`: for cells the counts of all genes. Same samples as `X`. If `X` is no
-            matrix: features, of kind `"embedding"`, in which neighbours are searched as well.
+            matrix: features, of kind `"embedding"`, in which neighbors are searched as well.
         feature_names
             Names of the features, kept in `feature_names_in_`.
         checkpoint

@@ -47,7 +47,7 @@ def sample_counts(
     programmes
         q: profiles of the programmes, n_programmes x n_genes (none: 0 x n_genes), rows sum to 1.
     usage
-        t: share of each programme in each cell, n_cells x n_programmes, rows sum to at most 1.
+        t: share of each program in each cell, n_cells x n_programmes, rows sum to at most 1.
     rng
         Source of randomness.
 

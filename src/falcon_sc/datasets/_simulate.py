@@ -20,11 +20,11 @@ GENE_SD = 3.0
 # The top genes are equal from this quantile on: otherwise one gene can take most of the counts.
 GENE_CAP = 0.995
 DEPTH_SD = 0.5
-# What a class or programme changes: share of the genes, standard deviation of their log fold changes.
+# What a class or program changes: share of the genes, standard deviation of their log fold changes.
 COARSE_CHANGES = (0.10, 1.5)
 FINE_CHANGES = (0.03, 1.4)
 PROGRAMME_CHANGES = (0.10, 2.0)
-# Dirichlet weight of a cell's own profile; each programme has weight 1.
+# Dirichlet weight of a cell's own profile; each program has weight 1.
 OWN_WEIGHT = 8.0
 
 

@@ -49,7 +49,7 @@ def macro_accuracy(true: ArrayLike, predicted: ArrayLike) -> float:
     """Recall of each true class under the matching of :func:`clustering_accuracy`, averaged over true classes.
 
     Small classes weigh as much as large ones, and a true class without a partner scores 0. The matching still
-    maximises the number of right samples, not this average. Where several matchings get equally many samples
+    maximizes the number of right samples, not this average. Where several matchings get equally many samples
     right, the one with the largest average is taken, so that the value depends neither on the names of the
     classes nor on the order of the samples.
 

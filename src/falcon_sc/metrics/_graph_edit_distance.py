@@ -36,7 +36,7 @@ def graph_edit_distance(
     `"matched"`
         Fine classes are first paired by the samples they share, as in :func:`clustering_accuracy`. A pair under
         different coarse classes costs 2 (one edge removed, one added), a class without a partner 2 (its node
-        and its edge). Pairings that share equally many samples are settled in favour of equal parents. This is
+        and its edge). Pairings that share equally many samples are settled in favor of equal parents. This is
         what the name suggests: do the discovered classes hang under the right parent.
 
     Parameters

@@ -26,7 +26,7 @@ LARGE_VIEW = 224
 _CIFAR_STATISTICS = (0.4914, 0.4822, 0.4465), (0.247, 0.243, 0.261)  # published code
 _IMAGENET_STATISTICS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # MoCo-v3's code
 
-# Luminance and two axes of colour (YIQ). Turning the colour plane is a shift of hue; luminance stays.
+# Luminance and two axes of color (YIQ). Turning the color plane is a shift of hue; luminance stays.
 _YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 _CROP_TRIES = 10
 _BLUR_SIGMA = 0.1, 2.0  # pixels (MoCo-v3)
@@ -45,9 +45,9 @@ class Recipe:
     jitter
         Largest change of brightness, contrast, saturation (factors 1 - a to 1 + a) and hue (share of a turn).
     jitter_probability
-        Probability that the colours change.
+        Probability that the colors change.
     grayscale
-        Probability that the colours go.
+        Probability that the colors go.
     blur
         Probability of a Gaussian blur, sigma 0.1 to 2 pixels.
     solarise
@@ -100,8 +100,8 @@ class ImageViews:
         How the weak view is made; default: up to 64 pixels a crop of at least 8 % and a flip, else the plain view
         (published code).
     strong
-        How the strong view is made; default: up to 64 pixels the colours of MoCo-v3 on top of the weak view
-        (paper, appendix G), else the published code's for BREEDS: crop of at least 20 %, colours, grayscale, blur.
+        How the strong view is made; default: up to 64 pixels the colors of MoCo-v3 on top of the weak view
+        (paper, appendix G), else the published code's for BREEDS: crop of at least 20 %, colors, grayscale, blur.
 
     Examples
     --------
@@ -129,11 +129,11 @@ class ImageViews:
         self._strong = strong or (_SMALL_STRONG if small else _LARGE_STRONG)
 
     def weak(self, rows: Tensor, generator: Generator) -> Tensor:
-        """The teacher's view of uint8 images (B, 3, H, W): float32, (B, 3, size, size), normalised."""
+        """The teacher's view of uint8 images (B, 3, H, W): float32, (B, 3, size, size), normalized."""
         return self.plain(rows) if self._weak is None else self.draw(rows, self._weak, generator)
 
     def strong(self, rows: Tensor, generator: Generator) -> Tensor:
-        """The student's view of uint8 images (B, 3, H, W): float32, (B, 3, size, size), normalised."""
+        """The student's view of uint8 images (B, 3, H, W): float32, (B, 3, size, size), normalized."""
         return self.draw(rows, self._strong, generator)
 
     def plain(self, rows: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ class ImageViews:
         return self._normalised(images)
 
     def draw(self, rows: Tensor, recipe: Recipe, generator: Generator) -> Tensor:
-        """A random view of uint8 images (B, 3, H, W): float32, (B, 3, size, size), normalised.
+        """A random view of uint8 images (B, 3, H, W): float32, (B, 3, size, size), normalized.
 
         `generator` lives on the device of `rows`, and is the only source of chance.
         """

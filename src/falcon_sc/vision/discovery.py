@@ -56,13 +56,13 @@ def discover(
 ) -> Falcon:
     """Discover fine classes of images inside their coarse classes (FALCON, :cite:p:`Grcic2024`).
 
-    Self-supervised features of the images give the start and the neighbours; then backbone and classifier are
+    Self-supervised features of the images give the start and the neighbors; then backbone and classifier are
     trained together, the teacher on weak and the student on strong views.
 
     Parameters
     ----------
     images
-        uint8 array, N x H x W x 3 (N x H x W without colour), paths of files (N,), a torch data set of images, or what
+        uint8 array, N x H x W x 3 (N x H x W without color), paths of files (N,), a torch data set of images, or what
         :func:`falcon_sc.vision.image_samples` gives. Or features that were computed before: a floating-point array,
         N x d, for which an MLP is trained; or an AnnData that holds them in `obsm`, to which
         :func:`falcon_sc.tl.discover` writes its results as well.
@@ -87,7 +87,7 @@ def discover(
         Data set of each image, (N,), if several have coarse classes of their own (section 3.4). For an AnnData: a
         column of `obs`.
     features
-        Features for the start and the neighbours, (N, d), instead of those of the backbone. For an AnnData, the name in
+        Features for the start and the neighbors, (N, d), instead of those of the backbone. For an AnnData, the name in
         `obsm`, which it must be told.
     size
         Side of the views in pixels. Default: the shorter side of the images, at most 224.
@@ -189,7 +189,7 @@ def for_convolutions(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def default_config(size: int) -> FalconConfig:
-    """Our start and losses with the prior, optimiser, batches and epochs of the paper for images of this size."""
+    """Our start and losses with the prior, optimizer, batches and epochs of the paper for images of this size."""
     paper = FalconConfig.cifar100() if size <= SMALL_SIZE_MAX else FalconConfig.breeds("living17")
     ours = FalconConfig()
     names = ("lambda_M", "start", "max_grad_norm", "restrict_to_coarse")

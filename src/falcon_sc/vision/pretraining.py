@@ -54,7 +54,7 @@ def pretrain(
     Parameters
     ----------
     images
-        uint8 array, N x H x W x 3 (N x H x W without colour), paths of files (N,), a torch data set of images, or what
+        uint8 array, N x H x W x 3 (N x H x W without color), paths of files (N,), a torch data set of images, or what
         :func:`falcon_sc.vision.image_samples` gives: files are decoded ahead by worker processes.
     backbone
         "resnet18", "resnet50" or a network with `n_features_out`, which is left as it is; see :func:`build_backbone`.
@@ -65,7 +65,7 @@ def pretrain(
     lr
         Largest learning rate; it rises over the first 10 epochs (at most a tenth of the run) and falls along a cosine.
     weight_decay
-        Of the weights; LARS leaves biases and normalisation layers out.
+        Of the weights; LARS leaves biases and normalization layers out.
     temperature
         tau of the loss.
     momentum

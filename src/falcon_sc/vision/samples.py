@@ -29,7 +29,7 @@ class ImageTensorSamples(InMemory):
     Parameters
     ----------
     images
-        uint8, N x H x W x 3, or N x H x W for images without colour.
+        uint8, N x H x W x 3, or N x H x W for images without color.
     device
         Where they live.
     """
@@ -153,7 +153,7 @@ def image_samples(
     Parameters
     ----------
     images
-        uint8 array N x H x W x 3 (N x H x W without colour), which is put on the device; or paths of files (N,), or a
+        uint8 array N x H x W x 3 (N x H x W without color), which is put on the device; or paths of files (N,), or a
         torch data set of images, which worker processes decode.
     size
         Side in pixels to which files are brought, the shorter side resized and the middle kept; 256 if not given, as

@@ -55,7 +55,7 @@ def save_encoder(encoder: nn.Module, path: str | Path) -> None:
 def load_pretrained(backbone: nn.Module, path: str | Path) -> None:
     """Load weights into a backbone, in place.
 
-    Recognised: files of :func:`save_encoder`; the public MoCo-v3 ResNet-50 (keys `module.base_encoder.*`);
+    Recognized: files of :func:`save_encoder`; the public MoCo-v3 ResNet-50 (keys `module.base_encoder.*`);
     solo-learn's ResNet-18 for CIFAR (`backbone.*`, older `encoder.*`); and the plain state of a network. Heads,
     projectors, predictors and momentum copies are left out. Read with `weights_only=True`: no code in the file runs.
 

@@ -86,7 +86,7 @@ def test_summary_and_means():
         for data, seed, accuracy, seconds in [("a", 0, 40.0, 9.0), ("a", 1, 60.0, 1.0), ("a", 2, 50.0, 1.0), ("b", 0, 80.0, 1.0)]
     ]  # fmt: skip
     table = pd.DataFrame(rows)
-    summary = cells.summarise(table).set_index("data")
+    summary = cells.summarize(table).set_index("data")
     assert summary.loc["a", ["accuracy", "accuracy_sd", "seconds"]].tolist() == [50.0, 10.0, 1.0]
     assert np.isnan(summary.loc["b", "accuracy_sd"])
     compact = cells.scores_by_method(table)

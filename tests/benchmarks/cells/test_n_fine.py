@@ -32,7 +32,7 @@ def test_summary():
          "classes_in_range": 1, "seconds": seconds}
         for estimate, seconds in [(5, 9.0), (6, 1.0), (7, 1.0)]
     ]  # fmt: skip
-    (summary,) = n_fine.summarise(pd.DataFrame(rows)).to_dict("records")
+    (summary,) = n_fine.summarize(pd.DataFrame(rows)).to_dict("records")
     assert (summary["estimate"], summary["ratio"], summary["seconds"]) == (6.0, 1.5, 1.0)
     assert np.isfinite(summary["classes_in_range"])
 

@@ -22,7 +22,7 @@ COARSE = ("aquatic_mammals", "flowers", "vehicles", "people")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """24 training and 6 test images of each of 8 fine classes, each with a colour of its own."""
+    """24 training and 6 test images of each of 8 fine classes, each with a color of its own."""
     rng = np.random.default_rng(0)
     fine = rng.permutation(np.repeat(np.arange(8), 30))
     colors = rng.integers(40, 216, (8, 1, 1, 3))

@@ -12,9 +12,9 @@ from falcon_sc.core.relations import gurobi
 
 @pytest.fixture(autouse=True)
 def wheel_licence(monkeypatch):
-    """The size-limited licence of the gurobipy wheel, whatever licence this machine has."""
-    (licence,) = Path(gp.__file__).parent.rglob("gurobi.lic")
-    monkeypatch.setenv("GRB_LICENSE_FILE", str(licence))
+    """The size-limited license of the gurobipy wheel, whatever license this machine has."""
+    (license,) = Path(gp.__file__).parent.rglob("gurobi.lic")
+    monkeypatch.setenv("GRB_LICENSE_FILE", str(license))
     for variable in gurobi.WLS_PARAMETERS.values():
         monkeypatch.delenv(variable, raising=False)
 
@@ -73,7 +73,7 @@ def test_the_licence_in_use_is_named(monkeypatch):
         monkeypatch.delenv("GRB_LICENSE_FILE")
         assert "comes with gurobipy" in gurobi._licence(model)
         monkeypatch.setenv("GRB_WLSACCESSID", "some-access-id")
-        assert "web licence" in gurobi._licence(model)
+        assert "web license" in gurobi._licence(model)
         assert "some-access-id" not in gurobi._licence(model)
 
 
@@ -117,15 +117,15 @@ def test_missing_licence_file(monkeypatch, tmp_path):
 
 
 def test_expired_licence(monkeypatch, tmp_path):
-    licence = tmp_path / "gurobi.lic"
-    licence.write_text("TYPE=ACADEMIC\nVERSION=13\nHOSTID=12345678\nEXPIRATION=2020-01-01\nKEY=ABC\nCKEY=ABC\n")
-    monkeypatch.setenv("GRB_LICENSE_FILE", str(licence))
+    license = tmp_path / "gurobi.lic"
+    license.write_text("TYPE=ACADEMIC\nVERSION=13\nHOSTID=12345678\nEXPIRATION=2020-01-01\nKEY=ABC\nCKEY=ABC\n")
+    monkeypatch.setenv("GRB_LICENSE_FILE", str(license))
     with pytest.raises(RuntimeError, match=r"error 10009: License expired 2020-01-01.*solver=\"flow\""):
         relations.solve(np.eye(2), 0.1, solver="gurobi")
 
 
 def test_web_licence_of_the_environment_is_handed_to_gurobi(monkeypatch):
-    """Behind a proxy that is not there Gurobi cannot ask for the licence, but it must have tried."""
+    """Behind a proxy that is not there Gurobi cannot ask for the license, but it must have tried."""
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("GRB_WLSACCESSID", "an-access-id")
     monkeypatch.setenv("GRB_WLSSECRET", "a-secret")

@@ -16,7 +16,7 @@ from falcon_sc import Falcon, FalconConfig
 from falcon_sc.core.runtime import distributed
 from tests.core.planted import planted
 
-# no batch normalisation: on the CPU its batch statistics are those of each process
+# no batch normalization: on the CPU its batch statistics are those of each process
 CONFIG = FalconConfig(
     start="random",
     n_pcs=None,
@@ -76,7 +76,7 @@ def test_only_the_leader_writes(two):
 
 
 def test_running_statistics_are_those_of_the_leader(two):
-    """On the CPU every process normalises its own share, and still predicts the same in the end."""
+    """On the CPU every process normalizes its own share, and still predicts the same in the end."""
     np.testing.assert_array_equal(two[0]["norms"][2], two[1]["norms"][2])
 
 

@@ -71,7 +71,7 @@ def test_heads_are_those_of_the_paper() -> None:
     assert shapes["predictor.0.weight"] == (4096, 256)
     assert shapes["predictor.3.weight"] == (256, 4096)
     assert not any(name.endswith("0.bias") or name.endswith("3.bias") or ".4." in name for name in shapes)
-    with torch.no_grad():  # the projector ends with a normalisation that has no weights
+    with torch.no_grad():  # the projector ends with a normalization that has no weights
         out = moco.projector(torch.randn(64, 16, generator=torch.Generator().manual_seed(1)))
     torch.testing.assert_close(out.mean(0), torch.zeros(256), atol=1e-5, rtol=0)
 
@@ -119,7 +119,7 @@ OTHER_PROCESS = """
 
 
 def test_two_processes_are_one_on_the_joined_batch(tmp_path: Path) -> None:
-    """Normalisation in evaluation mode: in training mode it is the GPUs' SyncBatchNorm that joins the batches."""
+    """Normalization in evaluation mode: in training mode it is the GPUs' SyncBatchNorm that joins the batches."""
     code = textwrap.dedent(OTHER_PROCESS.format(tests=str(Path(__file__).parents[3]), file=str(tmp_path / "meeting")))
     other = subprocess.Popen([sys.executable, "-c", code])
     found_loss, found_gradient = _one_of_two(0, str(tmp_path / "meeting"))

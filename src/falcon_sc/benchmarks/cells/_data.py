@@ -135,11 +135,11 @@ def _principal_components(adata: AnnData, genes: NDArray[np.bool_] | None, *, sc
     """
     import scanpy as sc
 
-    normalised = adata.copy()
-    sc.pp.normalize_total(normalised)
-    sc.pp.log1p(normalised)
-    normalised = normalised[:, genes].copy()
+    normalized = adata.copy()
+    sc.pp.normalize_total(normalized)
+    sc.pp.log1p(normalized)
+    normalized = normalized[:, genes].copy()
     if scale:
-        sc.pp.scale(normalised, max_value=10, zero_center=False)  # the components centre
-    sc.pp.pca(normalised, n_comps=min(_N_PCS, *(size - 1 for size in normalised.shape)))
-    return np.asarray(normalised.obsm["X_pca"])
+        sc.pp.scale(normalized, max_value=10, zero_center=False)  # the components center
+    sc.pp.pca(normalized, n_comps=min(_N_PCS, *(size - 1 for size in normalized.shape)))
+    return np.asarray(normalized.obsm["X_pca"])

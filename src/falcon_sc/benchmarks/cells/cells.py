@@ -89,12 +89,12 @@ def run(
     compact = scores_by_method(table)
     print(_tables.to_markdown(compact))
     if out is not None:
-        _tables.save(summarise(table), out, "cells_summary")
+        _tables.save(summarize(table), out, "cells_summary")
         (out / "cells.md").write_text(
             f"ACC / macro ACC / ARI in per cent, means of {seeds} seeds.\n\n{_tables.to_markdown(compact)}",
             encoding="utf-8",
         )
-        plot(summarise(table), out / "cells.png")
+        plot(summarize(table), out / "cells.png")
     return table
 
 
@@ -124,7 +124,7 @@ def _measure(cells: Cells, method: str, seed: int) -> dict[str, Any]:
     return row
 
 
-def summarise(table: pd.DataFrame) -> pd.DataFrame:
+def summarize(table: pd.DataFrame) -> pd.DataFrame:
     """A row for each data set and method: means over seeds, their standard deviations (``..._sd``), median seconds."""
     keys = ["data", "group", "n_fine", "method", "kind"]
     grouped = table.groupby(keys, sort=False)
@@ -138,7 +138,7 @@ def scores_by_method(table: pd.DataFrame) -> pd.DataFrame:
     """Data sets as rows, methods as columns, means over seeds; below each group of data sets, the mean over it."""
     import pandas as pd
 
-    summary = summarise(table)
+    summary = summarize(table)
     wide = {}
     for group, part in summary.groupby("group", sort=False):
         for name, rows in part.groupby("data", sort=False):

@@ -61,7 +61,7 @@ def run(
 
     check_int(seeds, "seeds")
     table = pd.DataFrame([_measure(cells, seed) for cells, seed in problems(data, seeds, simulations)])
-    summary = summarise(table)
+    summary = summarize(table)
     print(_tables.to_markdown(summary))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def _measure(cells: Cells, seed: int) -> dict[str, Any]:
     return row
 
 
-def summarise(table: pd.DataFrame) -> pd.DataFrame:
+def summarize(table: pd.DataFrame) -> pd.DataFrame:
     """A row for each data set: means over seeds, ``ratio`` of the mean estimate to the truth, median seconds."""
     grouped = table.groupby("data", sort=False)
     numbers = ["n_coarse", "truth", "stable", "estimate", "supported", "classes_in_range"]

@@ -113,7 +113,7 @@ def _published(problem: Problem) -> Outcome:
 
 
 def _two_taxonomies(problem: Problem) -> Outcome:
-    """Every other image is labelled by T2 (appendix I) instead of T1; scored under T1."""
+    """Every other image is labeled by T2 (appendix I) instead of T1; scored under T1."""
     from falcon_sc.vision.datasets import T2, with_taxonomy
     from falcon_sc.vision.discovery import default_config
 
@@ -153,7 +153,7 @@ def _discover(
 
 
 def _supervised(problem: Problem) -> Outcome:
-    """The same backbone, views, optimiser and epochs, told the fine labels; not scored on the images it was told."""
+    """The same backbone, views, optimizer and epochs, told the fine labels; not scored on the images it was told."""
     from falcon_sc.benchmarks.images._supervised import train_supervised
 
     scores, seconds_before = train_supervised(problem)

@@ -36,7 +36,7 @@ def run(
     also told the number of fine classes of each coarse class, the bound the fine labels. FALCON with its prior for
     images shares the total out by the sizes of the coarse classes, which gives the true numbers here, so the oracle is
     K-Means with the same numbers; *prior for cells* does without. Methods that only cluster give a test image the
-    class whose mean is nearest in the features. In the row *two taxonomies* every other training image is labelled by
+    class whose mean is nearest in the features. In the row *two taxonomies* every other training image is labeled by
     taxonomy T2 of the paper instead of T1 (algorithm E1), and the scores are those under T1.
 
     On a CPU the setting is reduced to end within 20 minutes a seed (it took 16 of one core): one part of the data (12,500

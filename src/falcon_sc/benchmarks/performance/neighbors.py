@@ -1,4 +1,4 @@
-"""Exact against approximate neighbours of one class, by its size: where the threshold of the default comes from."""
+"""Exact against approximate neighbors of one class, by its size: where the threshold of the default comes from."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Solve = Callable[[NDArray[np.float64], float], NDArray[np.uint8]]
 
 SIZES = ((24, 8), (68, 17), (83, 27), (100, 20), (240, 30), (608, 34), (2000, 100))
-LAMS = (0.5, 0.1, 0.05, 5e-3, 5e-5, 0.0)  # 0 last: without a quadratic term Gurobi's licence allows more
+LAMS = (0.5, 0.1, 0.05, 5e-3, 5e-5, 0.0)  # 0 last: without a quadratic term Gurobi's license allows more
 
 
 def run(
@@ -71,7 +71,7 @@ def run(
     solvers = _solvers()
     rows = []
     for solve in solvers.values():  # compile, load libraries
-        with suppress(RuntimeError):  # no licence at all: the table will say so
+        with suppress(RuntimeError):  # no license at all: the table will say so
             solve(simulate_cost(6, 3, rng), 0.1)
     for n_fine, n_coarse in sizes:
         costs = [simulate_cost(n_fine, n_coarse, rng) for _ in range(repeats)]
@@ -151,7 +151,7 @@ def _measure(
         try:
             M = solve(cost, lam)
         except RuntimeError:
-            remarks.append("refused by the licence")
+            remarks.append("refused by the license")
             break
         except TimeoutError:
             remarks.append("found nothing in time")

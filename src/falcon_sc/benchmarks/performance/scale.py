@@ -97,7 +97,7 @@ class _Stages(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         stage = record.getMessage().partition(":")[0]
-        if stage in {"start", "neighbours", "training"}:
+        if stage in {"start", "neighbors", "training"}:
             self._ends[stage] = time.perf_counter()
 
     def shares(self, begin: float, end: float) -> dict[str, float]:

@@ -93,7 +93,7 @@ def _trainer(network: str, form: str, batch_size: int, device: str, seed: int) -
         X = X.toarray()
     codes = adata.obs["coarse"].cat.codes.to_numpy().astype(np.int64)
     fine_parent = np.append(np.arange(_N_COARSE), rng.integers(0, _N_COARSE, _N_FINE - _N_COARSE))
-    # which neighbours they are makes no difference to the time; to find them would take most of it
+    # which neighbors they are makes no difference to the time; to find them would take most of it
     neighbors = rng.integers(0, _N_OBS, (_N_OBS, config.n_neighbors))
     where = torch.device(device)
     classifier = build_mlp_classifier(X.shape[1], _N_FINE, config, torch.Generator().manual_seed(seed)).to(where)

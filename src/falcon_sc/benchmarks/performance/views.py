@@ -24,10 +24,10 @@ _CROP, _JITTER, _GRAY = (0.08, 1.0), (0.4, 0.4, 0.2, 0.1), 0.2
 def run(
     *, out: Path | None = None, device: str | None = None, size: int = 32, n_images: int = 256, n_times: int = 10
 ) -> pd.DataFrame:
-    """Time the strong view of a batch: crop, flip, colours with probability 0.8, and grayscale.
+    """Time the strong view of a batch: crop, flip, colors with probability 0.8, and grayscale.
 
     "torchvision, images" draws for each image in turn. "torchvision, batch" draws once for the whole batch, so that all
-    its images get one crop and one change of colours, which is another method. kornia is timed if it is installed.
+    its images get one crop and one change of colors, which is another method. kornia is timed if it is installed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Nearest neighbours of each sample inside its own coarse class: the set N(x, y_c) of eq. 4."""
+"""Nearest neighbors of each sample inside its own coarse class: the set N(x, y_c) of eq. 4."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def neighbors_within_classes(
     rng: np.random.Generator | int | None = 0,
     progress: Callable[[int], object] | None = None,
 ) -> Neighbors:
-    """Nearest neighbours of each sample among the other samples of its class.
+    """Nearest neighbors of each sample among the other samples of its class.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def neighbors_within_classes(
     codes
         Class of each sample, (N,). Samples with a negative code get themselves.
     n_neighbors
-        `L`. A class with fewer than `L + 1` samples repeats its neighbours in turn; a lone sample gets itself.
+        `L`. A class with fewer than `L + 1` samples repeats its neighbors in turn; a lone sample gets itself.
     metric
         `"cosine"` (paper) or `"euclidean"`.
     device

@@ -25,8 +25,8 @@ class Projection:
     def __call__(self, X: Any) -> NDArray[np.float32]:
         """(N, features), dense or sparse, to (N, n_pcs)."""
         scores = np.asarray(X @ self.components, dtype=np.float32)
-        centred: NDArray[np.float32] = (scores - self.mean @ self.components) / np.float32(self.scale)
-        return centred
+        centered: NDArray[np.float32] = (scores - self.mean @ self.components) / np.float32(self.scale)
+        return centered
 
 
 def fit_projection(X: Any, n_pcs: int, rng: np.random.Generator) -> Projection:

@@ -24,9 +24,9 @@ LARGEST_COEFFICIENT = 1e4
 WLS_PARAMETERS = {"WLSAccessID": "GRB_WLSACCESSID", "WLSSecret": "GRB_WLSSECRET", "LicenseID": "GRB_LICENSEID"}
 
 OTHER_WAYS = (
-    'Use solver="flow" (the default): it finds the same optimum and needs no licence. Or give gurobipy a full '
-    "licence, free for academics: a gurobi.lic in your home directory or where GRB_LICENSE_FILE points, or a web "
-    "licence (WLS) in GRB_WLSACCESSID, GRB_WLSSECRET and GRB_LICENSEID."
+    'Use solver="flow" (the default): it finds the same optimum and needs no license. Or give gurobipy a full '
+    "license, free for academics: a gurobi.lic in your home directory or where GRB_LICENSE_FILE points, or a web "
+    "license (WLS) in GRB_WLSACCESSID, GRB_WLSSECRET and GRB_LICENSEID."
 )
 
 
@@ -67,7 +67,7 @@ def solve(
     time_limit: float,
     forms: Sequence[Form] = (quadratic, piecewise_linear),
 ) -> NDArray[np.uint8]:
-    """Solve eq. 14 in the first of the ``forms`` that the licence allows.
+    """Solve eq. 14 in the first of the ``forms`` that the license allows.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def solve(
     Raises
     ------
     RuntimeError
-        If no usable licence is found, or the licence allows none of the forms.
+        If no usable license is found, or the license allows none of the forms.
     TimeoutError
         If no relation was found in time.
     """
@@ -105,13 +105,13 @@ def solve(
                 except gp.GurobiError as error:
                     if error.errno != gp.GRB.Error.SIZE_LIMIT_EXCEEDED:
                         raise
-                    licence = _licence(model)
+                    license = _licence(model)
                 else:
                     return relation_found(model, M, scale)
     n_fine, n_coarse = cost.shape
     msg = (
-        f"The problem is too large for the Gurobi licence in use, {licence}: {n_fine} fine x {n_coarse} coarse "
-        f"classes are {(n_fine + 1) * n_coarse} variables, and size-limited licences allow 200 in a quadratic and "
+        f"The problem is too large for the Gurobi license in use, {license}: {n_fine} fine x {n_coarse} coarse "
+        f"classes are {(n_fine + 1) * n_coarse} variables, and size-limited licenses allow 200 in a quadratic and "
         f"2000 in a linear program. {OTHER_WAYS}"
     )
     raise RuntimeError(msg)
@@ -140,28 +140,28 @@ def relation_found(model: gp.Model, M: gp.MVar, scale: float) -> NDArray[np.uint
 
 
 def _environment() -> gp.Env:
-    """Start Gurobi, which prints nothing: not even its licence line."""
+    """Start Gurobi, which prints nothing: not even its license line."""
     parameters: dict[str, Any] = {"OutputFlag": 0, **_web_licence()}
     try:
         return gp.Env(params=parameters)
     except gp.GurobiError as error:
-        msg = f"Gurobi does not start, for want of a valid licence (error {error.errno}: {error}). {OTHER_WAYS}"
+        msg = f"Gurobi does not start, for want of a valid license (error {error.errno}: {error}). {OTHER_WAYS}"
         raise RuntimeError(msg) from error
 
 
 def _web_licence() -> dict[str, str | int]:
-    """Parameters of a web licence: gurobipy reads them from a licence file, but not from the environment."""
+    """Parameters of a web license: gurobipy reads them from a license file, but not from the environment."""
     given: dict[str, str | int] = {
         name: os.environ[variable] for name, variable in WLS_PARAMETERS.items() if os.environ.get(variable)
     }
     missing = [variable for name, variable in WLS_PARAMETERS.items() if name not in given]
     if given and missing:
-        msg = f"The Gurobi web licence (WLS) is incomplete: {', '.join(missing)} not set. {OTHER_WAYS}"
+        msg = f"The Gurobi web license (WLS) is incomplete: {', '.join(missing)} not set. {OTHER_WAYS}"
         raise RuntimeError(msg)
     if given:
         number = os.environ[WLS_PARAMETERS["LicenseID"]]
         if not number.isdecimal():
-            msg = f"GRB_LICENSEID={number!r} must be the number of your Gurobi web licence (WLS)."
+            msg = f"GRB_LICENSEID={number!r} must be the number of your Gurobi web license (WLS)."
             raise RuntimeError(msg)
         given["LicenseID"] = int(number)
     return given
@@ -169,7 +169,7 @@ def _web_licence() -> dict[str, str | int]:
 
 def _licence(model: gp.Model) -> str:
     if os.environ.get(WLS_PARAMETERS["WLSAccessID"]):
-        source = "the web licence (WLS) of the environment"
+        source = "the web license (WLS) of the environment"
     elif file := os.environ.get("GRB_LICENSE_FILE"):
         source = f"{file} (GRB_LICENSE_FILE)"
     else:

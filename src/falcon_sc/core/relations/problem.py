@@ -1,7 +1,7 @@
 """The relation step: which fine class belongs to which coarse class (paper section 3.3, eq. 12-15).
 
 Given the cost ``C = P^T Y / N`` find the relation M, a 0/1 matrix with one coarse class for each fine class
-and at least one fine class for each coarse class (eq. 15), that minimises
+and at least one fine class for each coarse class (eq. 15), that minimizes
 
     -sum(C * M) + lam * (sum_j n_j^2 / K_C - K_F^2 / K_C^2),    n_j = sum_f M_fj      (eq. 12 + lam * eq. 13)
 
@@ -46,9 +46,9 @@ def solve(cost: ArrayLike, lam: float, *, solver: Solver = "auto", time_limit: f
     lam
         Weight of the balance term, lambda_M of the paper, at least 0.
     solver
-        ``"flow"`` is exact, takes well under a millisecond at 83 x 27 and needs no licence. ``"gurobi"``
+        ``"flow"`` is exact, takes well under a millisecond at 83 x 27 and needs no license. ``"gurobi"``
         solves the paper's integer quadratic program (appendix D) to Gurobi's numerical tolerances; the
-        licence that comes with gurobipy allows (K_F + 1) * K_C up to 2,000. ``"auto"`` is ``"flow"``.
+        license that comes with gurobipy allows (K_F + 1) * K_C up to 2,000. ``"auto"`` is ``"flow"``.
     time_limit
         Seconds that Gurobi may take (30: paper, appendix G); at the limit the best relation found so far is
         returned with a logged warning. ``"flow"`` always runs to the end.
@@ -64,14 +64,14 @@ def solve(cost: ArrayLike, lam: float, *, solver: Solver = "auto", time_limit: f
         If ``cost`` is not a finite, non-negative matrix with at least as many rows as columns, if ``lam`` is
         negative or not finite, if ``time_limit`` is not positive, or if ``solver`` is unknown.
     RuntimeError
-        If Gurobi's licence is missing, expired or too small for the problem.
+        If Gurobi's license is missing, expired or too small for the problem.
     TimeoutError
         If Gurobi finds no relation at all within ``time_limit``.
 
     Notes
     -----
-    Gurobi's licence is found as gurobipy finds it: a ``gurobi.lic`` in the home directory or in Gurobi's own
-    directory, or the file that ``GRB_LICENSE_FILE`` names. A web licence (WLS) can also be given by the three
+    Gurobi's license is found as gurobipy finds it: a ``gurobi.lic`` in the home directory or in Gurobi's own
+    directory, or the file that ``GRB_LICENSE_FILE`` names. A web license (WLS) can also be given by the three
     environment variables ``GRB_WLSACCESSID``, ``GRB_WLSSECRET`` and ``GRB_LICENSEID``, which are handed on.
 
     Examples
@@ -111,7 +111,7 @@ def solver_name(solver: Solver) -> str:
 
 
 def objective(M: ArrayLike, cost: ArrayLike, lam: float) -> float:
-    """Compute the loss of a relation, eq. 12 + ``lam`` * eq. 13: what :func:`solve` minimises.
+    """Compute the loss of a relation, eq. 12 + ``lam`` * eq. 13: what :func:`solve` minimizes.
 
     Parameters
     ----------

@@ -139,7 +139,7 @@ def log_mean(log_values: Tensor) -> Tensor:
 
 
 def with_joint_norms(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network, whose batch normalisations run over all processes; torch has that for CUDA only."""
+    """The network, whose batch normalizations run over all processes; torch has that for CUDA only."""
     if size() == 1 or device.type != "cuda":
         return network
     converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]

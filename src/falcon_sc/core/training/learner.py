@@ -1,4 +1,4 @@
-"""The student f_theta, its optimiser, and the teacher that follows it as a moving average (eq. 5)."""
+"""The student f_theta, its optimizer, and the teacher that follows it as a moving average (eq. 5)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Learner:
     classifier
         The student, on `device`; trained in place.
     config
-        Optimiser, schedule and decay of the teacher.
+        Optimizer, schedule and decay of the teacher.
     device
         Where it computes.
     """
@@ -48,7 +48,7 @@ class Learner:
         self.teacher.load_state_dict(self.student.state_dict())
 
     def descend(self, loss: Tensor, progress: float) -> None:
-        """One optimiser step at this share of the run, then the moving average of the weights (eq. 5)."""
+        """One optimizer step at this share of the run, then the moving average of the weights (eq. 5)."""
         lr = schedules.learning_rate(progress, self._config)
         for group in self._optimizer.param_groups:
             group["lr"] = lr
@@ -67,7 +67,7 @@ class Learner:
                 average.copy_(now)
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights of both, and the state of the optimiser."""
+        """Weights of both, and the state of the optimizer."""
         return {
             "student": self.student.state_dict(),
             "teacher": self.teacher.state_dict(),

@@ -1,6 +1,6 @@
 """The losses of the paper as pure functions of tensors, in log space.
 
-Shapes: B samples of a batch, K fine classes, L neighbours. `log_p` are log-probabilities (B, K) of the student,
+Shapes: B samples of a batch, K fine classes, L neighbors. `log_p` are log-probabilities (B, K) of the student,
 `children` is a boolean mask (B, K): which fine classes hang under the coarse label of each sample, i.e. the column
 of M that belongs to it. A coarse class always has a child (eq. 15), so every restricted sum has a term.
 """
@@ -29,7 +29,7 @@ def coarse_loss(log_p: Tensor, children: Tensor) -> Tensor:
 
 
 def neighbor_loss(log_p: Tensor, log_p_neighbors: Tensor) -> Tensor:
-    """Disagreement with the moving-average predictions (B, L, K) of the neighbours, eq. 4: a scalar."""
+    """Disagreement with the moving-average predictions (B, L, K) of the neighbors, eq. 4: a scalar."""
     return -(log_p.unsqueeze(1) + log_p_neighbors).logsumexp(dim=2).mean()
 
 

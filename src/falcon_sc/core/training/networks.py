@@ -52,7 +52,7 @@ class InputLinear(nn.Module):
 
 
 class MLP(nn.Sequential):
-    """The backbone for cells: linear layers, each followed by (batch normalisation and) a ReLU (paper, appendix G)."""
+    """The backbone for cells: linear layers, each followed by (batch normalization and) a ReLU (paper, appendix G)."""
 
     def __init__(self, n_features: int, *, n_hidden: int, n_layers: int, batch_norm: bool) -> None:
         layers: list[nn.Module] = []

@@ -63,7 +63,7 @@ class Objective:
         self._start_shares = torch.ones(n_fine, device=codes.device)
         if labels is not None:
             self._start_shares = torch.bincount(labels, minlength=n_fine).clamp_min(1) / len(labels)
-            # rare classes hold on to their samples more firmly: their neighbours would absorb them (eq. 4)
+            # rare classes hold on to their samples more firmly: their neighbors would absorb them (eq. 4)
             weight = self._start_shares[labels].rsqrt()
             self._anchor = weight / weight.mean()
 

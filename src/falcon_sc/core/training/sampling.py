@@ -1,4 +1,4 @@
-"""Which samples a step of training takes: the batches of an epoch, and the neighbours drawn for each sample."""
+"""Which samples a step of training takes: the batches of an epoch, and the neighbors drawn for each sample."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class BatchSampler:
     samples
         Read one batch after the other; the draws are made as it asks for them.
     neighbors
-        (N, L), what neighbours are drawn from.
+        (N, L), what neighbors are drawn from.
     config
-        Size of the batches, and how many neighbours are drawn.
+        Size of the batches, and how many neighbors are drawn.
     generator
         Source of all draws, on the device of the samples.
     """
@@ -64,7 +64,7 @@ class BatchSampler:
         distributed.check_batch(self.batch_size)
 
     def epoch(self, n_warmup: int) -> Iterator[tuple[Batch, Tensor | SparseRows]]:
-        """The batches of one epoch and their rows; the first `n_warmup` have no neighbours."""
+        """The batches of one epoch and their rows; the first `n_warmup` have no neighbors."""
         waiting: deque[Batch] = deque()
 
         def indices() -> Iterator[Tensor]:
@@ -83,6 +83,6 @@ class BatchSampler:
             yield Batch(distributed.own_share(index), neighbors)
 
     def _draw_neighbors(self, index: Tensor) -> Tensor:
-        """Some of the neighbours of each sample, without repetition: (B, n drawn)."""
+        """Some of the neighbors of each sample, without repetition: (B, n drawn)."""
         keys = torch.rand(len(index), self._neighbors.shape[1], generator=self.generator, device=index.device)
         return self._neighbors[index].gather(1, keys.topk(self._n_drawn, dim=1).indices)

@@ -50,7 +50,7 @@ class Trainer:
     Parameters
     ----------
     data
-        Samples, their coarse classes and neighbours.
+        Samples, their coarse classes and neighbors.
     classifier
         The student f_theta, on the device of the samples. Trained in place.
     relation
@@ -58,7 +58,7 @@ class Trainer:
     config
         Hyperparameters.
     generator
-        Source of the batches and of the neighbours drawn, on the device of the samples.
+        Source of the batches and of the neighbors drawn, on the device of the samples.
     view_seed
         Seed of the random views.
     relation_is_known
@@ -205,7 +205,7 @@ class Trainer:
     def iterate(self, batch: Batch, rows: Any, used: Tensor) -> Tensor:
         """One pass through the inner loop of algorithm A1; returns the losses, as :class:`Terms`.
 
-        `rows` are the samples of the batch, then their neighbours; `used` counts the fine classes predicted.
+        `rows` are the samples of the batch, then their neighbors; `used` counts the fine classes predicted.
         """
         assert batch.neighbors is not None
         n_samples = len(batch.index)

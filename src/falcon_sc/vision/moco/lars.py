@@ -16,7 +16,7 @@ class LARS(torch.optim.Optimizer):
     """Momentum SGD in which a layer moves at most by a share of its own norm.
 
     With gradient g, weights w and d = g + weight_decay w, a layer takes v <- momentum v + s d and w <- w - lr v, where
-    s = min(trust ||w|| / (||g|| + weight_decay ||w||) / lr, 1). Biases and normalisation layers (one-dimensional) take
+    s = min(trust ||w|| / (||g|| + weight_decay ||w||) / lr, 1). Biases and normalization layers (one-dimensional) take
     neither the scaling nor the decay. Scale, clipping and exclusions are solo-learn's for CIFAR.
 
     Parameters
@@ -28,7 +28,7 @@ class LARS(torch.optim.Optimizer):
     momentum
         Of the velocity v.
     weight_decay
-        Of the weights, not of biases and normalisation layers.
+        Of the weights, not of biases and normalization layers.
     trust
         Largest change of a layer in one step, as a share of its norm.
     """

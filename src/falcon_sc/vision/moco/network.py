@@ -96,7 +96,7 @@ def key_momentum(progress: float, start: float) -> float:
 
 
 def _hidden(n_in: int, n_hidden: int, n_out: int, generator: Generator) -> list[nn.Module]:
-    """Two linear layers without biases, normalisation and a ReLU between them."""
+    """Two linear layers without biases, normalization and a ReLU between them."""
     return [
         _linear(n_in, n_hidden, generator),
         nn.BatchNorm1d(n_hidden),
