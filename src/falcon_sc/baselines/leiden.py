@@ -46,7 +46,7 @@ class FairLeiden:
     coarse_names_ : (K_C,)
         Coarse classes.
     resolution_ : float
-        The resolution that was found.
+        The common resolution, after bisection.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class FairLeiden:
         graphs = [igraph.Graph(len(rows), _edges(np.asarray(X)[rows], self.n_neighbors)) for rows in classes.members]
 
         def cluster(resolution: float) -> list[NDArray[np.int64]]:
-            found = (
+            partitions = (
                 leidenalg.find_partition(
                     graph,
                     leidenalg.RBConfigurationVertexPartition,  # modularity, as in scanpy
@@ -105,7 +105,7 @@ class FairLeiden:
                 )
                 for graph in graphs
             )
-            return [np.asarray(partition.membership, dtype=np.int64) for partition in found]
+            return [np.asarray(partition.membership, dtype=np.int64) for partition in partitions]
 
         best = _bisect(cluster, classes.budget)
         self.resolution_ = best.resolution
@@ -134,7 +134,7 @@ def _bisect(cluster: Callable[[float], list[NDArray[np.int64]]], total: int) -> 
         if tried[-1].total == total:
             break
         low, high = (middle, high) if tried[-1].total < total else (low, middle)
-    return min(tried, key=lambda found: abs(found.total - total))
+    return min(tried, key=lambda candidate: abs(candidate.total - total))
 
 
 def _edges(X: NDArray[np.floating[Any]], n_neighbors: int) -> NDArray[np.int64]:

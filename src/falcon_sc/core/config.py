@@ -71,8 +71,8 @@ class FalconConfig(PaperSettings):
         For `"within_coarse"`. 0: all the fine classes of a coarse class are pulled to one size; 1: to the sizes they
         started with.
     start
-        `"consensus"`: labels found inside each coarse class by a consensus of mixtures, which the network first learns
-        and then refines (ours). `"random"`: random weights and the relation of a random cost matrix (algorithm A1).
+        `"consensus"`: labels from a consensus of mixtures inside each coarse class, which the network first
+        learns and then refines (not in the paper, whose random start collapses on a few thousand cells). `"random"`: random weights and the relation of a random cost matrix (algorithm A1).
     start_n_genes
         Genes chosen inside each coarse class for the start. Default: as many as the paper chooses over all cells.
     start_max_cells

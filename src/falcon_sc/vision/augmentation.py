@@ -86,7 +86,7 @@ def pretraining_recipes(size: int) -> tuple[Recipe, Recipe]:
 
 
 class ImageViews:
-    """The looks at a batch of images that FALCON takes: weak for the teacher, strong for the student, plain to predict.
+    """The views of a batch of images: weak for the teacher, strong for the student, plain to predict.
 
     Parameters
     ----------

@@ -78,15 +78,15 @@ def load_pretrained(backbone: nn.Module, path: str | Path) -> None:
     --------
     >>> load_pretrained(network, "r-50-1000ep.pth.tar")  # doctest: +SKIP
     """
-    found = _backbone_state(_read(Path(path)))
+    state = _backbone_state(_read(Path(path)))
     expected = backbone.state_dict()
     differing = [
-        f"{name} is {_shape(found[name])} in the file and {_shape(expected[name])} here"
+        f"{name} is {_shape(state[name])} in the file and {_shape(expected[name])} here"
         for name in expected
-        if name in found and found[name].shape != expected[name].shape
+        if name in state and state[name].shape != expected[name].shape
     ]
-    missing = [name for name in expected if name not in found]
-    unexpected = [name for name in found if name not in expected]
+    missing = [name for name in expected if name not in state]
+    unexpected = [name for name in state if name not in expected]
     problems = []
     if missing:
         problems.append(f"keys that the backbone needs and the file lacks: {listed(missing)}")
@@ -100,7 +100,7 @@ def load_pretrained(backbone: nn.Module, path: str | Path) -> None:
             "Check backbone= and the size of the images (up to 64 pixels the first convolution is 3 x 3, else 7 x 7)."
         )
         raise ValueError(msg)
-    backbone.load_state_dict(found)
+    backbone.load_state_dict(state)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -67,10 +67,10 @@ def _start(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
 def _falcon(cells: Cells, n_fine: Any, seed: int, config: FalconConfig | None = None) -> NDArray[Any]:
     from falcon_sc.tl import discover
 
-    found = discover(cells.adata, "coarse", n_fine, config=config, rng=seed, progress_bar=False, copy=True)
-    if found is None:  # never: copy=True
+    result = discover(cells.adata, "coarse", n_fine, config=config, rng=seed, progress_bar=False, copy=True)
+    if result is None:  # never: copy=True
         raise TypeError
-    return found.obs["falcon_fine"].to_numpy(dtype=np.str_)
+    return result.obs["falcon_fine"].to_numpy(dtype=np.str_)
 
 
 def _published_falcon(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:

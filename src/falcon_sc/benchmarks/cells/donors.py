@@ -116,10 +116,10 @@ def _problems(
 def _discover(adata: AnnData, n_fine: int, batch_key: str | None, seed: int) -> NDArray[np.str_]:
     from falcon_sc.tl import discover
 
-    found = discover(adata, "coarse", n_fine, batch_key=batch_key, rng=seed, progress_bar=False, copy=True)
-    if found is None:  # never: copy=True
+    result = discover(adata, "coarse", n_fine, batch_key=batch_key, rng=seed, progress_bar=False, copy=True)
+    if result is None:  # never: copy=True
         raise TypeError
-    return found.obs["falcon_fine"].to_numpy(dtype=np.str_)
+    return result.obs["falcon_fine"].to_numpy(dtype=np.str_)
 
 
 def _judge(labels: NDArray[np.str_], adata: AnnData, fine: NDArray[np.str_]) -> dict[str, float]:

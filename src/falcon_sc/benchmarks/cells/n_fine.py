@@ -77,11 +77,11 @@ def _measure(cells: Cells, seed: int) -> dict[str, Any]:
     from falcon_sc.tl import estimate_n_fine
 
     began = time.perf_counter()
-    found = estimate_n_fine(cells.adata, "coarse", rng=seed, progress_bar=False, copy=True)
-    if found is None:  # never: copy=True
+    result = estimate_n_fine(cells.adata, "coarse", rng=seed, progress_bar=False, copy=True)
+    if result is None:  # never: copy=True
         raise TypeError
     seconds = time.perf_counter() - began
-    numbers = found.uns["falcon_n_fine"]
+    numbers = result.uns["falcon_n_fine"]
     truth = np.array([cells.n_per_class[name] for name in numbers["coarse_names"]])
     row = {
         "data": cells.name,

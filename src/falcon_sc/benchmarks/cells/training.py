@@ -69,9 +69,9 @@ def run(
     check_int(seeds, "seeds")
     rows: list[dict[str, Any]] = []
     for cells, seed in _problems(data, seeds, simulations):
-        found = _measure(cells, seed)
-        rows += [{"data": cells.name, "seed": seed, **row} for row in found]
-        for row in found:
+        measured = _measure(cells, seed)
+        rows += [{"data": cells.name, "seed": seed, **row} for row in measured]
+        for row in measured:
             print(f"{cells.name}, seed {seed}, {row['method']}: {row['accuracy']:.1f}", flush=True)
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
@@ -145,14 +145,14 @@ def _nearest(
     """Most frequent label among the `k` nearest seen cells of the same coarse class, for the cells held out."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    found = np.full(len(codes), -1)
-    found[seen] = labels
+    predicted = np.full(len(codes), -1)
+    predicted[seen] = labels
     for c in range(codes.max() + 1):
         known, asked = seen & (codes == c), ~seen & (codes == c)
         if asked.any():
-            model = KNeighborsClassifier(min(k, int(known.sum()))).fit(scores[known], found[known])
-            found[asked] = model.predict(scores[asked])
-    return found[~seen]
+            model = KNeighborsClassifier(min(k, int(known.sum()))).fit(scores[known], predicted[known])
+            predicted[asked] = model.predict(scores[asked])
+    return predicted[~seen]
 
 
 def _scores(labels: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:

@@ -47,14 +47,16 @@ def run(
         centers = generator.normal(size=(10, n_dims))
         X = (centers[generator.integers(0, 10, size)] + generator.normal(size=(size, n_dims))).astype(np.float32)
         codes = np.zeros(size, dtype=np.int64)
-        found, seconds = {}, {}
+        indices, seconds = {}, {}
         for name, exact_max in (("exact", size), ("pynndescent", size - 1)):
             begin = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of numba, about its own code
-                found[name] = neighbors_within_classes(X, codes, n_neighbors, exact_max=exact_max, rng=rng).indices
+                indices[name] = neighbors_within_classes(X, codes, n_neighbors, exact_max=exact_max, rng=rng).indices
             seconds[name] = time.perf_counter() - begin
-        shared = [np.isin(a, b).mean() for a, b in zip(found["exact"][:1000], found["pynndescent"][:1000], strict=True)]
+        shared = [
+            np.isin(a, b).mean() for a, b in zip(indices["exact"][:1000], indices["pynndescent"][:1000], strict=True)
+        ]
         rows.append(
             {
                 "samples": size,

@@ -71,7 +71,7 @@ def measure(n_obs: int, device: str | None) -> None:
     discover(adata, "coarse", 83, device=device, progress_bar=False)
     seconds = time.perf_counter() - begin
     peak = _memory_kib("VmHWM")
-    found = adata.obs["falcon_fine"]
+    fine = adata.obs["falcon_fine"]
     print(
         json.dumps(
             {
@@ -80,9 +80,9 @@ def measure(n_obs: int, device: str | None) -> None:
                 "peak_gib": (peak - held) / 2**20,
                 "input_gib": (matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes) / 2**30,
                 **stages.shares(begin, begin + seconds),
-                "classes_used": int(found.nunique()),
-                "accuracy": clustering_accuracy(adata.obs["fine"], found),
-                "ari": adjusted_rand_index(adata.obs["fine"], found),
+                "classes_used": int(fine.nunique()),
+                "accuracy": clustering_accuracy(adata.obs["fine"], fine),
+                "ari": adjusted_rand_index(adata.obs["fine"], fine),
             }
         )
     )

@@ -1,4 +1,4 @@
-"""Where the samples live, how a batch of them is read, and how the network looks at it: one small protocol for each."""
+"""Where the samples live, how a batch of them is read, and what the network sees of it: one small protocol for each."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Samples(Protocol):
 
 
 class Views(Protocol):
-    """Two looks at the same samples, each row for itself, and the one look that prediction takes."""
+    """Two views of the same samples, each row for itself, and the one view that prediction takes."""
 
     def weak(self, rows: Any, generator: Generator) -> Any:
         """What the teacher sees."""

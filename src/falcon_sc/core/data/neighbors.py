@@ -82,13 +82,13 @@ def neighbors_within_classes(
     distances = np.zeros((n_samples, n_neighbors), dtype=np.float32)
     for code in np.unique(codes[codes >= 0]):
         members = np.flatnonzero(codes == code)
-        found = min(n_neighbors, len(members) - 1)
-        if found > 0:
+        n_others = min(n_neighbors, len(members) - 1)
+        if n_others > 0:
             if len(members) <= exact_max:
-                local, distance = _exact(_dense_rows(X, members), found, metric, torch.device(device))
+                local, distance = _exact(_dense_rows(X, members), n_others, metric, torch.device(device))
             else:
-                local, distance = _approximate(X[members], found, metric, n_jobs, rng)
-            turn = np.arange(n_neighbors) % found
+                local, distance = _approximate(X[members], n_others, metric, n_jobs, rng)
+            turn = np.arange(n_neighbors) % n_others
             indices[members] = members[local][:, turn]
             distances[members] = distance[:, turn]
         if progress is not None:
@@ -110,7 +110,7 @@ def _exact(
         block = torch.nn.functional.normalize(block, dim=1)
     squares = (block * block).sum(dim=1)
     chunk = max(1, _CHUNK_ELEMENTS // len(block))
-    found_indices, found_distances = [], []
+    indices, nearest_distances = [], []
     for begin in range(0, len(block), chunk):
         rows = block[begin : begin + chunk]
         if metric == "cosine":
@@ -121,12 +121,12 @@ def _exact(
         own = torch.arange(len(rows), device=device)
         distance[own, own + begin] = torch.inf
         nearest = distance.topk(n_neighbors, dim=1, largest=False)
-        found_indices.append(nearest.indices.cpu())
-        found_distances.append(nearest.values.cpu())
-    distances = torch.cat(found_distances).clamp_min_(0)
+        indices.append(nearest.indices.cpu())
+        nearest_distances.append(nearest.values.cpu())
+    distances = torch.cat(nearest_distances).clamp_min_(0)
     if metric == "euclidean":
         distances = distances.sqrt_()
-    return torch.cat(found_indices).numpy(), distances.numpy()
+    return torch.cat(indices).numpy(), distances.numpy()
 
 
 def _approximate(

@@ -68,7 +68,7 @@ def check_classes(
 
 
 def _check_start_input(X: Any, start_input: StartInput | None) -> None:
-    """Samples that are no matrix need features, in which the start and the neighbors are found.
+    """Samples that are no matrix need features, in which the start clusters and neighbors are searched.
 
     Raises
     ------

@@ -135,8 +135,8 @@ def relation_found(model: gp.Model, M: gp.MVar, scale: float) -> NDArray[np.uint
             model.Status,
             (model.ObjVal - model.ObjBound) / scale,
         )
-    found: NDArray[np.uint8] = (np.asarray(M.X) > 0.5).astype(np.uint8)
-    return found
+    relation: NDArray[np.uint8] = (np.asarray(M.X) > 0.5).astype(np.uint8)
+    return relation
 
 
 def _environment() -> gp.Env:

@@ -1,6 +1,6 @@
 """Several processes with one model: what they tell each other. With one process nothing here does anything.
 
-Processes are started by `torchrun`, or by whoever has made a process group. Process 0 leads: it finds the start, solves
+Processes are started by `torchrun`, or by whoever has made a process group. Process 0 is the leader: it computes the start, solves
 the relation and writes files. All of them take equal shares of every batch.
 """
 
@@ -30,7 +30,7 @@ def size() -> int:
 
 
 def rank() -> int:
-    """Number of this process; 0 leads."""
+    """Number of this process; 0 is the leader."""
     return dist.get_rank() if dist.is_initialized() else int(os.environ.get("RANK", "0"))
 
 

@@ -34,10 +34,10 @@ def fetch(url: str, path: Path, *, sha256: str, progress_bar: bool) -> None:
 def check_file(path: Path, algorithm: str, expected: str) -> None:
     """Refuse a file whose checksum is not the one of the official file."""
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
-    if found != expected:
+        checksum = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+    if checksum != expected:
         msg = (
-            f"{str(path)!r} has the {algorithm} checksum {found}, the official file has {expected}: "
+            f"{str(path)!r} has the {algorithm} checksum {checksum}, the official file has {expected}: "
             "it is damaged or another file. Delete it and fetch it again."
         )
         raise ValueError(msg)

@@ -75,7 +75,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             raise ValueError(msg)
         arrays = {key: file[key] for key in (*_ROWS, *_NAMES)}
     if not np.isin(arrays["split"], ["train", "test"]).all():
-        found = np.unique(arrays["split"])
-        msg = f"split in {str(path)!r} holds {listed(found)}: only 'train' and 'test' are known."
+        splits = np.unique(arrays["split"])
+        msg = f"split in {str(path)!r} holds {listed(splits)}: only 'train' and 'test' are known."
         raise ValueError(msg)
     return arrays

@@ -60,10 +60,10 @@ def tiered_imagenet(imagenet_root: str | Path, taxonomy_root: str | Path, *, spl
         raise FileNotFoundError(msg)
     for name, expected in _FILES.items():
         pairs = _pairs(folder / name)
-        found = len(pairs), len(set(pairs.values()))
-        if found != expected:
+        counts = len(pairs), len(set(pairs.values()))
+        if counts != expected:
             msg = (
-                f"taxonomy_root: {str(folder / name)!r} has {found[0]} classes in {found[1]} categories, "
+                f"taxonomy_root: {str(folder / name)!r} has {counts[0]} classes in {counts[1]} categories, "
                 f"the official file has {expected[0]} in {expected[1]}: use the official files."
             )
             raise ValueError(msg)
