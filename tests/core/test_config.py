@@ -33,6 +33,7 @@ def test_paper_is_the_setting_of_the_paper():
         ("start", "leiden"),
         ("relation_solver", "scip"),
         ("n_jobs", 0),
+        ("batch_size", 1),
         ("n_jobs", -2),
         ("start_max_cells", 0),
         ("start_n_repeats", 1.5),

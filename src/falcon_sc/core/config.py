@@ -101,8 +101,7 @@ class FalconConfig(PaperSettings):
     max_epochs
         Passes over the data. `None`: as many as `min_iterations` take, at least 10.
     min_iterations
-        Floor on the number of iterations when `max_epochs` is `None`: on 2,000 cells an epoch is only a few
-        iterations, so epochs are no unit for small data. Default: ours.
+        Iterations, at least, when `max_epochs` is `None`: on 2,000 cells an epoch is but a few. Default: ours.
     batch_size
         Samples an iteration. `None`: the power of two nearest below an eighth of the samples, from 128 to 1,024.
     optimizer
@@ -148,8 +147,8 @@ class FalconConfig(PaperSettings):
     Examples
     --------
     >>> from falcon_sc import FalconConfig
-    >>> FalconConfig.paper().batch_size
-    1024
+    >>> FalconConfig(lambda_3=4.0).lambda_3
+    4.0
     """
 
     lambda_1: float = 0.5
@@ -199,11 +198,12 @@ class FalconConfig(PaperSettings):
         if self.n_jobs == 0:
             msg = "n_jobs=0 leaves no core to compute on: give at least 1, or -1 or None for all."
             raise ValueError(msg)
+        if self.batch_size == 1 and self.batch_norm:
+            msg = "batch_size=1 leaves batch normalization no mean to take: give at least 2, or batch_norm=False."
+            raise ValueError(msg)
         if self.n_neighbors_per_step > self.n_neighbors:
-            msg = (
-                f"n_neighbors_per_step={self.n_neighbors_per_step} is larger than n_neighbors={self.n_neighbors}: "
-                "no more neighbors can be drawn than were searched."
-            )
+            drawn, searched = self.n_neighbors_per_step, self.n_neighbors
+            msg = f"n_neighbors_per_step={drawn} is larger than n_neighbors={searched}: draw at most what is searched."
             raise ValueError(msg)
 
     def _check(self, name: str, hint: object) -> None:
