@@ -13,7 +13,7 @@ from falcon_sc.core.start.estimation import (
 )
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.mixtures.tied import sweep_mixtures
-from falcon_sc.core.start.representation.class_views import ClassViews
+from falcon_sc.core.start.representation.class_representations import ClassViews
 
 N_TRUE = np.array([3, 1, 2])
 

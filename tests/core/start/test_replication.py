@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from falcon_sc.core.start.replication import VIEWS, replication
-from falcon_sc.core.start.representation.class_views import ClassViews
+from falcon_sc.core.start.representation.class_representations import ClassViews
 
 
 def views_of(X: np.ndarray, names: tuple[str, ...] = ("log", "sc", "pr")) -> ClassViews:

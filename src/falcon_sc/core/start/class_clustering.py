@@ -11,7 +11,7 @@ from falcon_sc.core.start.consensus import agreement, consensus_labels, extend
 from falcon_sc.core.start.mixtures.merging import choose, merge_down
 from falcon_sc.core.start.mixtures.student import TiedStudentMixture, fit_student_mixture
 from falcon_sc.core.start.mixtures.tied import Sweep, TiedMixture, fit_mixture, sweep_mixtures
-from falcon_sc.core.start.representation.class_views import (
+from falcon_sc.core.start.representation.class_representations import (
     CONTINUOUS_VIEWS,
     COUNT_VIEWS,
     EQUAL_SIZE_VIEWS,

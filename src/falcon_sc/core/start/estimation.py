@@ -16,7 +16,7 @@ from falcon_sc.core.start import thinning
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.mixtures.tied import sweep_mixtures
 from falcon_sc.core.start.replication import replication
-from falcon_sc.core.start.representation.class_views import CONTINUOUS_VIEWS, ClassViews, class_views, usable_dims
+from falcon_sc.core.start.representation.class_representations import CONTINUOUS_VIEWS, ClassViews, class_views, usable_dims
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from falcon_sc.core.start.representation.class_views import ClassViews
+    from falcon_sc.core.start.representation.class_representations import ClassViews
 
 VIEWS = (("log", 10), ("sc", 15), ("pr", 10))  # ours: one of each normalisation, those of few dimensions
 N_SPLITS = 2  # ours: of each view

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from falcon_sc.core.start.mixtures.tied import fit_mixture, ridge
-from falcon_sc.core.start.representation.class_views import class_views
+from falcon_sc.core.start.representation.class_representations import class_views
 from falcon_sc.core.start.representation.normalizations import pseudo_counts
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from falcon_sc.core.start.input import Kind
-    from falcon_sc.core.start.representation.class_views import ClassViews
+    from falcon_sc.core.start.representation.class_representations import ClassViews
 
 VIEWS = (("sc", 10), ("sc", 20), ("pr", 10), ("pr", 20))
 N_SPLITS = 2  # ours: with one, the numbers of classes hang on how the molecules fell

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.input import StartInput
-from falcon_sc.core.start.representation.class_views import class_views
+from falcon_sc.core.start.representation.class_representations import class_views
 from falcon_sc.core.start.representation.contrast import (
     CELLS,
     CELLS_PER_CLASS,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.start.representation.class_views import class_views, principal_axes
+from falcon_sc.core.start.representation.class_representations import class_views, principal_axes
 
 
 def simulate(rng: np.random.Generator, n: int = 300, g: int = 200, n_groups: int = 3) -> tuple[np.ndarray, np.ndarray]:
