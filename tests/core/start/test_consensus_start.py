@@ -24,15 +24,16 @@ def simulate(seed: int = 0, n: int = 300, g: int = 120) -> tuple[np.ndarray, np.
 
 def check(start: Start, coarse: np.ndarray, n_fine: int) -> None:
     """Every fine class is used and lies in one coarse class; codes follow coarse class, then falling size."""
-    assert start.relation.sum(axis=0).sum() == n_fine
+    n_per_class = start.relation.sum(axis=0, dtype=np.int64)
+    assert n_per_class.sum() == n_fine
     np.testing.assert_array_equal(np.unique(start.labels), np.arange(n_fine))
     assert start.agreement.dtype == np.float32
     assert (start.agreement > 0).all()
     assert (start.agreement <= 1).all()
-    parent = np.repeat(np.arange(len(start.relation.sum(axis=0))), start.relation.sum(axis=0))
+    parent = np.repeat(np.arange(len(n_per_class)), n_per_class)
     np.testing.assert_array_equal(parent[start.labels], coarse)
     sizes = np.bincount(start.labels)
-    for c in range(len(start.relation.sum(axis=0))):
+    for c in range(len(n_per_class)):
         assert (np.diff(sizes[parent == c]) <= 0).all()
 
 
