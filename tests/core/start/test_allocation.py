@@ -55,8 +55,8 @@ def test_own_units_say_what_is_taken() -> None:
     np.testing.assert_allclose(second, [2, 0.5])
 
 
-def test_a_view_with_huge_gains_does_not_outvote_the_others() -> None:
-    """Each view's gains count in units of the smallest one it would take; three of them at most."""
+def test_a_representation_with_huge_gains_does_not_outvote_the_others() -> None:
+    """The gains of each representation count in units of the smallest one it would take; three of them at most."""
     loud, quiet = [np.array([1000.0, 0]), np.array([1.0, 0])], [np.array([0.0, 0]), np.array([1.0, 0])]
     gains = [np.stack([loud[c], quiet[c], quiet[c], quiet[c], quiet[c]]) for c in range(2)]
     pooled = allocation.pooled(gains, 1)
@@ -64,7 +64,7 @@ def test_a_view_with_huge_gains_does_not_outvote_the_others() -> None:
     np.testing.assert_array_equal(allocation.largest_gains(pooled, 1), [1, 2])
 
 
-def test_a_view_that_gains_nothing_is_capped() -> None:
+def test_a_representation_that_gains_nothing_is_capped() -> None:
     """It would take gains of zero: anything above is infinite in its units."""
     silent = [np.array([1e-6, 0.0]), np.zeros(2)]
     telling = [np.array([1.0, 0]), np.array([4.0, 3.0])]

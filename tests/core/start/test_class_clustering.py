@@ -11,27 +11,27 @@ from falcon_sc.core.start.mixtures.tied import TiedMixture
 
 
 def test_mixtures_without_depth_are_outvoted_and_lower_the_agreement() -> None:
-    """Two borders: one along the depth, a fainter one across. Of six mixtures in a view two do not see the depth."""
+    """Two borders: one along the depth, a fainter one across. Of six mixtures in a representation two do not see the depth."""
     rng = np.random.default_rng(0)
     deep, kind = rng.integers(2, size=(2, 400))
     X = np.c_[np.outer(deep, [10, 10, 10, 10]), 2 * kind] + rng.normal(0, 0.3, (400, 5))
     fit = fit_class(
         X, "embedding", [2], rng, batch=None, background=None, has_counts=False, n_genes=2000, max_cells=1000
     )
-    labels, agreement = label_class(fit.views, 2, rng, n_repeats=4)
+    labels, agreement = label_class(fit.representations, 2, rng, n_repeats=4)
     assert adjusted_rand_score(deep, labels) == 1
     np.testing.assert_array_equal(agreement, 1)
 
     depth = ((deep - deep.mean()) / deep.std()).astype(np.float32)
-    fit = replace(fit, views=replace(fit.views, depth=depth))
-    labels, agreement = label_class(fit.views, 2, rng, n_repeats=4)
+    fit = replace(fit, representations=replace(fit.representations, depth=depth))
+    labels, agreement = label_class(fit.representations, 2, rng, n_repeats=4)
     assert adjusted_rand_score(deep, labels) == 1
     # the two put half of the cells of either class together with half of the other
     assert agreement.mean() == pytest.approx((4 + 2 / 2) / 6, abs=0.01)
 
 
-def test_mixtures_of_the_contrasted_views_are_outvoted_and_lower_the_agreement() -> None:
-    """Five plain views with eight mixtures each see one border, four contrasted ones with four each another."""
+def test_mixtures_of_the_contrasted_components_are_outvoted_and_lower_the_agreement() -> None:
+    """Five plain representations with eight mixtures each see one border, four contrasted ones with four each another."""
     rng = np.random.default_rng(0)
     strong, kind = rng.integers(2, size=(2, 400))
     X = np.outer(strong, [10, 10, 10, 10]) + rng.normal(0, 0.3, (400, 4))
@@ -39,8 +39,8 @@ def test_mixtures_of_the_contrasted_views_are_outvoted_and_lower_the_agreement()
         X, "embedding", [2], rng, batch=None, background=None, has_counts=False, n_genes=2000, max_cells=1000
     )
     other = (np.outer(kind, [10, 10]) + rng.normal(0, 0.3, (400, 2))).astype(np.float32)
-    views = replace(fit.views, contrasted={"log": other, "sc": other})
-    labels, agreement = label_class(views, 2, rng, n_repeats=4)
+    representations = replace(fit.representations, contrasted={"log": other, "scaled": other})
+    labels, agreement = label_class(representations, 2, rng, n_repeats=4)
     assert adjusted_rand_score(strong, labels) == 1
     assert agreement.mean() == pytest.approx((5 * 8 + 4 * 4 / 2) / (5 * 8 + 4 * 4), abs=0.01)
 
@@ -53,7 +53,7 @@ def test_equal_sizes_cut_a_class_without_borders_more_evenly() -> None:
         X, "embedding", [4], rng, batch=None, background=None, has_counts=False, n_genes=2000, max_cells=1000
     )
     free, even = (
-        label_class(fit.views, 4, np.random.default_rng(1), n_repeats=2, equal_sizes=equal)[0]
+        label_class(fit.representations, 4, np.random.default_rng(1), n_repeats=2, equal_sizes=equal)[0]
         for equal in (False, True)
     )
     assert np.bincount(even).std() < 0.8 * np.bincount(free).std()
@@ -61,7 +61,7 @@ def test_equal_sizes_cut_a_class_without_borders_more_evenly() -> None:
 
 def test_with_equal_sizes_spherical_mixtures_join_and_all_weights_are_equal() -> None:
     X = np.random.default_rng(0).normal(size=(200, 3)) * [1, 2, 4]
-    fits = _mixtures(X, 3, np.random.default_rng(0), 2, [], down=False, equal_sizes=True)
+    fits = _mixtures(X, 3, np.random.default_rng(0), 2, [], merge=False, equal_sizes=True)
     for fit in fits:
         np.testing.assert_allclose(fit.log_weights, -np.log(3))
     spherical = [

@@ -29,7 +29,7 @@ def test_exact_number_even_where_all_is_tied() -> None:
     assert len(np.unique(found)) == 5
 
 
-def test_consensus_overrules_one_bad_view() -> None:
+def test_consensus_overrules_one_bad_clustering() -> None:
     truth = np.repeat([0, 1, 2], 20)
     bad = np.random.default_rng(0).integers(3, size=60)
     found = consensus.consensus_labels(np.stack([truth, 2 - truth, truth, bad]), 3)
@@ -38,11 +38,11 @@ def test_consensus_overrules_one_bad_view() -> None:
 
 def test_extend_is_the_largest_mean_co_association() -> None:
     rng = np.random.default_rng(0)
-    landmark_views, views = rng.integers(4, size=(5, 40)), rng.integers(4, size=(5, 30))
+    landmark_clusterings, clusterings = rng.integers(4, size=(5, 40)), rng.integers(4, size=(5, 30))
     landmark_labels = np.r_[np.arange(3), rng.integers(3, size=37)]
-    share = (views[:, :, None] == landmark_views[:, None, :]).mean(axis=0)
+    share = (clusterings[:, :, None] == landmark_clusterings[:, None, :]).mean(axis=0)
     slow = np.stack([share[:, landmark_labels == g].mean(axis=1) for g in range(3)])
-    found = consensus.extend(landmark_labels, landmark_views, views)
+    found = consensus.extend(landmark_labels, landmark_clusterings, clusterings)
     np.testing.assert_allclose(slow[found, np.arange(30)], slow.max(axis=0))
 
 
@@ -53,21 +53,21 @@ def test_extend_knows_labels_that_no_landmark_has() -> None:
 
 def test_agreement_against_a_slow_count() -> None:
     rng = np.random.default_rng(0)
-    groups, views = rng.integers(3, size=40), rng.integers(4, size=(5, 40))
-    new, of_new = rng.integers(3, size=6), views[:, :6]
-    found = consensus.agreement(groups, views, new, of_new)
+    groups, clusterings = rng.integers(3, size=40), rng.integers(4, size=(5, 40))
+    new, of_new = rng.integers(3, size=6), clusterings[:, :6]
+    found = consensus.agreement(groups, clusterings, new, of_new)
     for i in range(6):
-        slow = [(groups[row == own[i]] == new[i]).mean() for row, own in zip(views, of_new, strict=True)]
+        slow = [(groups[row == own[i]] == new[i]).mean() for row, own in zip(clusterings, of_new, strict=True)]
         assert found[i] == pytest.approx(np.mean(slow), abs=1e-6)
 
 
 def test_agreement_is_one_where_all_clusterings_are_the_groups() -> None:
     groups = np.array([0, 0, 1, 1])
-    views = np.stack([groups, 1 - groups, groups + 5])
-    np.testing.assert_array_equal(consensus.agreement(groups, views, groups, views), 1)
+    clusterings = np.stack([groups, 1 - groups, groups + 5])
+    np.testing.assert_array_equal(consensus.agreement(groups, clusterings, groups, clusterings), 1)
 
 
 def test_one_clustering_in_two_that_joins_the_groups() -> None:
     groups = np.array([0, 0, 1, 1])
-    views = np.stack([groups, np.zeros(4, dtype=int)])
-    np.testing.assert_allclose(consensus.agreement(groups, views, groups, views), 0.75)
+    clusterings = np.stack([groups, np.zeros(4, dtype=int)])
+    np.testing.assert_allclose(consensus.agreement(groups, clusterings, groups, clusterings), 0.75)

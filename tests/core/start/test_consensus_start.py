@@ -24,15 +24,16 @@ def simulate(seed: int = 0, n: int = 300, g: int = 120) -> tuple[np.ndarray, np.
 
 def check(start: Start, coarse: np.ndarray, n_fine: int) -> None:
     """Every fine class is used and lies in one coarse class; codes follow coarse class, then falling size."""
-    assert start.relation.sum(axis=0).sum() == n_fine
+    n_per_class = start.relation.sum(axis=0, dtype=np.int64)
+    assert n_per_class.sum() == n_fine
     np.testing.assert_array_equal(np.unique(start.labels), np.arange(n_fine))
     assert start.agreement.dtype == np.float32
     assert (start.agreement > 0).all()
     assert (start.agreement <= 1).all()
-    parent = np.repeat(np.arange(len(start.relation.sum(axis=0))), start.relation.sum(axis=0))
+    parent = np.repeat(np.arange(len(n_per_class)), n_per_class)
     np.testing.assert_array_equal(parent[start.labels], coarse)
     sizes = np.bincount(start.labels)
-    for c in range(len(start.relation.sum(axis=0))):
+    for c in range(len(n_per_class)):
         assert (np.diff(sizes[parent == c]) <= 0).all()
 
 
@@ -41,8 +42,8 @@ def test_planted_classes_are_found(kind: str) -> None:
     counts, coarse, fine = simulate()
     matrix = counts if kind == "counts" else np.log1p(counts / counts.sum(1, keepdims=True) * 1e3)
     if kind == "embedding":
-        centred = matrix - matrix.mean(axis=0)
-        matrix = centred @ np.linalg.svd(centred, full_matrices=False)[2][:20].T
+        centered = matrix - matrix.mean(axis=0)
+        matrix = centered @ np.linalg.svd(centered, full_matrices=False)[2][:20].T
     start = consensus_start(StartInput(matrix, kind), coarse, 6, rng=0, n_jobs=1)
     check(start, coarse, 6)
     np.testing.assert_array_equal(start.relation.sum(axis=0), N_TRUE)
@@ -112,22 +113,6 @@ def test_identical_and_empty_cells() -> None:
     check(consensus_start(StartInput(counts, "counts"), coarse, 12, rng=0, n_jobs=1), coarse, 12)
 
 
-@pytest.mark.parametrize(
-    ("n_fine", "message"),
-    [
-        (2, "n_fine is 2: give between 3 .* and 200"),
-        (201, "n_fine is 201"),
-        ([3, 1], r"shape \(2,\)"),
-        ([1, 0, 2], "0 fine classes in coarse class 1"),
-        ([1, 1, 21], "21 fine classes in coarse class 2, which has 20 cells"),
-    ],
-)
-def test_the_impossible_is_refused(n_fine: int | list[int], message: str) -> None:
-    counts, coarse, _ = simulate(6, n=200)
-    with pytest.raises(ValueError, match=message):
-        consensus_start(StartInput(counts, "counts"), coarse, n_fine, rng=0)
-
-
 @pytest.mark.parametrize("n_fine", [4, 10, 60, 199, 200])
 def test_largest_k_leaves_room(n_fine: int) -> None:
     sizes = np.array([1, 3, 176, 20])
@@ -167,7 +152,7 @@ def test_equal_sizes_share_out_by_the_sizes_of_the_coarse_classes() -> None:
 
 
 def test_equal_sizes_of_counts() -> None:
-    """Every view that counts have takes part; 180, 90 and 30 cells."""
+    """Every representation that counts have takes part; 180, 90 and 30 cells."""
     counts, coarse, _ = simulate()
     start = consensus_start(StartInput(counts, "counts"), coarse, 10, rng=0, n_jobs=1, n_repeats=1, equal_sizes=True)
     np.testing.assert_array_equal(start.relation.sum(axis=0), [6, 3, 1])

@@ -13,7 +13,7 @@ from falcon_sc.core.start.estimation import (
 )
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.mixtures.tied import sweep_mixtures
-from falcon_sc.core.start.representation.class_views import ClassViews
+from falcon_sc.core.start.representation.class_representations import ClassRepresentations
 
 N_TRUE = np.array([3, 1, 2])
 
@@ -33,8 +33,8 @@ def as_kind(counts: np.ndarray, kind: str) -> np.ndarray:
     logs = np.log1p(counts / counts.sum(1, keepdims=True) * 1e3)
     if kind == "lognorm":
         return logs
-    centred = logs - logs.mean(axis=0)
-    return centred @ np.linalg.svd(centred, full_matrices=False)[2][:8].T
+    centered = logs - logs.mean(axis=0)
+    return centered @ np.linalg.svd(centered, full_matrices=False)[2][:8].T
 
 
 @pytest.mark.parametrize("kind", ["counts", "lognorm", "embedding"])
@@ -111,23 +111,23 @@ def test_most_stable(stability: list[float], k: int) -> None:
     assert most_stable(np.array(stability)) == k
 
 
-def one_view(X: np.ndarray) -> ClassViews:
-    return ClassViews(dict.fromkeys(("log", "sc", "pr"), X), np.arange(len(X)))
+def one_representation(X: np.ndarray) -> ClassRepresentations:
+    return ClassRepresentations(dict.fromkeys(("log", "scaled", "pearson"), X), np.arange(len(X)))
 
 
 def test_price_of_clusters_that_the_other_half_does_not_show() -> None:
-    views = one_view(np.zeros((500, 30), dtype=np.float32))
+    representations = one_representation(np.zeros((500, 30), dtype=np.float32))
     # 10 and 20 dimensions alternate: the median price is that of (11 + 21) / 2 parameters
-    support = reproduced_support(np.full((8, 3), 7.0), [1, 2, 3], views, 500)
+    support = reproduced_support(np.full((8, 3), 7.0), [1, 2, 3], representations, 500)
     np.testing.assert_allclose(support, -16 * np.log(500) * np.arange(3))
-    steep = reproduced_support(np.full((8, 3), 7.0) + np.arange(3), [1, 2, 3], views, 4000)
+    steep = reproduced_support(np.full((8, 3), 7.0) + np.arange(3), [1, 2, 3], representations, 4000)
     np.testing.assert_allclose(steep, (2000 - 16 * np.log(2000)) * np.arange(3))  # cells the curves are made of
 
 
 def test_criterion_without_counts_is_the_bic() -> None:
     X = np.random.default_rng(0).normal(size=(120, 4)).astype(np.float32)
     X[:60] += 5
-    found = information_criterion(one_view(X), [1, 2, 3], np.random.default_rng(1))
+    found = information_criterion(one_representation(X), [1, 2, 3], np.random.default_rng(1))
     likelihood = sweep_mixtures(X, [1, 2, 3], np.random.default_rng(1)).log_likelihood
     parameters = 5 * np.arange(3)  # a weight and 4 means for each further cluster
     expected = 120 * (likelihood - likelihood[0]) - parameters * np.log(120) / 2

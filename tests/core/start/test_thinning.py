@@ -57,6 +57,6 @@ def test_planted_clusters_are_reproduced_and_more_of_them_are_not() -> None:
     fold = np.exp(rng.normal(0, 1.2, (3, 80)) * (rng.random((3, 80)) < 0.2))
     counts = rng.poisson(3 * fold[rng.integers(3, size=300)]).astype(np.float32)
     found = thinning.reproducibility(counts, "counts", [1, 2, 3, 4, 5], rng, n_genes=80)
-    assert found.shape == (2 * thinning.N_SPLITS * len(thinning.VIEWS), 5)
+    assert found.shape == (2 * thinning.N_SPLITS * len(thinning.REPRESENTATIONS), 5)
     gains = np.diff(found.mean(axis=0))
     assert gains[:2].min() > 10 * np.abs(gains[2:]).max()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.start.input import StartInput
 
-CELLS_LOOKED_AT = 2000  # to tell whether counts can be recovered from log-normalised values
+CELLS_LOOKED_AT = 2000  # to tell whether counts can be recovered from log-normalized values
 
 
 class CoarseClasses:
@@ -46,7 +46,7 @@ class CoarseClasses:
         return self._matrix[members], None if self._batch is None else self._batch[members]
 
     def around(self, c: int, rng: np.random.Generator) -> Background | None:
-        """Some cells of the other classes; None where no other is large enough, and for an embedding: see `class_views`."""
+        """Some cells of the other classes; None where no other is large enough, and for an embedding: see `class_representations`."""
         if self._kind == "embedding":
             return None
         cells = background_cells(self._coarse, c, rng)

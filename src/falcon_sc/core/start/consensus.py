@@ -1,11 +1,11 @@
-"""Clusterings of one coarse class by several views, combined: co-association and average linkage."""
+"""Clusterings of one coarse class in several representations, combined: co-association and average linkage."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
 
-_MIN_SIZE = 5  # cells; smaller groups are not found as classes of their own (ours)
+_MIN_SIZE = 5  # cells; a smaller group is a handful of outliers rather than a class
 
 
 def co_association(labels: np.ndarray) -> np.ndarray:
@@ -63,20 +63,20 @@ def cut(tree: np.ndarray, n_clusters: int) -> np.ndarray:
     return np.asarray(np.unique(component, return_inverse=True)[1], dtype=np.int64)
 
 
-def extend(landmark_labels: np.ndarray, landmark_views: np.ndarray, views: np.ndarray) -> np.ndarray:
+def extend(landmark_labels: np.ndarray, landmark_clusterings: np.ndarray, clusterings: np.ndarray) -> np.ndarray:
     """Group of largest mean co-association for new samples.
 
     Parameters
     ----------
     landmark_labels
         Groups of the landmarks, m, codes 0..k-1, none empty.
-    landmark_views, views
+    landmark_clusterings, clusterings
         Labels of the landmarks (v x m) and of the new samples (v x n) by the same v clusterings.
     """
     n_groups = int(landmark_labels.max()) + 1
-    score = np.zeros((views.shape[1], n_groups))
+    score = np.zeros((clusterings.shape[1], n_groups))
     sizes = np.bincount(landmark_labels, minlength=n_groups)
-    for of_landmarks, of_samples in zip(landmark_views, views, strict=True):
+    for of_landmarks, of_samples in zip(landmark_clusterings, clusterings, strict=True):
         table = np.zeros((max(of_landmarks.max(), of_samples.max()) + 1, n_groups))
         np.add.at(table, (of_landmarks, landmark_labels), 1)
         score += (table / sizes)[of_samples]
@@ -84,7 +84,7 @@ def extend(landmark_labels: np.ndarray, landmark_views: np.ndarray, views: np.nd
 
 
 def agreement(
-    landmark_labels: np.ndarray, landmark_views: np.ndarray, labels: np.ndarray, views: np.ndarray
+    landmark_labels: np.ndarray, landmark_clusterings: np.ndarray, labels: np.ndarray, clusterings: np.ndarray
 ) -> np.ndarray:
     """How far the clusterings agree on the group of each sample, (n,) float32 in [0, 1].
 
@@ -93,15 +93,15 @@ def agreement(
 
     Parameters
     ----------
-    landmark_labels, landmark_views
+    landmark_labels, landmark_clusterings
         As in :func:`extend`.
-    labels, views
+    labels, clusterings
         Groups (n,) of the samples and their labels (v x n) by the same clusterings.
     """
     n_groups = int(landmark_labels.max()) + 1
     share = np.zeros(len(labels))
-    for of_landmarks, of_samples in zip(landmark_views, views, strict=True):
+    for of_landmarks, of_samples in zip(landmark_clusterings, clusterings, strict=True):
         table = np.zeros((max(of_landmarks.max(), of_samples.max()) + 1, n_groups))
         np.add.at(table, (of_landmarks, landmark_labels), 1)
         share += (table / np.maximum(table.sum(axis=1, keepdims=True), 1))[of_samples, labels]
-    return np.asarray(share / len(views), dtype=np.float32)
+    return np.asarray(share / len(clusterings), dtype=np.float32)

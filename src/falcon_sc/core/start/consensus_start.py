@@ -1,8 +1,8 @@
 """The label-free start: how many fine classes in each coarse class, and which cell in which, before any training.
 
-For every coarse class: class-local views (`views`), contrasted with the other classes (`contrast`), and tied mixtures
-over k (`class_clustering`); over all coarse classes: the allocation of the n_fine classes (`allocation`); then a
-consensus of the views.
+For every coarse class: representations of its own (`representation`), contrasted with the other classes, and tied
+mixtures over k (`class_clustering`); over all coarse classes: the allocation of the n_fine classes (`allocation`);
+then a consensus of the representations.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.start.input import StartInput
 
-CELLS_PER_FURTHER_CLASS = 20  # of a coarse class, at least, unless more fine classes are asked for (ours)
+CELLS_PER_FURTHER_CLASS = (
+    20  # of a coarse class, at least, unless more fine classes are asked for: fewer are a fragment
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def consensus_start(
     coarse
         Codes 0..K_C-1, int, n; every code occurs.
     n_fine
-        Total number of fine classes, or their number per coarse class (K_C).
+        Their total, from the number of coarse classes to that of cells; or their number in each coarse class (K_C), from 1
+        to that of its cells. It is taken as it is: `core.data.budget` has checked it.
     rng
         Seed or generator; the same one gives the same labels, whatever `n_jobs`.
     n_jobs
@@ -72,21 +75,18 @@ def consensus_start(
     n_genes
         Genes chosen inside each coarse class (the paper's 2000).
     max_cells
-        Cells of a class the models are fitted on; the others follow through the models (ours).
+        Cells of a class the models are fitted on; the others follow through the models. Memory
+        and time of the consensus grow with its square.
     n_repeats
-        Mixtures of each kind and view in the consensus (ours): more of them vary less between seeds.
+        Mixtures of each kind and representation in the consensus: more of them vary less between seeds.
     equal_sizes
         Expect fine classes of one size (eq. 9): a total `n_fine` is shared out by the sizes of the coarse classes, and
         the components of a mixture have equal weights.
-
-    Raises
-    ------
-    ValueError
-        When `n_fine` is smaller than the number of coarse classes or larger than the number of cells.
     """
     coarse = np.asarray(coarse, dtype=np.int64)
     sizes = np.bincount(coarse)
-    total, given = _requested(n_fine, sizes)
+    given = None if np.ndim(n_fine) == 0 else np.asarray(n_fine, dtype=np.int64)
+    total = int(np.sum(n_fine))
     if total == len(sizes):
         return Start(np.eye(total, dtype=np.uint8), coarse, np.ones(len(coarse), dtype=np.float32))
     if equal_sizes and given is None:
@@ -114,19 +114,19 @@ def consensus_start(
 
     def label(c: int) -> tuple[np.ndarray, np.ndarray]:
         return label_class(
-            fits[c].views, int(n_per_class[c]), generators[c], n_repeats=n_repeats, equal_sizes=equal_sizes
+            fits[c].representations, int(n_per_class[c]), generators[c], n_repeats=n_repeats, equal_sizes=equal_sizes
         )
 
     local = classes.each(label, n_jobs=n_jobs, progress_bar=False)
     labels = np.empty(len(coarse), dtype=np.int64)
     agreement = np.empty(len(coarse), dtype=np.float32)
-    latents = np.empty((len(coarse), fits[0].views.latent().shape[1]), dtype=np.float32)
+    latents = np.empty((len(coarse), fits[0].representations.latent().shape[1]), dtype=np.float32)
     offsets = np.cumsum(n_per_class) - n_per_class
     for c in range(len(sizes)):
         cells = classes.members(c)
         own, agreement[cells] = local[c]
         labels[cells] = offsets[c] + own
-        latents[cells] = fits[c].views.latent()
+        latents[cells] = fits[c].representations.latent()
     relation = np.repeat(np.eye(len(sizes), dtype=np.uint8), n_per_class, axis=0)
     return Start(relation, labels, agreement, latents)
 
@@ -146,26 +146,6 @@ def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:
     return np.asarray(k_max)
 
 
-def _requested(n_fine: int | Sequence[int] | np.ndarray, sizes: np.ndarray) -> tuple[int, np.ndarray | None]:
-    """Total and, where given, the numbers per coarse class; refused where they do not fit the cells."""
-    if np.ndim(n_fine) == 0:
-        total = int(np.asarray(n_fine))
-        if not len(sizes) <= total <= sizes.sum():
-            msg = f"n_fine is {total}: give between {len(sizes)} (coarse classes) and {sizes.sum()} (cells)"
-            raise ValueError(msg)
-        return total, None
-    given = np.asarray(n_fine, dtype=np.int64)
-    if given.shape != sizes.shape:
-        msg = f"n_fine has shape {given.shape}: give one number for each of the {len(sizes)} coarse classes"
-        raise ValueError(msg)
-    wrong = np.flatnonzero((given < 1) | (given > sizes))
-    if len(wrong):
-        c = int(wrong[0])
-        msg = f"n_fine asks for {given[c]} fine classes in coarse class {c}, which has {sizes[c]} cells"
-        raise ValueError(msg)
-    return int(given.sum()), given
-
-
 def _allocate(fits: Sequence[ClassFit], sizes: np.ndarray, n_fine: int) -> np.ndarray:
     """Counts per coarse class, by the likelihood and, where there are counts, what the other half of them shows."""
     rules = [_curves([f.log_likelihood for f in fits])]
@@ -174,7 +154,7 @@ def _allocate(fits: Sequence[ClassFit], sizes: np.ndarray, n_fine: int) -> np.nd
     return allocation.allocate(rules, sizes, n_fine)
 
 
-def _curves(found: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+def _curves(by_class: Sequence[np.ndarray | None]) -> list[np.ndarray]:
     """The same, with flat curves at k = 1 for the classes that cannot be split."""
-    n_views = max(len(own) for own in found if own is not None)
-    return [np.zeros((n_views, 1)) if own is None else own for own in found]
+    n_rows = max(len(own) for own in by_class if own is not None)
+    return [np.zeros((n_rows, 1)) if own is None else own for own in by_class]

@@ -16,7 +16,12 @@ from falcon_sc.core.start import thinning
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.mixtures.tied import sweep_mixtures
 from falcon_sc.core.start.replication import replication
-from falcon_sc.core.start.representation.class_views import CONTINUOUS_VIEWS, ClassViews, class_views, usable_dims
+from falcon_sc.core.start.representation.class_representations import (
+    CONTINUOUS_REPRESENTATIONS,
+    ClassRepresentations,
+    class_representations,
+    usable_dims,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +29,8 @@ if TYPE_CHECKING:
     from falcon_sc.core.start.input import StartInput
 
 CELLS_PER_FINE_CLASS = 8  # at least, on average: halves of the cells are clustered too
-LEAST_STABILITY = 0.5  # adjusted Rand index (ours): nothing below it counts as stable
-TOLERANCE = 0.05  # adjusted Rand index (ours): differences below it hang on the halves that were drawn
+LEAST_STABILITY = 0.5  # adjusted Rand index: half way from chance (0) to the same clusters (1)
+TOLERANCE = 0.05  # adjusted Rand index: differences below it hang on the halves that were drawn
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def estimate_numbers(
     coarse
         Codes 0..K_C-1, int, n; every code occurs.
     max_per_class
-        Largest number tried in a coarse class (ours); classes of fewer than 8 cells for each are tried up to n / 8.
+        Largest number tried in a coarse class: the time grows with it. Classes of fewer than 8 cells for each are tried up to n / 8.
     rng
         Seed or generator; the same one gives the same numbers, whatever `n_jobs`.
     n_jobs
@@ -90,7 +95,7 @@ def estimate_numbers(
         if k_max[c] == 1:
             return np.ones(1), np.zeros(1)
         (rows, batch), ks = classes.of(c), range(1, int(k_max[c]) + 1)
-        views = class_views(
+        representations = class_representations(
             rows,
             start_input.kind,
             generators[c],
@@ -99,11 +104,11 @@ def estimate_numbers(
             n_genes=n_genes,
             max_cells=max_cells,
         )
-        stability = replication(views, ks, generators[c])
+        stability = replication(representations, ks, generators[c])
         if not classes.has_counts:
-            return stability, information_criterion(views, ks, generators[c])
+            return stability, information_criterion(representations, ks, generators[c])
         reproduced = thinning.reproducibility(rows, start_input.kind, ks, generators[c], n_genes=n_genes)
-        return stability, reproduced_support(reproduced, ks, views, rows.shape[0])
+        return stability, reproduced_support(reproduced, ks, representations, rows.shape[0])
 
     stability, support = zip(*classes.each(curves, n_jobs=n_jobs, progress_bar=progress_bar), strict=True)
     stable = np.array([most_stable(curve) for curve in stability], dtype=np.int64)
@@ -132,31 +137,35 @@ def most_stable(stability: np.ndarray) -> int:
     return 2 + int(np.argmax(stability[1:] >= best - TOLERANCE)) if best > LEAST_STABILITY else 1
 
 
-def reproduced_support(reproduced: np.ndarray, ks: Sequence[int], views: ClassViews, n: int) -> np.ndarray:
+def reproduced_support(
+    reproduced: np.ndarray, ks: Sequence[int], representations: ClassRepresentations, n: int
+) -> np.ndarray:
     """How much tighter the k clusters of one half of the counts are in the other half than one cluster, in nats (K,).
 
-    Median over the views. Each cluster is paid with log n for each of its parameters (ours; with the log n / 2 of the
-    BIC up to eight times as many classes passed as the annotations of real sets have).
+    Median over the representations. Each cluster is paid with log n for each of its parameters: with the log n / 2 of the
+    BIC up to eight times as many classes passed as the annotations of real sets have.
     """
     n = min(n, thinning.MAX_CELLS)
-    dims = [min(usable_dims(d, n), views.scores[name].shape[1]) for name, d in thinning.VIEWS]
+    dims = [min(usable_dims(d, n), representations.scores[name].shape[1]) for name, d in thinning.REPRESENTATIONS]
     return _net_gain(n * reproduced, ks, np.tile(dims, len(reproduced) // len(dims)), np.log(n))
 
 
-def information_criterion(views: ClassViews, ks: Sequence[int], rng: np.random.Generator) -> np.ndarray:
+def information_criterion(
+    representations: ClassRepresentations, ks: Sequence[int], rng: np.random.Generator
+) -> np.ndarray:
     """Where there are no counts to halve: the BIC of tied mixtures, gain over one cluster in nats (K,)."""
-    n = len(views.fit_cells)
-    scores = [views.view(*name)[views.fit_cells] for name in CONTINUOUS_VIEWS]
+    fit_cells, n = representations.fit_cells, len(representations.fit_cells)
+    scores = [representations.components(*name)[fit_cells] for name in CONTINUOUS_REPRESENTATIONS]
     log_likelihood = n * np.array([sweep_mixtures(X, ks, rng).log_likelihood for X in scores])
     return _net_gain(log_likelihood, ks, np.array([X.shape[1] for X in scores]), 0.5 * np.log(n))
 
 
 def _net_gain(curves: np.ndarray, ks: Sequence[int], dims: np.ndarray, price: float) -> np.ndarray:
-    """Median over views of `curves` (views, K) over k = 1, less the price of a mean and a weight for each cluster."""
+    """Median over the rows of `curves` (r, K), over k = 1, less the price of a mean and a weight for each cluster."""
     gain = curves - curves[:, :1] - price * np.outer(dims + 1, np.asarray(ks) - 1)
     return np.asarray(np.median(gain, axis=0))
 
 
 def between(stable: np.ndarray, supported: np.ndarray) -> np.ndarray:
-    """Weighted geometric mean, rounded: on real cells the supported number is the more often far off (ours)."""
+    """Weighted geometric mean, rounded: on real cells the supported number is the more often far off."""
     return np.asarray(np.rint(np.cbrt(stable.astype(np.float64) ** 2 * supported)), dtype=np.int64)

@@ -17,18 +17,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from falcon_sc.core.start.representation.class_views import ClassViews
+    from falcon_sc.core.start.representation.class_representations import ClassRepresentations
 
-VIEWS = (("log", 10), ("sc", 15), ("pr", 10))  # ours: one of each normalisation, those of few dimensions
-N_SPLITS = 2  # ours: of each view
+# One of each normalization, in few dimensions: half of the cells must do to find clusters in them.
+REPRESENTATIONS = (("log", 10), ("scaled", 15), ("pearson", 10))
+N_SPLITS = 2  # of each: one would hang on the halves that were drawn
 
 
-def replication(views: ClassViews, ks: Sequence[int], rng: np.random.Generator) -> NDArray[np.float64]:
+def replication(
+    representations: ClassRepresentations, ks: Sequence[int], rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Agreement, on one half, of the clusters of the two halves, for each number of clusters.
 
     Parameters
     ----------
-    views
+    representations
         Of one coarse class; the cells they were learned on are halved. The axes are those of all of them.
     ks
         Numbers of clusters, at most half the cells each.
@@ -37,15 +40,15 @@ def replication(views: ClassViews, ks: Sequence[int], rng: np.random.Generator) 
 
     Returns
     -------
-    (len(ks),): adjusted Rand index, mean over views and halvings.
+    (len(ks),): adjusted Rand index, mean over representations and halvings.
     """
-    found = [
+    curves = [
         [_adjusted_rand_index(first, second, k, rng) for k in ks]
-        for name, n_dims in VIEWS
-        if name in views.scores
-        for first, second in _halves(views.view(name, n_dims)[views.fit_cells], rng)
+        for normalization, n_dims in REPRESENTATIONS
+        if normalization in representations.scores
+        for first, second in _halves(representations.components(normalization, n_dims)[representations.fit_cells], rng)
     ]
-    return np.asarray(np.mean(found, axis=0))
+    return np.asarray(np.mean(curves, axis=0))
 
 
 def _halves(X: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:

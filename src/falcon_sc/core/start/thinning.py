@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from falcon_sc.core.start.mixtures.tied import fit_mixture, ridge
-from falcon_sc.core.start.representation.class_views import class_views
+from falcon_sc.core.start.mixtures.em import ridge
+from falcon_sc.core.start.mixtures.tied import fit_mixture
+from falcon_sc.core.start.representation.class_representations import class_representations
 from falcon_sc.core.start.representation.normalizations import pseudo_counts
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from falcon_sc.core.start.input import Kind
-    from falcon_sc.core.start.representation.class_views import ClassViews
+    from falcon_sc.core.start.representation.class_representations import ClassRepresentations
 
-VIEWS = (("sc", 10), ("sc", 20), ("pr", 10), ("pr", 20))
-N_SPLITS = 2  # ours: with one, the numbers of classes hang on how the molecules fell
-MAX_CELLS = 2000  # a curve needs no more; its cost is that of fitting every k in every view twice
+REPRESENTATIONS = (("scaled", 10), ("scaled", 20), ("pearson", 10), ("pearson", 20))
+N_SPLITS = 2  # with one, the numbers of classes hang on how the molecules fell
+MAX_CELLS = 2000  # a curve needs no more; its cost is that of fitting every k in every representation twice
 
 
 def reproducibility(
@@ -36,7 +37,7 @@ def reproducibility(
     Parameters
     ----------
     rows
-        n x genes, the cells of a coarse class: counts, or log-normalised values that counts can be recovered from.
+        n x genes, the cells of a coarse class: counts, or log-normalized values that counts can be recovered from.
     kind
         What `rows` holds.
     ks
@@ -48,7 +49,7 @@ def reproducibility(
 
     Returns
     -------
-    (2 * splits * views, len(ks)): minus half the log determinant of the pooled covariance within clusters (nats a cell).
+    (2 * splits * representations, len(ks)): minus half the log determinant of the pooled covariance within clusters (nats a cell).
     """
     counts = sparse.csr_matrix(rows if kind == "counts" else pseudo_counts(rows))
     if counts.shape[0] > MAX_CELLS:
@@ -56,17 +57,25 @@ def reproducibility(
     curves = []
     for _ in range(N_SPLITS):
         halves = [
-            class_views(half, "counts", rng, n_genes=n_genes, max_cells=counts.shape[0]) for half in halve(counts, rng)
+            class_representations(half, "counts", rng, n_genes=n_genes, max_cells=counts.shape[0])
+            for half in halve(counts, rng)
         ]
-        for found_in, seen_in in (halves, halves[::-1]):
-            curves += [_tightness_of_clusters(found_in, seen_in, name, n_dims, ks, rng) for name, n_dims in VIEWS]
+        for clustered, judged in (halves, halves[::-1]):
+            curves += [_tightness_of_clusters(clustered, judged, *name, ks, rng) for name in REPRESENTATIONS]
     return np.asarray(curves)
 
 
 def _tightness_of_clusters(
-    found_in: ClassViews, seen_in: ClassViews, name: str, n_dims: int, ks: Sequence[int], rng: np.random.Generator
+    clustered: ClassRepresentations,
+    judged: ClassRepresentations,
+    normalization: str,
+    n_dims: int,
+    ks: Sequence[int],
+    rng: np.random.Generator,
 ) -> list[float]:
-    X, Y = found_in.view(name, n_dims), seen_in.view(name, n_dims).astype(np.float64)
+    """How tight, in the half `judged`, the clusters of the half `clustered` are, for each k."""
+    X = clustered.components(normalization, n_dims)
+    Y = judged.components(normalization, n_dims).astype(np.float64)
     return [tightness(Y, fit_mixture(X, k, rng)[0].predict(X), k) for k in ks]
 
 

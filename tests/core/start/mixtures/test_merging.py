@@ -5,8 +5,7 @@ from scipy.special import xlogy
 from sklearn.metrics import adjusted_rand_score
 
 from falcon_sc.core.start.mixtures import merging
-from falcon_sc.core.start.mixtures import tied as mixture
-from falcon_sc.core.start.mixtures.tied import Sweep
+from falcon_sc.core.start.mixtures.tied import Sweep, TiedMixture, TiedSteps
 
 
 def one_hot(labels: np.ndarray, k: int) -> np.ndarray:
@@ -26,7 +25,7 @@ def test_merging_down_finds_a_small_distinct_group() -> None:
 def test_merge_joins_the_two_closest() -> None:
     X = np.array([[0.0, 0], [0.1, 0], [5, 0], [5.1, 0], [5.2, 0.4], [5.3, 0.4]] * 5)
     start = one_hot(np.tile([0, 0, 1, 1, 2, 2], 5), 3)
-    fitted = mixture.maximise(X, start, mixture.second_moment(X), 0.1)
+    fitted = TiedSteps(X, floor=0.1).maximize(start)
     merged = merging.merge_closest(fitted, start)
     np.testing.assert_array_equal(merged.sum(axis=0), 1)
     np.testing.assert_array_equal(merged, one_hot(np.tile([0, 0, 1, 1, 1, 1], 5), 2))
@@ -38,7 +37,7 @@ def test_merge_costs_least_classification_likelihood() -> None:
     truth = np.repeat(np.arange(5), [80, 40, 30, 20, 10])
     X = rng.normal(size=(180, 3)) + 2 * rng.normal(size=(5, 3))[truth]
     X -= X.mean(axis=0)
-    fitted = mixture.maximise(X, one_hot(truth, 5), mixture.second_moment(X), 1e-9)
+    fitted = TiedSteps(X, floor=1e-9).maximize(one_hot(truth, 5))
 
     def likelihood(labels: np.ndarray) -> float:
         residual = X - np.stack([X[labels == k].mean(axis=0) for k in labels])
@@ -52,7 +51,7 @@ def test_merge_costs_least_classification_likelihood() -> None:
 
 
 def sweep(likelihood: list[float], label: int) -> Sweep:
-    model = mixture.TiedMixture(np.zeros(1), np.full((1, 1), float(label)), np.eye(1), 0.0)
+    model = TiedMixture(np.zeros(1), np.full((1, 1), float(label)), np.eye(1), 0.0)
     n_k = len(likelihood)
     return Sweep(
         np.arange(1, n_k + 1),
@@ -62,7 +61,7 @@ def sweep(likelihood: list[float], label: int) -> Sweep:
     )
 
 
-def test_choose_follows_the_median_view() -> None:
+def test_choose_follows_the_median_representation() -> None:
     plain = [sweep([0, 0, 0], 0)] * 3
     merged = [sweep([9, 9, 9], 1), sweep([0.2, 0.4, 9], 1), sweep([0.0, -5, -np.inf], 1)]
     found = merging.choose(plain, merged)

@@ -6,7 +6,9 @@ from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from falcon_sc.core.start.mixtures import tied as mixture
+from falcon_sc.core.start.mixtures import tied
+from falcon_sc.core.start.mixtures.em import expectation_maximization, normalize
+from falcon_sc.core.start.mixtures.tied import TiedSteps
 
 
 def planted(sizes: tuple[int, ...], rng: np.random.Generator, d: int = 4, gap: float = 6.0) -> tuple[np.ndarray, ...]:
@@ -24,7 +26,7 @@ def one_hot(labels: np.ndarray, k: int) -> np.ndarray:
 def test_log_likelihood_equals_scipy_and_sklearn_at_fixed_parameters() -> None:
     rng = np.random.default_rng(0)
     X, truth = planted((50, 30, 20), rng)
-    fitted, trace = mixture.expectation_maximisation(X, one_hot(truth, 3), ridge=1e-6)
+    fitted, trace = expectation_maximization(TiedSteps(X, floor=1e-6), one_hot(truth, 3))
     covariance = np.linalg.inv(fitted.precision)
     joint = np.stack(
         [
@@ -46,7 +48,7 @@ def test_the_m_step_equals_sklearns() -> None:
     rng = np.random.default_rng(1)
     X, _ = planted((40, 40), rng)
     responsibilities = rng.dirichlet(np.ones(3), len(X))
-    fitted = mixture.maximise(X, responsibilities.T, mixture.second_moment(X), 1e-6)
+    fitted = TiedSteps(X, floor=1e-6).maximize(responsibilities.T)
     sklearn = GaussianMixture(3, covariance_type="tied", reg_covar=1e-6)
     sklearn._initialize(X, responsibilities)
     np.testing.assert_allclose(fitted.means, sklearn.means_)
@@ -58,7 +60,7 @@ def test_log_likelihood_never_falls() -> None:
     rng = np.random.default_rng(2)
     X, _ = planted((60, 60, 60), rng, gap=1.0)
     start = one_hot(rng.integers(4, size=len(X)), 4)
-    _, trace = mixture.expectation_maximisation(X, start, ridge=1e-12, tolerance=0.0)
+    _, trace = expectation_maximization(TiedSteps(X, floor=1e-12), start, tolerance=0.0)
     assert len(trace) > 5
     assert np.diff(trace).min() > -1e-10
 
@@ -66,8 +68,10 @@ def test_log_likelihood_never_falls() -> None:
 def test_single_precision_agrees() -> None:
     rng = np.random.default_rng(3)
     X, truth = planted((80, 40), rng)
-    exact, _ = mixture.expectation_maximisation(X, one_hot(truth, 2), ridge=1e-3)
-    single, _ = mixture.expectation_maximisation(X.astype(np.float32), one_hot(truth, 2).astype(np.float32), ridge=1e-3)
+    exact, _ = expectation_maximization(TiedSteps(X, floor=1e-3), one_hot(truth, 2))
+    single, _ = expectation_maximization(
+        TiedSteps(X.astype(np.float32), floor=1e-3), one_hot(truth, 2).astype(np.float32)
+    )
     assert single.log_likelihood(X.astype(np.float32)) == pytest.approx(exact.log_likelihood(X), abs=1e-4)
 
 
@@ -75,14 +79,14 @@ def test_elongated_groups_that_kmeans_cuts_are_found() -> None:
     rng = np.random.default_rng(4)
     truth = np.repeat([0, 1, 2], 100)
     X = rng.normal(size=(300, 2)) * [3, 0.5] + np.array([[0, -4], [0, 0], [0, 4]])[truth]
-    fitted, _ = mixture.fit_mixture(X, 3, rng)
+    fitted, _ = tied.fit_mixture(X, 3, rng)
     assert adjusted_rand_score(truth, fitted.predict(X)) > 0.95
 
 
 def test_sweep_reports_the_requested_counts() -> None:
     rng = np.random.default_rng(6)
     X, truth = planted((60, 60, 60), rng)
-    sweep = mixture.sweep_mixtures(X.astype(np.float32), range(1, 6), rng)
+    sweep = tied.sweep_mixtures(X.astype(np.float32), range(1, 6), rng)
     np.testing.assert_array_equal(sweep.ks, np.arange(1, 6))
     assert adjusted_rand_score(truth, sweep.mixtures[2].predict(X.astype(np.float32))) > 0.95
     for k, (model, value) in enumerate(zip(sweep.mixtures, sweep.log_likelihood, strict=True), start=1):
@@ -92,7 +96,7 @@ def test_sweep_reports_the_requested_counts() -> None:
 
 def test_as_many_components_as_samples() -> None:
     X = np.random.default_rng(7).normal(size=(5, 2))
-    sweep = mixture.sweep_mixtures(X, [5], np.random.default_rng(0))
+    sweep = tied.sweep_mixtures(X, [5], np.random.default_rng(0))
     assert np.isfinite(sweep.log_likelihood).all()
 
 
@@ -101,7 +105,7 @@ def test_with_equal_weights_the_likelihood_rises_all_the_same_and_the_weights_st
     rng = np.random.default_rng(6)
     X, _ = planted((150, 40, 10), rng, gap=1.0)
     start = one_hot(rng.integers(3, size=len(X)), 3)
-    fitted, trace = mixture.expectation_maximisation(X, start, ridge=1e-9, tolerance=-np.inf, equal_weights=True)
+    fitted, trace = expectation_maximization(TiedSteps(X, floor=1e-9, equal_weights=True), start, tolerance=-np.inf)
     np.testing.assert_array_equal(fitted.log_weights, np.full(3, -np.log(3)))
     assert (np.diff(trace) > -1e-9).all()
     density = [multivariate_normal.pdf(X, mean, np.linalg.inv(fitted.precision)) for mean in fitted.means]
@@ -113,11 +117,11 @@ def test_a_spherical_mixture_has_one_variance_in_all_directions() -> None:
     rng = np.random.default_rng(8)
     X = np.repeat([[0.0, 0, 0], [9, 0, 0]], 100, axis=0) + rng.normal(size=(200, 3)) * [1, 2, 3]
     X -= X.mean(axis=0)
-    fitted, trace = mixture.expectation_maximisation(
-        X, one_hot(np.repeat([0, 1], 100), 2), ridge=0, tolerance=-np.inf, spherical=True
+    fitted, trace = expectation_maximization(
+        TiedSteps(X, floor=0, spherical=True), one_hot(np.repeat([0, 1], 100), 2), tolerance=-np.inf
     )
     assert (np.diff(trace) > -1e-9).all()
-    resp = mixture.normalise(fitted.relative_log_joint(X))[1]
+    resp = normalize(fitted.relative_log_joint(X))[1]
     deviations = ((X[None] - fitted.means[:, None]) ** 2).sum(axis=2)
     variance = (resp * deviations).sum() / X.size
     np.testing.assert_allclose(np.linalg.inv(fitted.precision), variance * np.eye(3), rtol=1e-6, atol=1e-9)
@@ -131,6 +135,6 @@ def test_equal_weights_cut_a_continuum_more_evenly() -> None:
     X -= X.mean(axis=0)
     spread = {}
     for equal in (False, True):
-        fitted, _ = mixture.fit_mixture(X, 4, np.random.default_rng(0), equal_weights=equal)
+        fitted, _ = tied.fit_mixture(X, 4, np.random.default_rng(0), equal_weights=equal)
         spread[equal] = np.bincount(fitted.predict(X), minlength=4).std()
     assert spread[True] < 0.8 * spread[False]

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.input import StartInput
-from falcon_sc.core.start.representation.class_views import class_views
+from falcon_sc.core.start.representation.class_representations import class_representations
 from falcon_sc.core.start.representation.contrast import (
     CELLS,
     CELLS_PER_CLASS,
@@ -55,8 +55,8 @@ def test_background_is_about_even_and_leaves_out_the_class_and_tiny_ones() -> No
     np.testing.assert_array_equal(np.bincount(many[background_cells(many, 0, rng)])[1:], CELLS // 40)
 
 
-def with_a_shared_programme(seed: int, n: int = 400, g: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Counts of two classes; half of the cells of either have a strong programme on; the first has two types besides."""
+def with_a_shared_program(seed: int, n: int = 400, g: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts of two classes; half of the cells of either have a strong program on; the first has two types besides."""
     rng = np.random.default_rng(seed)
     coarse = np.repeat([0, 1], n)
     on = rng.random(2 * n) < 0.5
@@ -73,56 +73,56 @@ def correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def test_the_first_contrasted_component_is_the_types_of_the_class_not_what_all_classes_share() -> None:
-    counts, coarse, types = with_a_shared_programme(0)
+    counts, coarse, types = with_a_shared_program(0)
     own, kind = counts[coarse == 0], types[coarse == 0]
     background = Background(counts[coarse == 1], coarse[coarse == 1])
-    views = class_views(own, "counts", np.random.default_rng(0), background=background, max_cells=300)
-    assert len(views.fit_cells) == 300
-    others = np.setdiff1d(np.arange(len(own)), views.fit_cells)
-    for name, plain in views.scores.items():
-        contrasted = views.contrasted[name]
+    own_space = class_representations(own, "counts", np.random.default_rng(0), background=background, max_cells=300)
+    assert len(own_space.fit_cells) == 300
+    others = np.setdiff1d(np.arange(len(own)), own_space.fit_cells)
+    for name, plain in own_space.scores.items():
+        contrasted = own_space.contrasted[name]
         assert contrasted.dtype == np.float32
         assert contrasted.shape == (400, 20)
         assert correlation(plain[:, 0], kind) < 0.3
-        assert correlation(contrasted[views.fit_cells, 0], kind[views.fit_cells]) > 0.8
+        assert correlation(contrasted[own_space.fit_cells, 0], kind[own_space.fit_cells]) > 0.8
         assert correlation(contrasted[others, 0], kind[others]) > 0.8
 
 
 def test_where_the_other_classes_lie_does_not_count_only_what_varies_inside_them() -> None:
     """The other class is all of one type: its mean lies off along the axis of the types, on which it does not vary."""
-    counts, coarse, types = with_a_shared_programme(0)
+    counts, coarse, types = with_a_shared_program(0)
     own, kind = counts[coarse == 0], types[coarse == 0]
     others = own[kind == 1]
     background = Background(others, np.ones(len(others), dtype=np.int64))
-    views = class_views(own, "counts", np.random.default_rng(0), background=background)
-    for scores in views.contrasted.values():
+    own_space = class_representations(own, "counts", np.random.default_rng(0), background=background)
+    for scores in own_space.contrasted.values():
         assert correlation(scores[:, 0], kind) > 0.8
 
 
 def test_without_others_the_contrasted_components_are_the_principal_ones() -> None:
-    counts, coarse, _ = with_a_shared_programme(1)
-    views = class_views(counts[coarse == 0], "counts", np.random.default_rng(0))
-    for name, scores in views.scores.items():
-        np.testing.assert_array_equal(views.contrasted[name], scores[:, :20])
-    assert [X.shape[1] for X in views.contrasted_views()] == [10, 20] * 3
+    counts, coarse, _ = with_a_shared_program(1)
+    own_space = class_representations(counts[coarse == 0], "counts", np.random.default_rng(0))
+    for name, scores in own_space.scores.items():
+        np.testing.assert_array_equal(own_space.contrasted[name], scores[:, :20])
+    assert [X.shape[1] for X in own_space.contrasted_components()] == [10, 20] * 3
 
 
 def test_of_an_embedding_nothing_is_taken_off() -> None:
-    counts, coarse, _ = with_a_shared_programme(1)
+    counts, coarse, _ = with_a_shared_program(1)
     background = Background(counts[coarse == 1], coarse[coarse == 1])
-    views = class_views(counts[coarse == 0], "embedding", np.random.default_rng(0), background=background)
-    assert views.contrasted_views() == []
-    alone = class_views(counts[coarse == 0], "embedding", np.random.default_rng(0))
+    own_space = class_representations(counts[coarse == 0], "embedding", np.random.default_rng(0), background=background)
+    assert own_space.contrasted_components() == []
+    alone = class_representations(counts[coarse == 0], "embedding", np.random.default_rng(0))
     np.testing.assert_allclose(
-        np.abs(alone.scores["log"][:, :2]), np.abs(views.scores["log"][:, :2]), rtol=1e-2, atol=0.1
+        np.abs(alone.scores["log"][:, :2]), np.abs(own_space.scores["log"][:, :2]), rtol=1e-2, atol=0.1
     )
 
 
 def test_dense_equals_csr() -> None:
-    counts, coarse, _ = with_a_shared_programme(2)
+    counts, coarse, _ = with_a_shared_program(2)
     own, rest, codes = counts[coarse == 0], counts[coarse == 1], coarse[coarse == 1]
-    dense = class_views(own, "counts", np.random.default_rng(0), background=Background(rest, codes))
-    csr = class_views(
+    dense = class_representations(own, "counts", np.random.default_rng(0), background=Background(rest, codes))
+    csr = class_representations(
         sparse.csr_matrix(own),
         "counts",
         np.random.default_rng(0),
@@ -133,7 +133,7 @@ def test_dense_equals_csr() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_further_class_goes_where_types_are_not_where_the_shared_programme_is(seed: int) -> None:
-    counts, coarse, _ = with_a_shared_programme(seed)
+def test_the_further_class_goes_where_types_are_not_where_the_shared_program_is(seed: int) -> None:
+    counts, coarse, _ = with_a_shared_program(seed)
     start = consensus_start(StartInput(counts, "counts"), coarse, 3, rng=0, n_jobs=1, n_repeats=1)
     np.testing.assert_array_equal(start.relation.sum(axis=0), [2, 1])

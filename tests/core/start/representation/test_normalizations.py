@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.start.representation.normalizations import Normaliser, look_like_counts, pseudo_counts
+from falcon_sc.core.start.representation.normalizations import Normalizer, look_like_counts, pseudo_counts
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def counts() -> np.ndarray:
     return counts
 
 
-def test_counts_are_recovered_from_log_normalised_values(counts: np.ndarray) -> None:
+def test_counts_are_recovered_from_log_normalized_values(counts: np.ndarray) -> None:
     lognorm = np.log1p(counts / counts.sum(1, keepdims=True) * 1e4).astype(np.float32)
     np.testing.assert_allclose(pseudo_counts(lognorm), counts, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(pseudo_counts(sparse.csr_matrix(lognorm)).toarray(), counts, rtol=1e-4, atol=1e-4)
@@ -40,29 +40,29 @@ def test_what_is_no_count_is_not_taken_for_one(counts: np.ndarray) -> None:
 
 def test_matrices_by_their_formulas(counts: np.ndarray) -> None:
     library = counts.sum(axis=1, dtype=np.float64) * 2  # half of the library lies in other genes
-    found = Normaliser.learn("counts", counts, counts, library).apply(counts, counts, library)
+    found = Normalizer.learn("counts", counts, counts, library).apply(counts, counts, library)
     log = np.log1p(counts / library[:, None] * np.median(library))
     np.testing.assert_allclose(found["log"], log, rtol=1e-5, atol=1e-6)
     sd = log.std(axis=0)
-    np.testing.assert_allclose(found["sc"], np.clip((log - log.mean(axis=0)) / sd, -10, 10), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found["scaled"], np.clip((log - log.mean(axis=0)) / sd, -10, 10), rtol=1e-3, atol=1e-4)
     assert (counts.sum(axis=0) > 0).all()
     mu = np.outer(library, counts.sum(axis=0) / library.sum())
     residual = np.clip((counts - mu) / np.sqrt(mu + mu**2 / 100), -np.sqrt(80), np.sqrt(80))
-    np.testing.assert_allclose(found["pr"], residual, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found["pearson"], residual, rtol=1e-4, atol=1e-5)
 
 
 def test_a_gene_that_was_not_expected_has_no_residual(counts: np.ndarray) -> None:
     learned = counts.copy()
     learned[:, 5] = 0
-    normaliser = Normaliser.learn("counts", learned, learned, learned.sum(axis=1))
-    residual = normaliser.apply(counts, counts, counts.sum(axis=1))["pr"]
+    normalizer = Normalizer.learn("counts", learned, learned, learned.sum(axis=1))
+    residual = normalizer.apply(counts, counts, counts.sum(axis=1))["pearson"]
     assert counts[:, 5].any()
     np.testing.assert_array_equal(residual[:, 5], 0)
 
 
 def test_no_residuals_without_counts() -> None:
     values = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
-    found = Normaliser.learn("embedding", values, None, None).apply(values, None, None)
-    assert list(found) == ["log", "sc"]
+    found = Normalizer.learn("embedding", values, None, None).apply(values, None, None)
+    assert list(found) == ["log", "scaled"]
     np.testing.assert_array_equal(found["log"], values)
-    np.testing.assert_allclose(found["sc"].std(axis=0), 1, rtol=1e-5)
+    np.testing.assert_allclose(found["scaled"].std(axis=0), 1, rtol=1e-5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.start.representation.variable_genes import select_variable_genes, standardised_variance
+from falcon_sc.core.start.representation.variable_genes import select_variable_genes, standardized_variance
 
 
 def simulate(rng: np.random.Generator, n: int = 400, g: int = 300) -> tuple[np.ndarray, np.ndarray]:
@@ -18,20 +18,20 @@ def simulate(rng: np.random.Generator, n: int = 400, g: int = 300) -> tuple[np.n
 
 
 @pytest.mark.filterwarnings("ignore:The .future.infer_string. option")  # anndata with pandas 3.1
-def test_standardised_variance_equals_scanpys() -> None:
+def test_standardized_variance_equals_scanpys() -> None:
     import anndata as ad
     import scanpy as sc
 
     counts, _ = simulate(np.random.default_rng(0))
     adata = ad.AnnData(sparse.csr_matrix(counts))
     frame = sc.pp.highly_variable_genes(adata, flavor="seurat_v3", n_top_genes=50, inplace=False)
-    np.testing.assert_allclose(standardised_variance(counts), frame["variances_norm"], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(standardized_variance(counts), frame["variances_norm"], rtol=1e-4, atol=1e-6)
 
 
 def test_dense_equals_csr() -> None:
     counts, _ = simulate(np.random.default_rng(1))
     np.testing.assert_allclose(
-        standardised_variance(counts), standardised_variance(sparse.csr_matrix(counts)), rtol=1e-6
+        standardized_variance(counts), standardized_variance(sparse.csr_matrix(counts)), rtol=1e-6
     )
 
 
@@ -58,7 +58,7 @@ def test_constant_genes_are_left_out() -> None:
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_few_cells(n: int) -> None:
     counts, _ = simulate(np.random.default_rng(5), n=n)
-    assert np.isfinite(standardised_variance(counts)).all()
+    assert np.isfinite(standardized_variance(counts)).all()
 
 
 def test_many_genes_with_one_mean_keep_a_local_trend() -> None:
@@ -68,7 +68,7 @@ def test_many_genes_with_one_mean_keep_a_local_trend() -> None:
     counts[rng.integers(200, size=200), np.arange(200)] = 1
     counts[:, 200:] = rng.poisson(np.geomspace(0.05, 50, 200), size=(200, 200))
     counts[:, 300] *= rng.integers(0, 5, 200)  # one gene far above the trend
-    found = standardised_variance(counts)
+    found = standardized_variance(counts)
     assert found.argmax() == 300
     np.testing.assert_allclose(np.median(found[:200]), 1, atol=0.3)
     np.testing.assert_allclose(np.median(found[200:]), 1, atol=0.3)

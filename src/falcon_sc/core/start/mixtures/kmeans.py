@@ -36,18 +36,18 @@ def _squared_distances(X: np.ndarray, norms: np.ndarray, rows: np.ndarray | list
     return np.asarray(np.maximum(norms + norms[rows][:, None] - 2 * (X[rows] @ X.T), 0))
 
 
-def _lloyd(X: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, float]:
-    n, k = len(X), len(centres)
+def _lloyd(X: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, float]:
+    n, k = len(X), len(centers)
     labels = np.full(n, -1)
     for _ in range(N_LLOYD):
         # |x - c|^2 less |x|^2, which no comparison and no difference of inertias needs; k x n, the faster layout
-        distance = np.einsum("ij,ij->i", centres, centres)[:, None] - 2 * (centres @ X.T)
+        distance = np.einsum("ij,ij->i", centers, centers)[:, None] - 2 * (centers @ X.T)
         previous, labels = labels, distance.argmin(axis=0)
         if np.array_equal(labels, previous):
             break
         sizes = np.bincount(labels, minlength=k)
         members = (labels == np.arange(k)[:, None]).astype(X.dtype)
         filled = sizes > 0
-        centres = centres.copy()
-        centres[filled] = (members @ X)[filled] / sizes[filled, None].astype(X.dtype)
+        centers = centers.copy()
+        centers[filled] = (members @ X)[filled] / sizes[filled, None].astype(X.dtype)
     return labels, float(distance.min(axis=0).sum(dtype=np.float64))

@@ -1,8 +1,8 @@
 """Mixtures reached from above: components are merged one pair at a time, with EM after each merge.
 
 K-Means starts split wide groups evenly and miss small distinct ones; merging down from more components finds them.
-Higher likelihood alone is no proof, though: in one view it is often a handful of outliers that is gained. So for
-each number of components the merged mixtures replace the others only where most views gain much.
+Higher likelihood alone is no proof, though: in one representation it is often a handful of outliers that is gained. So for
+each number of components the merged mixtures replace the others only where most representations gain much.
 """
 
 from __future__ import annotations
@@ -12,22 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start.mixtures.tied import (
-    SWEEP_STARTS,
-    Sweep,
-    TiedMixture,
-    collect,
-    expectation_maximisation,
-    fit_mixture,
-    normalise,
-    ridge,
-)
+from falcon_sc.core.start.mixtures.em import expectation_maximization
+from falcon_sc.core.start.mixtures.tied import SWEEP_STARTS, Sweep, TiedMixture, TiedSteps, collect, fit_mixture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STEPS_ABOVE = 8  # components above the largest count asked for, where the merging begins
-MARGIN = 0.3  # nats a cell that the merged mixtures must gain, median over the views
+MARGIN = 0.3  # nats a cell that the merged mixtures must gain, median over the representations
 SMALLEST_SHARE = 0.02  # of the cells, in a component that merging keeps
 SMALLEST_SIZE = 5  # cells, likewise
 
@@ -40,9 +32,9 @@ def merge_closest(mixture: TiedMixture, responsibilities: np.ndarray) -> np.ndar
     ``log(1 + D w_a w_b / (w_a + w_b)) / 2``, and the entropy of the weights that is saved raises it.
     """
     weights = np.exp(mixture.log_weights)
-    projected = mixture.means @ mixture.precision
+    projected = mixture.means @ mixture.precision  # k x d
     norms = np.einsum("kd,kd->k", projected, mixture.means)
-    distance = np.maximum(norms[:, None] + norms - 2 * projected @ mixture.means.T, 0)
+    distance = np.maximum(norms[:, None] + norms - 2 * projected @ mixture.means.T, 0)  # k x k
     union = weights[:, None] + weights
     own = weights * mixture.log_weights
     saved = union * np.log(union) - own[:, None] - own
@@ -70,10 +62,10 @@ def merge_down(X: np.ndarray, ks: np.ndarray, rng: np.random.Generator) -> Sweep
     largest = int(ks.max())
     top = max(largest, min(largest + STEPS_ABOVE, len(X) // 4))
     fits = {top: fit_mixture(X, top, rng, n_starts=SWEEP_STARTS)}
+    steps = TiedSteps(X)
     for k in range(top - 1, int(ks.min()) - 1, -1):
         larger = fits[k + 1][0]
-        start = merge_closest(larger, normalise(larger.relative_log_joint(X))[1])
-        mixture, trace = expectation_maximisation(X, start, ridge=ridge(X))
+        mixture, trace = expectation_maximization(steps, merge_closest(larger, steps.expect(larger)[1]))
         fits[k] = mixture, float(trace[-1])
     sweep = collect(ks, [fits[int(k)] for k in ks])
     tiny = [np.exp(mixture.log_weights).min() < smallest_weight(len(X)) for mixture in sweep.mixtures]
@@ -81,7 +73,7 @@ def merge_down(X: np.ndarray, ks: np.ndarray, rng: np.random.Generator) -> Sweep
 
 
 def choose(plain: Sequence[Sweep], merged: Sequence[Sweep]) -> tuple[Sweep, ...]:
-    """For each k all views' merged mixtures where their median gain exceeds `MARGIN`, else all plain ones."""
+    """For each k the merged mixtures of all representations where their median gain exceeds `MARGIN`, else all plain ones."""
     gain = np.median([m.log_likelihood - p.log_likelihood for p, m in zip(plain, merged, strict=True)], axis=0)
     take = gain > MARGIN
     return tuple(_mix(p, m, take & np.isfinite(m.log_likelihood)) for p, m in zip(plain, merged, strict=True))

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc.core.start.mixtures.em import expectation_maximization, normalize, one_hot, ridge, spectrum
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-N_STEPS = 60  # EM steps at most
-TOLERANCE = 1e-4  # stop when the mean log-likelihood (nats a cell) rises by less
-REGULARISATION = 1e-3  # share of the mean column variance added to the diagonal of the covariance
 N_STARTS = 2  # from K-Means, of which the likeliest mixture is kept; half as many above `ALL_STARTS_UP_TO`
 ALL_STARTS_UP_TO = 12  # components; above it the starts differ little
 SWEEP_STARTS = 4  # where likelihoods are compared between numbers of components: a poor optimum would decide
@@ -36,27 +34,28 @@ class TiedMixture:
 
     def relative_log_joint(self, X: np.ndarray) -> np.ndarray:
         """Joint log p(x, component) + x'Px/2 + const, k x n: enough to compare components for one x."""
-        projected = self.means @ self.precision
+        projected = self.means @ self.precision  # k x d
         offset = self.log_weights - 0.5 * np.einsum("kd,kd->k", projected, self.means)
-        return np.asarray(projected.astype(X.dtype) @ X.T + offset[:, None].astype(X.dtype))
+        return np.asarray(projected.astype(X.dtype) @ X.T + offset[:, None].astype(X.dtype))  # k x n
 
     def log_likelihood(self, X: np.ndarray) -> float:
         """Mean log-likelihood in nats a sample."""
-        log_norm, _ = normalise(self.relative_log_joint(X))
-        return self._absolute(log_norm, second_moment(X))
+        log_norm, _ = normalize(self.relative_log_joint(X))
+        return self.absolute(log_norm, second_moment(X))
+
+    def absolute(self, log_norm: np.ndarray, moment: np.ndarray) -> float:
+        """Mean log-likelihood, from the log norms (n,) of `relative_log_joint` and the `second_moment` of the rows."""
+        common = np.sum(self.precision * moment) + len(moment) * np.log(2 * np.pi) - self.log_determinant
+        return float(log_norm.mean(dtype=np.float64) - 0.5 * common)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Most probable component of each row of X (n x d), int16."""
         return self.relative_log_joint(X).argmax(axis=0).astype(np.int16)
 
-    def _absolute(self, log_norm: np.ndarray, moment: np.ndarray) -> float:
-        common = np.sum(self.precision * moment) + len(moment) * np.log(2 * np.pi) - self.log_determinant
-        return float(log_norm.mean(dtype=np.float64) - 0.5 * common)
-
 
 @dataclass(frozen=True)
 class Sweep:
-    """Mixtures of one view for several component counts: mean log-likelihood, models.
+    """Mixtures of one representation for several component counts: mean log-likelihood, models.
 
     `merged`: whether a mixture was reached by merging components of a larger one, bool (len(ks),).
     """
@@ -72,71 +71,39 @@ def second_moment(X: np.ndarray) -> np.ndarray:
     return np.asarray((X.T @ X).astype(np.float64) / X.shape[0])
 
 
-def normalise(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log-sum-exp over the components (n,) and responsibilities (k x n), which overwrite `log_joint`."""
-    top = log_joint.max(axis=0)
-    log_joint -= top
-    np.exp(log_joint, out=log_joint)
-    total = log_joint.sum(axis=0)
-    log_joint /= total
-    return np.log(total) + top, log_joint
+class TiedSteps:
+    """EM steps of tied Gaussian mixtures of the rows of X (n x d); `floor` on the diagonal of the covariance.
 
-
-def maximise(
-    X: np.ndarray,
-    responsibilities: np.ndarray,
-    moment: np.ndarray,
-    ridge: float,
-    *,
-    equal_weights: bool = False,
-    spherical: bool = False,
-) -> TiedMixture:
-    """M step: weights, means and the shared covariance ``X'X/n - sum_k s_k m_k m_k' + ridge I``.
-
-    The weights are the shares s_k of the rows, or with `equal_weights` 1/k. With `spherical` the covariance is the
-    mean of its diagonal times I: both together make K-Means with soft borders.
+    With `equal_weights` every component has the weight 1/k. With `spherical` the covariance is the mean of its
+    diagonal times I: both together make K-Means with soft borders.
     """
-    mass = responsibilities.sum(axis=1, dtype=np.float64) + 10 * np.finfo(np.float64).eps
-    means = (responsibilities @ X).astype(np.float64) / mass[:, None]
-    shares = mass / mass.sum()
-    covariance = moment - (means * shares[:, None]).T @ means
-    if spherical:
-        covariance = np.eye(len(covariance)) * (np.trace(covariance) / len(covariance))
-    covariance.flat[:: X.shape[1] + 1] += ridge
-    values, vectors = np.linalg.eigh(covariance)
-    # Cancellation (float32 input, k close to n) can leave an eigenvalue below the ridge, its floor by construction.
-    values = np.maximum(values, ridge)
-    precision = (vectors / values) @ vectors.T
-    weights = np.full_like(shares, 1 / len(shares)) if equal_weights else shares
-    return TiedMixture(np.log(weights), means, precision, float(-np.log(values).sum()))
 
+    def __init__(
+        self, X: np.ndarray, *, floor: float | None = None, equal_weights: bool = False, spherical: bool = False
+    ) -> None:
+        self.X = X
+        self.floor = ridge(X) if floor is None else floor
+        self._moment = second_moment(X)
+        self._equal_weights = equal_weights
+        self._spherical = spherical
 
-def expectation_maximisation(
-    X: np.ndarray,
-    responsibilities: np.ndarray,
-    *,
-    ridge: float,
-    n_steps: int = N_STEPS,
-    tolerance: float = TOLERANCE,
-    equal_weights: bool = False,
-    spherical: bool = False,
-) -> tuple[TiedMixture, np.ndarray]:
-    """EM from given responsibilities (k x n), constrained as :func:`maximise` is.
+    def expect(self, mixture: TiedMixture) -> tuple[float, np.ndarray]:
+        """Mean log-likelihood and responsibilities, k x n."""
+        log_norm, responsibilities = normalize(mixture.relative_log_joint(self.X))
+        return mixture.absolute(log_norm, self._moment), responsibilities
 
-    Returns
-    -------
-    The mixture and the mean log-likelihood after each M step.
-    """
-    moment = second_moment(X)
-    mixture = maximise(X, responsibilities, moment, ridge, equal_weights=equal_weights, spherical=spherical)
-    trace: list[float] = []
-    for step in range(n_steps):
-        log_norm, responsibilities = normalise(mixture.relative_log_joint(X))
-        trace.append(mixture._absolute(log_norm, moment))
-        if step == n_steps - 1 or (step > 0 and trace[-1] - trace[-2] < tolerance):
-            break
-        mixture = maximise(X, responsibilities, moment, ridge, equal_weights=equal_weights, spherical=spherical)
-    return mixture, np.asarray(trace)
+    def maximize(self, expected: np.ndarray) -> TiedMixture:
+        """Weights, means and the shared covariance ``X'X/n - sum_k s_k m_k m_k' + floor I``, s_k the shares of the rows."""
+        mass = expected.sum(axis=1, dtype=np.float64) + 10 * np.finfo(np.float64).eps
+        means = (expected @ self.X).astype(np.float64) / mass[:, None]  # k x d
+        shares = mass / mass.sum()
+        covariance = self._moment - (means * shares[:, None]).T @ means  # d x d
+        if self._spherical:
+            covariance = np.eye(len(covariance)) * (np.trace(covariance) / len(covariance))
+        values, vectors = spectrum(covariance, self.floor)
+        precision = (vectors / values) @ vectors.T
+        weights = np.full_like(shares, 1 / len(shares)) if self._equal_weights else shares
+        return TiedMixture(np.log(weights), means, precision, float(-np.log(values).sum()))
 
 
 def fit_mixture(
@@ -148,26 +115,18 @@ def fit_mixture(
     equal_weights: bool = False,
     spherical: bool = False,
 ) -> tuple[TiedMixture, float]:
-    """Best of some mixtures started from K-Means labels, and its mean log-likelihood; constrained as `maximise` is."""
+    """Best of some mixtures started from K-Means labels, and its mean log-likelihood; constrained as `TiedSteps` says."""
     n_starts = 1 if n_components == 1 else n_starts if n_components <= ALL_STARTS_UP_TO else n_starts // 2
     n_init = 1 if n_starts > 1 else 2
-    labels = [kmeans_labels(X, n_components, rng, n_init=n_init) for _ in range(n_starts)]
-    starts = [(own == np.arange(n_components)[:, None]).astype(X.dtype) for own in labels]
-    fits = [
-        expectation_maximisation(X, start, ridge=ridge(X), equal_weights=equal_weights, spherical=spherical)
-        for start in starts
-    ]
+    steps = TiedSteps(X, equal_weights=equal_weights, spherical=spherical)
+    starts = [kmeans_labels(X, n_components, rng, n_init=n_init) for _ in range(n_starts)]
+    fits = [expectation_maximization(steps, one_hot(labels, n_components, X.dtype)) for labels in starts]
     mixture, trace = max(fits, key=lambda fit: float(fit[1][-1]))
     return mixture, float(trace[-1])
 
 
-def ridge(X: np.ndarray) -> float:
-    """What is added to the diagonal of the covariance."""
-    return REGULARISATION * float(X.var(axis=0, dtype=np.float64).mean()) + 1e-12
-
-
 def sweep_mixtures(X: np.ndarray, ks: Iterable[int], rng: np.random.Generator) -> Sweep:
-    """Fit a tied mixture for every component count in `ks` on X (n x d, columns about centred)."""
+    """Fit a tied mixture for every component count in `ks` on X (n x d, columns about centered)."""
     counts = np.asarray(list(ks), dtype=np.int64)
     return collect(counts, [fit_mixture(X, int(k), rng, n_starts=SWEEP_STARTS) for k in counts])
 

@@ -1,4 +1,4 @@
-"""Normalisations of the cells of one coarse class: what is learned on some cells is applied to all of them."""
+"""Normalizations of the cells of one coarse class: what is learned on some cells is applied to all of them."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def look_like_counts(values: np.ndarray | sparse.csr_matrix) -> bool:
 
 
 @dataclass(frozen=True)
-class Normaliser:
+class Normalizer:
     """Gene-wise statistics of one class, learned by `learn` and applied by `apply`.
 
-    `log_mean`, `log_sd` (g,): of the log-normalised genes. `gene_share` (g,): expected share of a cell's library,
+    `log_mean`, `log_sd` (g,): of the log-normalized genes. `gene_share` (g,): expected share of a cell's library,
     None where there are no counts. `target`: library size the counts are scaled to, `n`: cells learned from.
     """
 
@@ -62,7 +62,7 @@ class Normaliser:
     n: int
 
     @classmethod
-    def learn(cls, kind: Kind, values: np.ndarray, counts: np.ndarray | None, library: np.ndarray | None) -> Normaliser:
+    def learn(cls, kind: Kind, values: np.ndarray, counts: np.ndarray | None, library: np.ndarray | None) -> Normalizer:
         """Learn from dense n x g `values`; `counts` (n x g) and `library` (n, over all genes) where counts exist."""
         target = 1.0 if library is None else float(np.median(library[library > 0])) if (library > 0).any() else 1.0
         log = _log(kind, values, library, target)
@@ -75,10 +75,10 @@ class Normaliser:
     def apply(
         self, values: np.ndarray, counts: np.ndarray | None, library: np.ndarray | None
     ) -> Mapping[str, np.ndarray]:
-        """Float32 n x g matrices: "log" (or the embedding itself), "sc" z-scored, "pr" Pearson residuals of counts."""
+        """Float32 n x g matrices: "log" (or the embedding itself), "scaled" z-scored, "pearson" Pearson residuals of counts."""
         log = _log(self.kind, values, library, self.target)
         scaled = (log - self.log_mean.astype(np.float32)) / self.log_sd.astype(np.float32)
-        result = {"log": log, "sc": np.clip(scaled, -MAX_SCORE, MAX_SCORE, out=scaled)}
+        result = {"log": log, "scaled": np.clip(scaled, -MAX_SCORE, MAX_SCORE, out=scaled)}
         if self.gene_share is not None and counts is not None and library is not None:
             mu = np.outer(library, self.gene_share).astype(np.float32)
             spread = mu * mu  # in place from here: each of these is as large as the class
@@ -89,7 +89,7 @@ class Normaliser:
             np.divide(residual, spread, out=residual, where=spread > 0)
             residual[spread == 0] = 0
             limit = float(np.sqrt(self.n))
-            result["pr"] = np.clip(residual, -limit, limit, out=residual)
+            result["pearson"] = np.clip(residual, -limit, limit, out=residual)
         return result
 
 

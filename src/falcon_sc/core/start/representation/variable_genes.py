@@ -1,4 +1,4 @@
-"""Genes that vary more than their mean expression predicts (standardised variance, as "seurat_v3")."""
+"""Genes that vary more than their mean expression predicts (standardized variance, as "seurat_v3")."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def select_variable_genes(
     With `batch` (int codes, n) genes are ranked inside every donor and ordered by the median rank, so that a gene
     that differs between donors, or varies in one of them only, does not drive.
     """
-    whole = standardised_variance(counts)
+    whole = standardized_variance(counts)
     candidates = int((whole > 0).sum())
     if candidates <= n_genes:
         return np.flatnonzero(whole > 0)
@@ -29,13 +29,13 @@ def select_variable_genes(
     if len(donors) < 2:
         order = np.argsort(-whole, kind="stable")
     else:
-        ranks = [np.argsort(np.argsort(-standardised_variance(counts[batch == d]), kind="stable")) for d in donors]
+        ranks = [np.argsort(np.argsort(-standardized_variance(counts[batch == d]), kind="stable")) for d in donors]
         order = np.lexsort((-whole, np.median(ranks, axis=0)))
     chosen = order[:n_genes]
     return np.sort(chosen[whole[chosen] > 0])
 
 
-def standardised_variance(counts: np.ndarray | sparse.csr_matrix) -> np.ndarray:
+def standardized_variance(counts: np.ndarray | sparse.csr_matrix) -> np.ndarray:
     """Variance of each gene after z-scoring by the trend of variance on mean, clipped at sqrt(n); 0 if constant."""
     n = counts.shape[0]
     total, squares = _sums(counts)
@@ -48,8 +48,8 @@ def standardised_variance(counts: np.ndarray | sparse.csr_matrix) -> np.ndarray:
     sd = np.sqrt(10 ** _trend(np.log10(mean[varies]), np.log10(variance[varies])))
     upper = mean[varies] + sd * np.sqrt(n)
     clipped_total, clipped_squares = _sums(_clip_columns(counts[:, varies], upper))
-    centre = mean[varies]
-    result[varies] = (n * centre**2 + clipped_squares - 2 * centre * clipped_total) / (max(n - 1, 1) * sd**2)
+    center = mean[varies]
+    result[varies] = (n * center**2 + clipped_squares - 2 * center * clipped_total) / (max(n - 1, 1) * sd**2)
     return result
 
 
@@ -75,7 +75,7 @@ def _clip_columns(counts: np.ndarray | sparse.csr_matrix, upper: np.ndarray) -> 
 def _trend(log_mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
     """Loess (span .3, degree 2) of log variance on log mean, one decade beyond the data at most.
 
-    Many genes with the same low mean make its neighbourhoods singular; then the distinct means are fitted, weighted
+    Many genes with the same low mean make its neighborhoods singular; then the distinct means are fitted, weighted
     by their genes, and with fewer than 30 of them a parabola.
     """
     means, inverse, n_genes = np.unique(log_mean, return_inverse=True, return_counts=True)

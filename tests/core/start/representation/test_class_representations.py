@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.start.representation.class_views import class_views, principal_axes
+from falcon_sc.core.start.representation.class_representations import class_representations
 
 
 def simulate(rng: np.random.Generator, n: int = 300, g: int = 200, n_groups: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -15,33 +15,23 @@ def simulate(rng: np.random.Generator, n: int = 300, g: int = 200, n_groups: int
     return rng.poisson(rate * rng.gamma(4, 0.25, (n, g))).astype(np.float32), group
 
 
-@pytest.mark.parametrize("shape", [(40, 90), (90, 40), (700, 650)])
-def test_principal_axes_equal_the_svd(shape: tuple[int, int]) -> None:
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=shape).astype(np.float32) * (1 + 20 * (np.arange(shape[1]) < 4)) * np.linspace(2, 1, shape[1])
-    X -= X.mean(axis=0)
-    axes = principal_axes(X, 4, rng)
-    _, _, right = np.linalg.svd(X.astype(np.float64), full_matrices=False)
-    np.testing.assert_allclose(np.abs(np.sum(axes.T * right[:4], axis=1)), 1, atol=1e-3)
-
-
-def test_groups_stand_out_in_every_view() -> None:
+def test_groups_stand_out_in_every_representation() -> None:
     rng = np.random.default_rng(0)
     counts, group = simulate(rng)
-    views = class_views(counts, "counts", rng)
-    assert list(views.scores) == ["log", "sc", "pr"]
-    for scores in views.scores.values():
+    representations = class_representations(counts, "counts", rng)
+    assert list(representations.scores) == ["log", "scaled", "pearson"]
+    for scores in representations.scores.values():
         assert scores.shape == (300, 30)
         two = scores[:, :2]
-        centres = np.stack([two[group == g].mean(axis=0) for g in range(3)])
-        nearest = ((two[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+        centers = np.stack([two[group == g].mean(axis=0) for g in range(3)])
+        nearest = ((two[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
         assert (nearest == group).mean() > 0.95
 
 
 def test_dense_equals_csr() -> None:
     counts, _ = simulate(np.random.default_rng(1))
-    dense = class_views(counts, "counts", np.random.default_rng(0), n_genes=100)
-    csr = class_views(sparse.csr_matrix(counts), "counts", np.random.default_rng(0), n_genes=100)
+    dense = class_representations(counts, "counts", np.random.default_rng(0), n_genes=100)
+    csr = class_representations(sparse.csr_matrix(counts), "counts", np.random.default_rng(0), n_genes=100)
     for name, scores in dense.scores.items():
         np.testing.assert_allclose(np.abs(csr.scores[name][:, :3]), np.abs(scores[:, :3]), rtol=1e-3, atol=1e-3)
 
@@ -49,9 +39,9 @@ def test_dense_equals_csr() -> None:
 def test_projected_cells_lie_where_learned_ones_lie() -> None:
     counts, _ = simulate(np.random.default_rng(2), n=600)
     doubled = np.vstack([counts, counts])
-    views = class_views(doubled, "counts", np.random.default_rng(0), max_cells=600)
-    assert len(views.fit_cells) == 600
-    for scores in views.scores.values():
+    representations = class_representations(doubled, "counts", np.random.default_rng(0), max_cells=600)
+    assert len(representations.fit_cells) == 600
+    for scores in representations.scores.values():
         np.testing.assert_allclose(scores[:600], scores[600:], rtol=1e-4, atol=1e-4)
 
 
@@ -62,7 +52,7 @@ def test_donor_shift_is_removed() -> None:
     counts[donor == 1] = rng.poisson(counts[donor == 1] * np.exp(rng.normal(0, 0.7, 200)))
 
     def shift(batch: np.ndarray | None) -> float:
-        scores = class_views(counts, "counts", np.random.default_rng(0), batch=batch).scores["sc"]
+        scores = class_representations(counts, "counts", np.random.default_rng(0), batch=batch).scores["scaled"]
         difference = scores[donor == 0].mean(axis=0) - scores[donor == 1].mean(axis=0)
         return float(np.linalg.norm(difference) / np.sqrt(scores.var(axis=0).sum()))
 
@@ -70,47 +60,51 @@ def test_donor_shift_is_removed() -> None:
     assert shift(donor) < 0.1
 
 
-def test_log_normalised_values_give_residuals_only_where_counts_are_recovered() -> None:
+def test_log_normalized_values_give_residuals_only_where_counts_are_recovered() -> None:
     counts, _ = simulate(np.random.default_rng(4))
     lognorm = np.log1p(counts / counts.sum(1, keepdims=True) * 1e4)
-    assert list(class_views(lognorm, "lognorm", np.random.default_rng(0)).scores) == ["log", "sc", "pr"]
-    without = class_views(lognorm, "lognorm", np.random.default_rng(0), has_counts=False)
-    assert list(without.scores) == ["log", "sc"]
+    assert list(class_representations(lognorm, "lognorm", np.random.default_rng(0)).scores) == [
+        "log",
+        "scaled",
+        "pearson",
+    ]
+    without = class_representations(lognorm, "lognorm", np.random.default_rng(0), has_counts=False)
+    assert list(without.scores) == ["log", "scaled"]
 
 
 def test_embedding_is_used_as_it_is() -> None:
     X = np.random.default_rng(5).normal(size=(100, 8)).astype(np.float32)
-    scores = class_views(X, "embedding", np.random.default_rng(0)).scores["log"]
+    scores = class_representations(X, "embedding", np.random.default_rng(0)).scores["log"]
     np.testing.assert_allclose(np.linalg.norm(scores, axis=1), np.linalg.norm(X - X.mean(axis=0), axis=1), rtol=1e-4)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7])
 def test_tiny_classes(n: int) -> None:
     counts, _ = simulate(np.random.default_rng(6), n=n)
-    views = class_views(counts, "counts", np.random.default_rng(0))
-    assert views.latent().shape == (n, 45)
-    assert np.isfinite(views.latent()).all()
+    representations = class_representations(counts, "counts", np.random.default_rng(0))
+    assert representations.latent().shape == (n, 45)
+    assert np.isfinite(representations.latent()).all()
 
 
 def test_latent_blocks_have_unit_scale() -> None:
     counts, _ = simulate(np.random.default_rng(7))
-    latent = class_views(counts, "counts", np.random.default_rng(0)).latent()
+    latent = class_representations(counts, "counts", np.random.default_rng(0)).latent()
     for block in np.split(latent, 3, axis=1):
         assert np.sqrt(np.mean(block**2)) == pytest.approx(1, rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["counts", "lognorm"])
-def test_a_view_without_depth_is_the_residual_of_a_line_in_it(kind: str) -> None:
+def test_a_representation_without_depth_is_the_residual_of_a_line_in_it(kind: str) -> None:
     counts, _ = simulate(np.random.default_rng(5), n=500)
     counts = np.random.default_rng(6).binomial(counts.astype(int), 0.5).astype(np.float32)
-    counts[:, 0] += 1  # the smallest positive value of each cell is one: log-normalised values give the counts back
+    counts[:, 0] += 1  # the smallest positive value of each cell is one: log-normalized values give the counts back
     values = counts if kind == "counts" else np.log1p(counts / counts.sum(1, keepdims=True) * 1e4)
-    views = class_views(values, kind, np.random.default_rng(0), max_cells=300)
-    assert views.depth is not None
+    representations = class_representations(values, kind, np.random.default_rng(0), max_cells=300)
+    assert representations.depth is not None
     depth = np.log1p(counts.sum(axis=1, dtype=np.float64))
-    learned = views.fit_cells
-    for name in views.scores:
-        scores, found = views.view(name, 10), views.view_without_depth(name, 10)
+    learned = representations.fit_cells
+    for name in representations.scores:
+        scores, found = representations.components(name, 10), representations.components_without_depth(name, 10)
         assert found.dtype == np.float32
         correlation = np.corrcoef(depth[learned], found[learned].T)[0, 1:]
         np.testing.assert_allclose(correlation, 0, atol=1e-3)
@@ -123,9 +117,11 @@ def test_a_view_without_depth_is_the_residual_of_a_line_in_it(kind: str) -> None
 def test_equal_depths_change_nothing_and_embeddings_have_none() -> None:
     counts, _ = simulate(np.random.default_rng(7))
     counts[:, 0] += counts.sum(axis=1).max() + 1 - counts.sum(axis=1)
-    views = class_views(counts, "counts", np.random.default_rng(0))
-    np.testing.assert_array_equal(views.view_without_depth("sc", 10), views.view("sc", 10))
-    embedding = class_views(counts, "embedding", np.random.default_rng(0))
+    representations = class_representations(counts, "counts", np.random.default_rng(0))
+    np.testing.assert_array_equal(
+        representations.components_without_depth("scaled", 10), representations.components("scaled", 10)
+    )
+    embedding = class_representations(counts, "embedding", np.random.default_rng(0))
     assert embedding.depth is None
     with pytest.raises(ValueError, match="no depth"):
-        embedding.view_without_depth("sc", 10)
+        embedding.components_without_depth("scaled", 10)

@@ -1,0 +1,69 @@
+"""Expectation maximization, one loop for every kind of mixture, and what the kinds have in common."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+N_STEPS = 60  # EM steps at most
+TOLERANCE = 1e-4  # stop when the mean log-likelihood (nats a cell) rises by less
+REGULARIZATION = 1e-3  # share of the mean column variance added to the diagonal of a covariance
+
+
+class Steps[Mixture, Expected](Protocol):
+    """The two steps of one kind of mixture on one data set."""
+
+    def expect(self, mixture: Mixture) -> tuple[float, Expected]:
+        """E step: the mean log-likelihood in nats a row, and what the M step needs, responsibilities (k x n) foremost."""
+
+    def maximize(self, expected: Expected) -> Mixture:
+        """M step: the mixture of largest expected log-likelihood."""
+
+
+def expectation_maximization[Mixture, Expected](
+    steps: Steps[Mixture, Expected], expected: Expected, *, n_steps: int = N_STEPS, tolerance: float = TOLERANCE
+) -> tuple[Mixture, np.ndarray]:
+    """M and E steps in turn, from an expectation, until the likelihood rises by less than `tolerance`.
+
+    Returns
+    -------
+    The mixture and the mean log-likelihood after each M step, which never falls but for the ridge.
+    """
+    trace: list[float] = []
+    while True:
+        mixture = steps.maximize(expected)
+        log_likelihood, expected = steps.expect(mixture)
+        trace.append(log_likelihood)
+        if len(trace) == n_steps or (len(trace) > 1 and trace[-1] - trace[-2] < tolerance):
+            return mixture, np.asarray(trace)
+
+
+def one_hot(labels: np.ndarray, n_components: int, dtype: np.dtype) -> np.ndarray:
+    """Responsibilities (k x n) that give each row to its label (n,)."""
+    return np.asarray((labels == np.arange(n_components)[:, None]).astype(dtype))
+
+
+def normalize(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log-sum-exp over the components (n,) and responsibilities (k x n), which overwrite `log_joint`."""
+    top = log_joint.max(axis=0)
+    log_joint -= top
+    np.exp(log_joint, out=log_joint)
+    total = log_joint.sum(axis=0)
+    log_joint /= total
+    return np.log(total) + top, log_joint
+
+
+def ridge(X: np.ndarray) -> float:
+    """What is added to the diagonal of the covariance."""
+    return REGULARIZATION * float(X.var(axis=0, dtype=np.float64).mean()) + 1e-12
+
+
+def spectrum(covariance: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (d,), at least `floor`, and eigenvectors (d, d) of the covariance (d, d, changed) with `floor` added.
+
+    Cancellation (float32 input, k close to n) can leave an eigenvalue below the floor that it has by construction.
+    """
+    covariance.flat[:: len(covariance) + 1] += floor
+    values, vectors = np.linalg.eigh(covariance)
+    return np.maximum(values, floor), vectors

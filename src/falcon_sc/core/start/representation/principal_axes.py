@@ -1,0 +1,26 @@
+"""Leading principal axes, by the method that is the faster one for the shape."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import linalg
+
+EXACT_UP_TO = 600  # min(cells, genes) up to which an exact eigendecomposition is the faster one
+
+
+def principal_axes(centered: np.ndarray, n_axes: int, rng: np.random.Generator) -> np.ndarray:
+    """Leading axes (p x n_axes, float32, at least one) of centered n x p data."""
+    n, p = centered.shape
+    n_axes = max(1, min(n_axes, n - 1, p))
+    if min(n, p) <= EXACT_UP_TO:
+        gram = (centered @ centered.T if n <= p else centered.T @ centered).astype(np.float64)
+        values, vectors = linalg.eigh(gram, subset_by_index=(len(gram) - n_axes, len(gram) - 1))
+        vectors = vectors[:, ::-1]
+        if n <= p:
+            vectors = centered.T @ (vectors / np.sqrt(np.maximum(values[::-1], 1e-12))).astype(np.float32)
+        return np.asarray(vectors, dtype=np.float32)
+    from sklearn.utils.extmath import randomized_svd
+
+    seed = int(rng.integers(2**31))
+    axes = randomized_svd(centered, n_axes, n_iter=4, random_state=seed)[2]
+    return np.asarray(axes.T, dtype=np.float32)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from falcon_sc.core.start.coarse_classes import CoarseClasses
+from falcon_sc.core.start.input import StartInput
+
+COARSE = np.repeat(np.arange(4), [10, 40, 20, 30])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_no_more_classes_at_once_than_jobs_and_each_gets_its_own_result(n_jobs: int) -> None:
+    classes = CoarseClasses(StartInput(np.zeros((100, 2)), "embedding"), COARSE)
+    lock = threading.Lock()
+    all_at_work = threading.Barrier(n_jobs, timeout=30)  # breaks where fewer run at once
+    running: list[int] = []
+    at_once: list[int] = []
+    begun: list[int] = []
+
+    def task(c: int) -> int:
+        with lock:
+            running.append(c)
+            begun.append(c)
+            at_once.append(len(running))
+        all_at_work.wait()
+        time.sleep(0.01)
+        with lock:
+            running.remove(c)
+        return 10 * c
+
+    assert classes.each(task, n_jobs=n_jobs, progress_bar=False) == [0, 10, 20, 30]
+    assert max(at_once) == n_jobs
+    if n_jobs == 1:
+        assert begun == [1, 3, 2, 0]  # large ones first
+
+
+def test_cells_and_donors_of_a_class() -> None:
+    matrix = np.arange(200.0).reshape(100, 2)
+    donors = np.arange(100) % 3
+    classes = CoarseClasses(StartInput(matrix, "embedding", donors), COARSE)
+    rows, batch = classes.of(2)
+    np.testing.assert_array_equal(rows, matrix[50:70])
+    np.testing.assert_array_equal(batch, donors[50:70])
+    np.testing.assert_array_equal(classes.sizes, [10, 40, 20, 30])
