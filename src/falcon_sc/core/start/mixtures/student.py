@@ -15,6 +15,7 @@ from scipy.special import gammaln
 
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.tied import N_STEPS, TOLERANCE, normalise, ridge
+from falcon_sc.core.start.threads import stop_if_unwanted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,6 +79,7 @@ def expectation_maximisation(
     mixture = maximise(X, responsibilities, np.ones_like(responsibilities), floor, equal_weights=equal_weights)
     trace: list[float] = []
     for step in range(n_steps):
+        stop_if_unwanted()
         distances = mixture.distances(X)
         log_norm, responsibilities = normalise(mixture.log_joint(distances))
         trace.append(float(log_norm.mean(dtype=np.float64)))

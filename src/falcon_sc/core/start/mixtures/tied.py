@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
+from falcon_sc.core.start.threads import stop_if_unwanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,6 +132,7 @@ def expectation_maximisation(
     mixture = maximise(X, responsibilities, moment, ridge, equal_weights=equal_weights, spherical=spherical)
     trace: list[float] = []
     for step in range(n_steps):
+        stop_if_unwanted()
         log_norm, responsibilities = normalise(mixture.relative_log_joint(X))
         trace.append(mixture._absolute(log_norm, moment))
         if step == n_steps - 1 or (step > 0 and trace[-1] - trace[-2] < tolerance):
