@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from falcon_sc.core.start.threads import stop_if_unwanted
+from falcon_sc.core.start.parallel import stop_if_unwanted
 
 N_LLOYD = 20  # steps at most: a mixture refines the result
 

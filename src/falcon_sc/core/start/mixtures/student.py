@@ -15,7 +15,7 @@ from scipy.special import gammaln
 
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.tied import N_STEPS, TOLERANCE, normalise, ridge
-from falcon_sc.core.start.threads import stop_if_unwanted
+from falcon_sc.core.start.parallel import stop_if_unwanted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
-from falcon_sc.core.start.threads import stop_if_unwanted
+from falcon_sc.core.start.parallel import stop_if_unwanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

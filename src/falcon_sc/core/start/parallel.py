@@ -53,21 +53,21 @@ def in_threads[A, T](
 
 
 def n_threads(n_jobs: int | None) -> int:
-    """As joblib counts: None or -1 is one for each core that this process may use, -2 one less.
+    """None and -1: one for each core that this process may use.
 
     Raises
     ------
     ValueError
-        If `n_jobs` is 0.
+        If `n_jobs` is neither of them nor a positive number.
     """
     from joblib import cpu_count
 
-    if n_jobs == 0:
-        msg = "n_jobs must not be 0: give a number of threads, or None for one a core."
+    if n_jobs is None or n_jobs == -1:
+        return int(cpu_count())
+    if n_jobs < 1:
+        msg = f"n_jobs={n_jobs} leaves no core to compute on: give at least 1, or -1 or None for all."
         raise ValueError(msg)
-    if n_jobs is not None and n_jobs > 0:
-        return n_jobs
-    return max(int(cpu_count()) + 1 + (-1 if n_jobs is None else n_jobs), 1)
+    return n_jobs
 
 
 def _counted[T](result: T, progress: Callable[[], object]) -> T:
