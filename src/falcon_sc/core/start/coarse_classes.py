@@ -8,6 +8,7 @@ import numpy as np
 
 from falcon_sc.core.start.representation.contrast import Background, background_cells
 from falcon_sc.core.start.representation.normalizations import look_like_counts, pseudo_counts
+from falcon_sc.core.start.parallel import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,15 +55,12 @@ class CoarseClasses:
 
     def each[T](self, task: Callable[[int], T], *, n_jobs: int | None, progress_bar: bool) -> list[T]:
         """`task` for every class, large ones first; one BLAS thread each, so that threads change no result."""
-        from joblib import Parallel, delayed
         from threadpoolctl import threadpool_limits
         from tqdm.auto import tqdm
 
-        order = np.argsort(-self.sizes, kind="stable")
-        with threadpool_limits(limits=1):
-            jobs = Parallel(n_jobs=-1 if n_jobs is None else n_jobs, prefer="threads", return_as="generator")
-            running = jobs(delayed(task)(int(c)) for c in order)
-            bar = tqdm(running, total=len(order), desc="inside coarse classes", disable=not progress_bar, unit="class")
-            done = list(bar)
-        result: dict[int, T] = dict(zip(order.tolist(), done, strict=True))
+        order = np.argsort(-self.sizes, kind="stable").tolist()
+        bar = tqdm(total=len(order), desc="inside coarse classes", disable=not progress_bar, unit="class")
+        with bar, threadpool_limits(limits=1):
+            done = in_threads(task, order, n_jobs, progress=bar.update)
+        result: dict[int, T] = dict(zip(order, done, strict=True))
         return [result[c] for c in range(len(order))]

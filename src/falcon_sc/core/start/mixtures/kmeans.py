@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from falcon_sc.core.start.parallel import stop_if_unwanted
+
 N_LLOYD = 20  # steps at most: a mixture refines the result
 
 
@@ -40,6 +42,7 @@ def _lloyd(X: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, float]:
     n, k = len(X), len(centers)
     labels = np.full(n, -1)
     for _ in range(N_LLOYD):
+        stop_if_unwanted()
         # |x - c|^2 less |x|^2, which no comparison and no difference of inertias needs; k x n, the faster layout
         distance = np.einsum("ij,ij->i", centers, centers)[:, None] - 2 * (centers @ X.T)
         previous, labels = labels, distance.argmin(axis=0)

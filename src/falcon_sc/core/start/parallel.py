@@ -1,0 +1,75 @@
+"""Work in threads that ends when it is no longer wanted.
+
+Python cannot end a thread from outside. After Ctrl-C, or an error in one coarse class, the other threads would fit on
+for minutes, with all cores, while the notebook is free again. So the loops in which they spend their time ask.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextvars import ContextVar
+from threading import Event
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# Of each thread its own, so that two runs in one process do not end each other.
+_UNWANTED: ContextVar[Event | None] = ContextVar("unwanted", default=None)
+
+
+class UnwantedError(Exception):
+    """Ends a thread that nobody waits for any more."""
+
+
+def stop_if_unwanted() -> None:
+    """To be called in every loop that takes long: at least every half second."""
+    unwanted = _UNWANTED.get()
+    if unwanted is not None and unwanted.is_set():
+        raise UnwantedError
+
+
+def in_threads[A, T](
+    task: Callable[[A], T], items: Sequence[A], n_jobs: int | None, *, progress: Callable[[], object]
+) -> list[T]:
+    """`task` of every item, begun in their order, in :func:`n_threads`; `progress` is called after each of them.
+
+    Whatever ends this early, an error in a task or Ctrl-C, ends the threads before it is raised.
+    """
+    n = n_threads(n_jobs)
+    if n == 1:
+        return [_counted(task(item), progress) for item in items]
+    unwanted = Event()
+    with ThreadPoolExecutor(n, initializer=_UNWANTED.set, initargs=(unwanted,)) as pool:
+        try:
+            running = [pool.submit(task, item) for item in items]
+            for done in as_completed(running):
+                _counted(done.result(), progress)
+        except BaseException:
+            unwanted.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [done.result() for done in running]
+
+
+def n_threads(n_jobs: int | None) -> int:
+    """None and -1: one for each core that this process may use.
+
+    Raises
+    ------
+    ValueError
+        If `n_jobs` is neither of them nor a positive number.
+    """
+    from joblib import cpu_count
+
+    if n_jobs is None or n_jobs == -1:
+        return int(cpu_count())
+    if n_jobs < 1:
+        msg = f"n_jobs={n_jobs} leaves no core to compute on: give at least 1, or -1 or None for all."
+        raise ValueError(msg)
+    return n_jobs
+
+
+def _counted[T](result: T, progress: Callable[[], object]) -> T:
+    progress()
+    return result

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from falcon_sc.core.start.parallel import in_threads, n_threads, stop_if_unwanted
+
+# One class fits for ever in each of the three loops in which the start spends its time.
+FOR_EVER = """
+import signal, threading
+import numpy as np
+from falcon_sc.core.start.coarse_classes import CoarseClasses
+from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
+from falcon_sc.core.start.mixtures.student import fit_student_mixture
+from falcon_sc.core.start.mixtures.tied import fit_mixture
+
+# a shell starts jobs in the background with Ctrl-C ignored, and pytest may be one of them
+signal.signal(signal.SIGINT, signal.default_int_handler)
+X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
+loops = [kmeans_labels, fit_student_mixture, fit_mixture]
+begun = threading.Barrier(3)
+
+def task(c):
+    begun.wait()
+    if c == 0:
+        print("begun", flush=True)
+    while True:
+        loops[c](X, 5, np.random.default_rng(0))
+
+classes = CoarseClasses(StartInput(X, "embedding", None), np.arange(300) % 3)
+try:
+    classes.each(task, n_jobs=3, progress_bar=False)
+except KeyboardInterrupt:
+    others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    print("threads left:", [name for name in others if name != "tqdm_monitor"], flush=True)  # tqdm's sleeps
+"""
+
+
+def test_no_thread_goes_on_after_an_interrupt() -> None:
+    """Ctrl-C in a real process, one thread in each loop (joblib's threads go on: joblib#1304)."""
+    running = subprocess.Popen([sys.executable, "-c", FOR_EVER], stdout=subprocess.PIPE, text=True)
+    try:
+        assert running.stdout.readline() == "begun\n"
+        running.send_signal(signal.SIGINT)
+        said, _ = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert said == "threads left: []\n"
+
+
+def test_results_come_in_order_and_are_counted() -> None:
+    counted: list[None] = []
+    for n_jobs in (1, 2, None):
+        assert in_threads(lambda i: i * i, range(5), n_jobs, progress=lambda: counted.append(None)) == [0, 1, 4, 9, 16]
+    assert len(counted) == 15
+
+
+def test_an_error_ends_the_other_threads_and_what_has_not_begun() -> None:
+    begun: list[int] = []
+
+    def task(i: int) -> None:
+        begun.append(i)
+        if i == 0:
+            msg = "no"
+            raise ValueError(msg)
+        while True:
+            stop_if_unwanted()
+
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="^no$"):
+        in_threads(task, range(6), 2, progress=lambda: None)
+    assert threading.active_count() == before
+    assert 0 in begun
+    assert 5 not in begun
+
+
+def test_nothing_stops_outside_of_threads_or_in_those_of_others() -> None:
+    stop_if_unwanted()
+
+    def fails(_: int) -> None:
+        msg = "no"
+        raise ValueError(msg)
+
+    def calls_a_run_that_fails(_: int) -> str:
+        with pytest.raises(ValueError, match="no"):
+            in_threads(fails, range(3), 2, progress=lambda: None)
+        stop_if_unwanted()
+        return "goes on"
+
+    assert in_threads(calls_a_run_that_fails, range(2), 2, progress=lambda: None) == ["goes on"] * 2
+
+
+def test_number_of_threads() -> None:
+    from joblib import cpu_count
+
+    assert [n_threads(n_jobs) for n_jobs in (1, 7, -1, None)] == [1, 7, cpu_count(), cpu_count()]
+    for n_jobs in (0, -2):
+        with pytest.raises(ValueError, match=f"n_jobs={n_jobs} leaves no core"):
+            n_threads(n_jobs)
