@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc.core.start.parallel import in_threads
 from falcon_sc.core.start.representation.contrast import Background, background_cells
 from falcon_sc.core.start.representation.normalizations import look_like_counts, pseudo_counts
-from falcon_sc.core.start.parallel import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from falcon_sc.core.start.parallel import stop_if_unwanted
+
 N_STEPS = 60  # EM steps at most
 TOLERANCE = 1e-4  # stop when the mean log-likelihood (nats a cell) rises by less
 REGULARIZATION = 1e-3  # share of the mean column variance added to the diagonal of a covariance
@@ -32,6 +34,7 @@ def expectation_maximization[Mixture, Expected](
     """
     trace: list[float] = []
     while True:
+        stop_if_unwanted()
         mixture = steps.maximize(expected)
         log_likelihood, expected = steps.expect(mixture)
         trace.append(log_likelihood)
