@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 API = (Path(__file__).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
-NAMESPACES = ("pp", "tl", "pl", "metrics", "datasets", "vision", "vision.datasets")
+NAMESPACES = ("pp", "tl", "pl", "metrics", "baselines", "datasets", "vision", "vision.datasets")
 
 
 def documented() -> set[str]:
