@@ -151,8 +151,7 @@ class Falcon:
 
         Returns
         -------
-        Self
-            The fitted model.
+        The fitted model.
 
         Raises
         ------
