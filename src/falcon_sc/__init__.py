@@ -7,15 +7,15 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from falcon_sc import datasets, metrics, pl, pp, tl
+    from falcon_sc import baselines, datasets, metrics, pl, pp, tl
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.model import Falcon
 
-__all__ = ["Falcon", "FalconConfig", "datasets", "metrics", "pl", "pp", "tl"]
+__all__ = ["Falcon", "FalconConfig", "baselines", "datasets", "metrics", "pl", "pp", "tl"]
 
 __version__ = version("falcon-sc")
 
-_MODULES = ("datasets", "metrics", "pl", "pp", "tl")
+_MODULES = ("baselines", "datasets", "metrics", "pl", "pp", "tl")
 _CLASSES = {"Falcon": "falcon_sc.core.model", "FalconConfig": "falcon_sc.core.config"}
 
 

@@ -63,8 +63,7 @@ class FairKMeans:
 
         Returns
         -------
-        Self
-            The fitted model.
+        The fitted model.
 
         Raises
         ------

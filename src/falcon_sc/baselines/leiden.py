@@ -75,8 +75,7 @@ class FairLeiden:
 
         Returns
         -------
-        Self
-            The fitted model.
+        The fitted model.
 
         Raises
         ------

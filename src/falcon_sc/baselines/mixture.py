@@ -69,8 +69,7 @@ class FairMixture:
 
         Returns
         -------
-        Self
-            The fitted model.
+        The fitted model.
 
         Raises
         ------

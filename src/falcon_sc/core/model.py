@@ -150,8 +150,7 @@ class Falcon(Predictor):
 
         Returns
         -------
-        Self
-            The fitted model.
+        The fitted model.
 
         Raises
         ------

@@ -101,8 +101,8 @@ def discover(
 
     Returns
     -------
-    None if ``copy=False``, else the copy. Sets the following fields (for ``key_added="falcon"``), all
-    at the end: an error or an interrupt leaves `adata` as it was.
+    None if ``copy=False``, else the copy. All is written at the end, so that an error or an interrupt leaves `adata`
+    as it was. Sets the following fields (for ``key_added="falcon"``):
 
     ``adata.obs["falcon_fine"]`` : category
         Fine class, named ``"<coarse>:<i>"`` with i by falling size inside the coarse class (parents

@@ -107,8 +107,7 @@ def discover(
 
     Returns
     -------
-    Falcon
-        Fitted, with `labels_`, `proba_`, `embedding_`, `relation_` (M) and `history_`.
+    The fitted model, with `labels_`, `proba_`, `embedding_`, `relation_` (M) and `history_`.
 
     Raises
     ------

@@ -165,8 +165,7 @@ def image_samples(
 
     Returns
     -------
-    ImageTensorSamples or ImageFileSamples
-        What :meth:`falcon_sc.Falcon.fit` takes for samples, with `shape`, (3, H, W).
+    The images as :meth:`falcon_sc.Falcon.fit` takes them, with `shape`, (3, H, W).
 
     Raises
     ------
