@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from falcon_sc.core.data.labels import listed as listed  # errors of the surface and of the core list names alike
+from falcon_sc.core.data.labels import whole_number
 
+if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
-
-_MAX_LISTED = 20
-
-
-def listed(names: Iterable[object]) -> str:
-    """Names for an error message: the first twenty, and how many more there are."""
-    quoted = [repr(str(name)) for name in names]
-    more = f" and {len(quoted) - _MAX_LISTED} more" if len(quoted) > _MAX_LISTED else ""
-    return (", ".join(quoted[:_MAX_LISTED]) + more) or "none"
 
 
 def check_adata(adata: AnnData, *, copy: bool) -> None:
@@ -72,14 +63,15 @@ def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
 
 
 def check_int(value: object, argument: str, *, minimum: int = 1) -> int:
-    """An integer of at least `minimum`; booleans and floats are refused."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    """An integer of at least `minimum`, also one of numpy such as ``np.float64(3)``; booleans and floats are refused."""
+    number = whole_number(value)
+    if number is None:
         msg = f"{argument} must be an int, found {value!r} ({type(value).__name__})."
         raise TypeError(msg)
-    if value < minimum:
-        msg = f"{argument} must be at least {minimum}, found {value}."
+    if number < minimum:
+        msg = f"{argument} must be at least {minimum}, found {number}."
         raise ValueError(msg)
-    return int(value)
+    return number
 
 
 def check_key_added(key: object) -> None:

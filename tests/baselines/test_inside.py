@@ -43,11 +43,11 @@ def test_share_out_hits_the_total_where_it_can(largest, extra, seed):
 @pytest.mark.parametrize(
     ("coarse", "n_fine", "message"),
     [
-        (["a", "b", "b"], 1, "n_fine=1 must be from the number of coarse classes, 2"),
-        (["a", "b", "b"], 4, "to that of samples, 3"),
+        (["a", "b", "b"], 1, "n_fine=1 is smaller than the number of coarse classes, 2"),
+        (["a", "b", "b"], 4, "n_fine=4 is larger than the number of coarse labels, 3"),
         (["a", "b"], 2, "coarse has 2 labels, X has 3 samples"),
         (["a", None, "b"], 2, "coarse is missing for 1 samples"),
-        (["a", "b", "b"], {"a": 1}, "missing \\['b'\\]"),
+        (["a", "b", "b"], {"a": 1}, "no number for the coarse classes 'b'"),
     ],
 )
 def test_refusals(coarse, n_fine, message):

@@ -191,11 +191,11 @@ def test_loading_runs_no_code(fitted, tmp_path):
 @pytest.mark.parametrize(
     ("n_fine", "error", "message"),
     [
-        (2, ValueError, "n_fine=2 must be from the number of coarse classes, 3,"),
-        (10_000, ValueError, "n_fine=10000 must be"),
-        (5.5, TypeError, "n_fine=5.5 must be a whole number or a mapping"),
-        ({"class a": 2}, ValueError, r"missing \['class b', 'class c'\]"),
-        ({"class a": 2, "class b": 0, "class c": 1}, ValueError, r"wrong: {'class b': 0}"),
+        (2, ValueError, "n_fine=2 is smaller than the number of coarse classes, 3"),
+        (10_000, ValueError, "n_fine=10000 is larger than the number of coarse labels"),
+        (5.5, TypeError, r"n_fine must be an int, or a mapping .* found 5\.5"),
+        ({"class a": 2}, ValueError, "no number for the coarse classes 'class b', 'class c'"),
+        ({"class a": 2, "class b": 0, "class c": 1}, ValueError, r"n_fine\['class b'\]=0 must be from 1"),
     ],
 )
 def test_impossible_numbers_of_classes_are_refused(data, n_fine, error, message):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anndata
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -43,16 +44,25 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "one class": ({"coarse_key": "one"}, ValueError, "coarse_key='one' has one class only, 'all'"),
     "a class of one cell": ({"coarse_key": "lonely"}, ValueError, r"classes of one cell.*\['alone'\].*Merge"),
     "too few": ({"n_fine": 2}, ValueError, "n_fine=2 is smaller than the number of coarse classes, 3"),
-    "too many": ({"n_fine": 241}, ValueError, "n_fine=241 is larger than the number of labelled cells, 240"),
-    "float": ({"n_fine": 6.0}, TypeError, r"n_fine must be an int, found 6\.0 \(float\)"),
-    "bool": ({"n_fine": True}, TypeError, "n_fine must be an int, found True"),
+    "too many": ({"n_fine": 241}, ValueError, "n_fine=241 is larger than the number of coarse labels, 240"),
+    "float": ({"n_fine": 6.0}, TypeError, r"n_fine must be an int, or a mapping .*, found 6\.0 \(float\)"),
+    "bool": ({"n_fine": True}, TypeError, "n_fine must be an int, or a mapping .*, found True"),
     "text": ({"n_fine": "many"}, TypeError, "n_fine must be an int, a mapping.* or 'auto', found 'many'"),
-    "none": ({"n_fine": None}, TypeError, "n_fine must be an int, found None"),
+    "none": ({"n_fine": None}, TypeError, "n_fine must be an int, or a mapping .*, found None"),
     "mapping misses": ({"n_fine": {"B cell": 2, "µ glia": 1}}, ValueError, "no number for .* 'CD4/CD8 T'"),
     "mapping names another": ({"n_fine": MAPPING | {"NK": 1}}, ValueError, "n_fine names 'NK'"),
-    "mapping to nothing": ({"n_fine": MAPPING | {"B cell": 0}}, ValueError, r"n_fine\['B cell'\] must be at least 1"),
+    "mapping names one twice": (
+        {"n_fine": pd.Series([2, 2, 2, 1], index=[*MAPPING, "B cell"])},
+        ValueError,
+        "'B cell' twice",
+    ),
+    "mapping to nothing": ({"n_fine": MAPPING | {"B cell": 0}}, ValueError, r"n_fine\['B cell'\]=0 must be from 1 to"),
     "mapping to text": ({"n_fine": MAPPING | {"B cell": "2"}}, TypeError, r"n_fine\['B cell'\] must be an int"),
-    "mapping too large": ({"n_fine": MAPPING | {"B cell": 91}}, ValueError, "larger than the number of cells .* 90"),
+    "mapping too large": (
+        {"n_fine": MAPPING | {"B cell": 91}},
+        ValueError,
+        r"n_fine\['B cell'\]=91 .* number of members .* 90",
+    ),
     "mapping, data sets": (
         {"n_fine": MAPPING, "dataset_key": "donor"},
         ValueError,

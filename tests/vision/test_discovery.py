@@ -169,7 +169,7 @@ def test_wrong_inputs_are_refused_before_any_work(tmp_path):
     coarse = COARSE[fine]
     with pytest.raises(ValueError, match="coarse has 59 labels, X has 60 samples"):
         _discover(images, coarse[:59])
-    with pytest.raises(ValueError, match="n_fine=2 must be from the number of coarse classes, 3"):
+    with pytest.raises(ValueError, match="n_fine=2 is smaller than the number of coarse classes, 3"):
         _discover(images, coarse, 2)
     with pytest.raises(ValueError, match="features must be a matrix with a row for each of the 60 images"):
         _discover(images, coarse, features=np.zeros((59, 3)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.core.data.budget import fine_budget
+from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.data.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class CoarseClasses:
         codes = taxonomy.encode(coarse)
         budget = fine_budget(n_fine, taxonomy, codes, len(X))
         members = [np.flatnonzero(codes == c) for c in range(taxonomy.n_coarse)]
-        return cls(np.asarray(taxonomy.names), members, budget)
+        return cls(as_array(taxonomy.names), members, budget)
 
     def join(self, parts: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Labels of all samples, codes by coarse class, then by falling size; and how many each class has (K_C,)."""

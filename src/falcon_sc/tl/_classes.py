@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import check_int, listed
+from falcon_sc.core.data.budget import fine_budget
+from falcon_sc.core.data.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from falcon_sc._labels import Labels
@@ -66,27 +66,18 @@ def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> 
     -------
     An int, a dict whose keys are the coarse labels as the model sees them, or None for "auto".
     """
-    if isinstance(n_fine, Mapping):
-        return _check_mapping(n_fine, labels, dataset)
     if isinstance(n_fine, str):
         _check_auto(n_fine, dataset)
         return None
-    total = check_int(n_fine, "n_fine")
-    n_coarse = count_coarse(labels, dataset)
-    if total < n_coarse:
-        msg = (
-            f"n_fine={total} is smaller than the number of coarse classes, {n_coarse}: every class needs at least one."
-        )
-        raise ValueError(msg)
-    if total > labels.values.size:
-        msg = f"n_fine={total} is larger than the number of labelled cells, {labels.values.size}: ask for fewer."
-        raise ValueError(msg)
-    return total
+    taxonomy = Taxonomy.of(labels.values, dataset)
+    codes = taxonomy.encode(labels.values, dataset)
+    budget = fine_budget(n_fine, taxonomy, codes, len(codes))  # type: ignore[arg-type]
+    return budget if isinstance(budget, int) else dict(zip(taxonomy.names, budget.tolist(), strict=True))
 
 
 def _check_auto(n_fine: str, dataset: np.ndarray | None) -> None:
     if n_fine != AUTO:
-        msg = f"n_fine must be an int, a mapping from coarse class to int, or {AUTO!r}, found {n_fine!r}."
+        msg = f"n_fine must be an int, a mapping from each coarse class to an int, or {AUTO!r}, found {n_fine!r}."
         raise TypeError(msg)
     if dataset is not None:
         msg = (
@@ -94,26 +85,3 @@ def _check_auto(n_fine: str, dataset: np.ndarray | None) -> None:
             "falcon_sc.tl.estimate_n_fine on one of them and give the total."
         )
         raise ValueError(msg)
-
-
-def _check_mapping(n_fine: Mapping[Any, object], labels: Labels, dataset: np.ndarray | None) -> dict[Any, int]:
-    if dataset is not None:
-        msg = "n_fine cannot be a mapping with several data sets, which share their fine classes: give the total."
-        raise ValueError(msg)
-    given = {str(name): number for name, number in n_fine.items()}
-    missing = [name for name in labels.names if str(name) not in given]
-    if missing:
-        msg = f"n_fine has no number for the coarse classes {listed(missing)}: give one for each class."
-        raise ValueError(msg)
-    unknown = sorted(set(given) - {str(name) for name in labels.names})
-    if unknown:
-        msg = f"n_fine names {listed(unknown)}, which no labelled cell has. Coarse classes: {listed(labels.names)}."
-        raise ValueError(msg)
-    names, sizes = np.unique(labels.values, return_counts=True)
-    checked = {}
-    for name, size in zip(names.tolist(), sizes.tolist(), strict=True):
-        checked[name] = check_int(given[str(name)], f"n_fine[{str(name)!r}]")
-        if checked[name] > size:
-            msg = f"n_fine[{str(name)!r}]={checked[name]} is larger than the number of cells of that class, {size}."
-            raise ValueError(msg)
-    return checked

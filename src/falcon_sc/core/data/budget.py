@@ -1,13 +1,16 @@
-"""How many fine classes may be found: checks of `n_fine` against the coarse classes and their samples."""
+"""How many fine classes may be found: the one check of `n_fine` against the coarse classes and their members."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+
+from falcon_sc.core.data.labels import listed, match, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -19,10 +22,22 @@ def fine_budget(
 ) -> int | NDArray[np.int64]:
     """The number of fine classes: the total, or one number for each column of M.
 
+    Parameters
+    ----------
+    n_fine
+        A whole number, or a mapping (a dict, a Series of pandas) from each coarse class to one. Its keys may be what
+        pandas made of the labels: 3.0 for 3, "3" for 3 and 3 for "3".
+    taxonomy
+        The coarse classes.
+    codes
+        Column of M of each sample, none missing.
+    n_samples
+        Number of samples that there must be labels for.
+
     Raises
     ------
     TypeError, ValueError
-        If `n_fine` cannot be had with these classes and samples; says why.
+        If `n_fine` cannot be had with these classes and samples; says what was found and what to do.
     """
     if len(codes) != n_samples:
         msg = f"coarse has {len(codes)} labels, X has {n_samples} samples."
@@ -30,32 +45,73 @@ def fine_budget(
     if (codes < 0).any():
         msg = f"coarse is missing for {int((codes < 0).sum())} samples: leave those out of fit, and predict them later."
         raise ValueError(msg)
-    largest = max(block.stop - block.start for block in taxonomy.blocks)
-    if not isinstance(n_fine, int | np.integer) or isinstance(n_fine, bool):
-        return _by_class(n_fine, taxonomy, codes)
-    if not largest <= n_fine <= n_samples:
-        msg = f"n_fine={n_fine} must be from the number of coarse classes, {largest}, to that of samples, {n_samples}."
-        raise ValueError(msg)
-    return int(n_fine)
-
-
-def _by_class(n_fine: Any, taxonomy: Taxonomy, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    if not hasattr(n_fine, "keys"):
-        msg = f"n_fine={n_fine!r} must be a whole number or a mapping from coarse class to a whole number."
+    if isinstance(n_fine, pd.Series):  # whose items are Python's numbers: a 2.0 would no longer be known as pandas' own
+        return _by_class(zip(n_fine.index, n_fine.to_numpy(), strict=True), taxonomy, codes)
+    if hasattr(n_fine, "items"):
+        return _by_class(n_fine.items(), taxonomy, codes)
+    total = whole_number(n_fine)
+    if total is None:
+        msg = (
+            "n_fine must be an int, or a mapping from each coarse class to an int, "
+            f"found {n_fine!r} ({type(n_fine).__name__})."
+        )
         raise TypeError(msg)
+    return _checked_total(total, taxonomy, codes)
+
+
+def _checked_total(total: int, taxonomy: Taxonomy, codes: NDArray[np.int64]) -> int:
+    """Of several data sets, the one with the most coarse classes counts: the fine classes are first found there."""
+    block = taxonomy.blocks[taxonomy.reference]
+    n_coarse, n_members = block.stop - block.start, int(((codes >= block.start) & (codes < block.stop)).sum())
+    if total < n_coarse:
+        msg = (
+            f"n_fine={total} is smaller than the number of coarse classes, {n_coarse}: every class needs at least one."
+        )
+        raise ValueError(msg)
+    if total > n_members:
+        where = f" of the data set {taxonomy.datasets[taxonomy.reference]!r}" if len(taxonomy.datasets) > 1 else ""
+        msg = f"n_fine={total} is larger than the number of coarse labels{where}, {n_members}: ask for fewer."
+        raise ValueError(msg)
+    return total
+
+
+def _by_class(items: Iterable[tuple[Any, object]], taxonomy: Taxonomy, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     if len(taxonomy.datasets) > 1:
-        msg = "n_fine is a mapping, which needs a single data set; give the total for several."
+        msg = "n_fine cannot be a mapping with several data sets, which share their fine classes: give the total."
         raise ValueError(msg)
-    if set(n_fine) != set(taxonomy.names):
-        missing, unknown = set(taxonomy.names) - set(n_fine), set(n_fine) - set(taxonomy.names)
-        msg = f"n_fine must name every coarse class once: missing {sorted(map(str, missing))}, unknown {sorted(map(str, unknown))}."
+    given = _by_column(list(items), taxonomy.names)
+    counts = np.empty(taxonomy.n_coarse, dtype=np.int64)
+    for column, size in enumerate(np.bincount(codes, minlength=taxonomy.n_coarse)):
+        key, number = given[column]
+        what = f"n_fine[{key!r}]"
+        count = whole_number(number)
+        if count is None:
+            msg = f"{what} must be an int, found {number!r} ({type(number).__name__})."
+            raise TypeError(msg)
+        if not 1 <= count <= size:
+            msg = f"{what}={count} must be from 1 to the number of members of that class, {size}."
+            raise ValueError(msg)
+        counts[column] = count
+    return counts
+
+
+def _by_column(items: list[tuple[Any, object]], names: tuple[Any, ...]) -> dict[int, tuple[Any, object]]:
+    """Each column of M with the key and the number that were given for it."""
+    given: dict[int, tuple[Any, object]] = {}
+    columns = match((key for key, _ in items), names)
+    unknown = [key for (key, _), column in zip(items, columns, strict=True) if column < 0]
+    if unknown:
+        msg = f"n_fine names {listed(unknown)}, which is no coarse class here. Coarse classes: {listed(names)}."
         raise ValueError(msg)
-    counts = np.asarray([n_fine[name] for name in taxonomy.names])
-    sizes = np.bincount(codes, minlength=len(counts))
-    if counts.dtype.kind not in "iu" or (counts < 1).any() or (counts > sizes).any():
-        wrong = {
-            str(name): n_fine[name] for name, n in zip(taxonomy.names, sizes, strict=True) if not 1 <= n_fine[name] <= n
-        }
-        msg = f"n_fine must be whole numbers from 1 to the number of samples of the class; wrong: {wrong}."
+    for item, column in zip(items, columns, strict=True):
+        if column in given:
+            msg = (
+                f"n_fine names the coarse class {names[column]!r} twice, as {given[column][0]!r} and {item[0]!r}: once."
+            )
+            raise ValueError(msg)
+        given[column] = item
+    missing = [name for column, name in enumerate(names) if column not in given]
+    if missing:
+        msg = f"n_fine has no number for the coarse classes {listed(missing)}: give one for each class."
         raise ValueError(msg)
-    return counts.astype(np.int64)
+    return given

@@ -59,11 +59,10 @@ def _consensus(problem: Problem, prepared: Prepared, run: Run, rng: np.random.Ge
     nearest mean in the space the network sees.
     """
     config, taxonomy, codes = run.config, problem.taxonomy, problem.codes
-    reference = max(range(len(taxonomy.blocks)), key=lambda d: taxonomy.blocks[d].stop - taxonomy.blocks[d].start)
-    inside = taxonomy.dataset_of_column[codes] == reference  # (N,)
+    inside = taxonomy.dataset_of_column[codes] == taxonomy.reference  # (N,)
     start = consensus_start(
         prepared.start_input if inside.all() else _subset(prepared.start_input, inside),
-        codes[inside] - taxonomy.blocks[reference].start,
+        codes[inside] - taxonomy.blocks[taxonomy.reference].start,
         problem.budget,
         rng=rng,
         n_jobs=config.n_jobs,

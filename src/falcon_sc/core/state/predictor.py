@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from falcon_sc.core.data.inputs import as_input, n_features, n_samples
+from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.state import persistence
 
@@ -40,8 +41,8 @@ class Predictor:
         self.n_features_in_ = fitted.n_features
         self.feature_names_in_ = fitted.feature_names
         taxonomy = fitted.taxonomy
-        self.coarse_names_ = np.asarray(taxonomy.names)
-        self.coarse_dataset_ = np.asarray([taxonomy.datasets[d] for d in taxonomy.dataset_of_column])
+        self.coarse_names_ = as_array(taxonomy.names)
+        self.coarse_dataset_ = as_array([taxonomy.datasets[d] for d in taxonomy.dataset_of_column])
         blocks = zip(taxonomy.datasets, taxonomy.blocks, strict=True)
         self.relations_ = {name: fitted.relation[:, block] for name, block in blocks}
 
