@@ -9,6 +9,7 @@ cheapest such path keeps the relation optimal, and the paths run over the K_C co
 
 from __future__ import annotations
 
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,12 +24,22 @@ if TYPE_CHECKING:
     Indices = NDArray[np.int64]
 
 
+_SIZE_OF_CODE = 1 << 18  # bytes, more than the files of one of the functions below
+
+
 def compiled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
-    """Compile on the first call, and keep the machine code on disk where a directory can be written."""
+    """Compile on the first call, and keep the machine code on disk where a folder takes it.
+
+    Where numba finds no folder (RuntimeError), or a full one, which it would notice only after hours of start, the code
+    is compiled anew in each process.
+    """
     try:
-        fast: Callable[P, R] = njit(cache=True)(function)
-    except RuntimeError:  # numba found no directory it may write to: compile anew in each process
-        fast = njit(function)
+        kept = njit(cache=True)(function)
+        with TemporaryFile(dir=kept.stats.cache_path, buffering=0) as file:
+            file.write(bytes(_SIZE_OF_CODE))
+    except (RuntimeError, OSError):
+        kept = njit(function)
+    fast: Callable[P, R] = kept
     return fast
 
 
