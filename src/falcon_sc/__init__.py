@@ -6,6 +6,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from falcon_sc.core.runtime import forks as _forks  # notes from here on what is lost in a fork
+
 if TYPE_CHECKING:
     from falcon_sc import baselines, datasets, metrics, pl, pp, tl
     from falcon_sc.core.config import FalconConfig

@@ -11,6 +11,7 @@ import numpy as np
 from falcon_sc.core.data.budget import fine_budget
 from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.runtime import forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +58,7 @@ def cluster_inside(
     cluster: Cluster, X: NDArray[np.floating[Any]], classes: CoarseClasses, rng: int | np.random.Generator | None
 ) -> list[NDArray[np.int64]]:
     """Cluster each coarse class into its number of fine classes, or share out the total where only that is given."""
+    forks.do_without_lost_threads()
     rng = np.random.default_rng(rng)
     blocks = [np.asarray(X[rows], dtype=np.float64) for rows in classes.members]
     # equal rows cannot be told apart, so there are no more clusters than distinct rows

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
+
 if TYPE_CHECKING:
     from anndata import AnnData
 
@@ -60,7 +62,8 @@ def pbmc68k_reduced() -> AnnData:
     >>> adata.shape
     (700, 765)
     """
-    import scanpy as sc
+    with says_where_to_keep_it("scanpy"):
+        import scanpy as sc
     from anndata import AnnData
 
     source = sc.datasets.pbmc68k_reduced()

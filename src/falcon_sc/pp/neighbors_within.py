@@ -12,6 +12,8 @@ from scipy import sparse
 from falcon_sc._checks import check_adata, check_int, check_key_added
 from falcon_sc._expression import read_embedding, read_expression
 from falcon_sc._labels import read_labels, warn_missing
+from falcon_sc.core.runtime import forks
+from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -82,6 +84,8 @@ def neighbors_within(
         `coarse_key`, `use_rep` or `layer` is not in `adata`.
     ValueError
         `use_rep` and `layer` are both given; wrong values in the matrix; `adata` is a view, backed or empty.
+    RuntimeError
+        Numba finds no folder for its compiled code, or the process was forked from one with threads of numba.
 
     Examples
     --------
@@ -95,6 +99,7 @@ def neighbors_within(
     check_key_added(key_added)
     n_neighbors = check_int(n_neighbors, "n_neighbors")
     labels = read_labels(adata, coarse_key, "coarse_key")
+    _umap()  # before any work
     points = _points(adata, use_rep, layer)
     warn_missing(labels, coarse_key, "coarse_key", "they get no neighbours")
 
@@ -159,18 +164,24 @@ def _matrix(pieces: _Pieces, shape: tuple[int, int]) -> sparse.csr_matrix:
     return sparse.csr_matrix((data.astype(np.float32), (rows, columns)), shape=shape)
 
 
-def _umap_weights(neighbours: np.ndarray, distances: np.ndarray) -> sparse.csr_matrix:
-    """UMAP's fuzzy graph; it counts the cell itself as the first neighbour."""
-    with warnings.catch_warnings():
+def _umap() -> Any:
+    """UMAP's fuzzy graph."""
+    forks.check_numba_threads("The graph of UMAP")
+    with warnings.catch_warnings(), says_where_to_keep_it("umap"):
         # umap announces on import that its optional dependency is missing
         warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
         from umap.umap_ import fuzzy_simplicial_set
 
+    return fuzzy_simplicial_set
+
+
+def _umap_weights(neighbours: np.ndarray, distances: np.ndarray) -> sparse.csr_matrix:
+    """UMAP's weights; it counts the cell itself as the first neighbour."""
     n_cells, n_real = neighbours.shape
     indices = np.column_stack([np.arange(n_cells), neighbours])
     lengths = np.column_stack([np.zeros(n_cells), distances]).astype(np.float32)
     nothing = sparse.coo_matrix((n_cells, 1))  # only its number of rows is read
-    return fuzzy_simplicial_set(nothing, n_real + 1, None, _METRIC, knn_indices=indices, knn_dists=lengths)[0]
+    return _umap()(nothing, n_real + 1, None, _METRIC, knn_indices=indices, knn_dists=lengths)[0]
 
 
 def _embed(matrix: sparse.csr_matrix, place: np.ndarray, n_obs: int) -> sparse.csr_matrix:

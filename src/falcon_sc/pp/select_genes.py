@@ -9,6 +9,8 @@ import numpy as np
 
 from falcon_sc._checks import check_adata, check_int, check_key_added, obs_column
 from falcon_sc._expression import read_expression
+from falcon_sc.core.runtime import forks
+from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -75,6 +77,8 @@ def select_genes(
     ValueError
         The matrix holds NaN, inf, negative values or only zeros; `batch_key` has missing values;
         `adata` is a view, backed or empty; `n_top_genes` is below 1.
+    RuntimeError
+        Numba finds no folder for its compiled code, or the process was forked from one with threads of numba.
 
     Examples
     --------
@@ -153,7 +157,10 @@ def _highly_variable(
     """Call scanpy on an object that holds nothing but the matrix and the batches."""
     import anndata
     import pandas as pd
-    import scanpy as sc
+
+    forks.check_numba_threads("Choosing genes (scanpy)")
+    with says_where_to_keep_it("scanpy"):
+        import scanpy as sc
 
     obs = pd.DataFrame(index=np.arange(matrix.shape[0]).astype(str))
     if batch is not None:

@@ -8,6 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from falcon_sc.core.runtime import forks
+from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -76,6 +79,7 @@ def neighbors_within_classes(
     >>> neighbors_within_classes(X, np.array([0, 1, 0, 1]), 1).indices.ravel()
     array([2, 3, 0, 1])
     """
+    forks.do_without_lost_threads()
     rng = np.random.default_rng(rng)
     n_samples = X.shape[0]
     indices = np.repeat(np.arange(n_samples)[:, None], n_neighbors, axis=1)
@@ -94,6 +98,27 @@ def neighbors_within_classes(
         if progress is not None:
             progress(len(members))
     return Neighbors(indices, distances)
+
+
+def check_search(codes: NDArray[np.int64], exact_max: int = EXACT_MAX) -> None:
+    """Say at once, not after hours of start, why a search among so many samples is not possible here.
+
+    Raises
+    ------
+    RuntimeError
+        If numba, which compiles the approximate search, has no threads or no folder here.
+    """
+    if np.bincount(codes[codes >= 0]).max(initial=0) > exact_max:
+        _descent()
+
+
+def _descent() -> Any:
+    """The approximate search of pynndescent."""
+    forks.check_numba_threads(f"The search for neighbors among more than {EXACT_MAX} cells (pynndescent)")
+    with says_where_to_keep_it("pynndescent"):
+        from pynndescent import NNDescent
+
+    return NNDescent
 
 
 def _dense_rows(X: Any, members: NDArray[np.int64]) -> Tensor:
@@ -132,12 +157,15 @@ def _exact(
 def _approximate(
     block: Any, n_neighbors: int, metric: Metric, n_jobs: int | None, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    from pynndescent import NNDescent
-
     seed = int(rng.integers(2**31))
     # one more, because a sample finds itself; not always first when there are duplicates
-    graph = NNDescent(
-        block, metric=metric, n_neighbors=n_neighbors + 1, random_state=seed, low_memory=True, n_jobs=n_jobs
+    graph = _descent()(
+        block,
+        metric=metric,
+        n_neighbors=n_neighbors + 1,
+        random_state=seed,
+        low_memory=True,
+        n_jobs=forks.threads_left(n_jobs),
     )
     indices, distances = graph.neighbor_graph
     itself = indices == np.arange(len(indices))[:, None]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from falcon_sc.core import relations
-from falcon_sc.core.data.neighbors import neighbors_within_classes
+from falcon_sc.core.data.neighbors import check_search, neighbors_within_classes
 from falcon_sc.core.fitting.initial import initialize
 from falcon_sc.core.fitting.prepare import prepare
 from falcon_sc.core.runtime import distributed
@@ -48,6 +48,7 @@ class Outcome:
 
 def fit(problem: Problem, run: Run) -> Outcome:
     """Solve a problem."""
+    check_search(problem.codes)
     with at_most_threads(run.config.n_jobs):
         return _fit(problem, run)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from falcon_sc.core.runtime import distributed
+from falcon_sc.core.runtime import distributed, forks
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -23,6 +23,7 @@ def resolve_device(device: str | torch.device | None) -> torch.device:
     ValueError
         If the device is not there.
     """
+    forks.do_without_lost_threads()
     if device is None:
         return distributed.cuda_device() if torch.cuda.is_available() else torch.device("cpu")
     try:

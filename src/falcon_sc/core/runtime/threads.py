@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from falcon_sc.core.runtime import forks
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,6 +25,7 @@ def at_most_threads(n_jobs: int | None) -> Iterator[None]:
     from joblib import cpu_count
     from threadpoolctl import threadpool_limits
 
+    n_jobs = forks.threads_left(n_jobs)
     if n_jobs is None or n_jobs < 0 or n_jobs >= cpu_count():
         yield
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.device import autocast
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _ROWS = 8192  # of the last hidden layer that the head reads at once
 
 def embed(classifier: FineClassifier, samples: Samples, views: Views, precision: Precision) -> NDArray[np.float32]:
     """Last hidden layer of all samples, (N, n_hidden): one pass of the network over them."""
+    forks.do_without_lost_threads()
     hidden = np.empty((len(samples), classifier.head.in_features), dtype=np.float32)
     classifier.eval()
     with torch.no_grad():
