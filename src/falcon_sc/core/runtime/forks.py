@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +49,7 @@ def _numba_has_gnu_threads() -> bool:
             return False
     except ValueError:  # no parallel function has run
         return False
-    from numba.np.ufunc import omppool
-
-    return bool(omppool.openmp_vendor == "GNU")
+    return bool(import_module("numba.np.ufunc.omppool").openmp_vendor == "GNU")
 
 
 def threads_left(n_jobs: int | None) -> int | None:
