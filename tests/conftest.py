@@ -79,6 +79,25 @@ def quick() -> dict[str, Any]:
 
 
 @pytest.fixture
+def full_disk() -> Callable[[], AbstractContextManager[None]]:
+    """A context in which files can be made and hold nothing, as on a full disk."""
+    pytest.importorskip("resource", reason="Windows has no such limits")
+    return _full_disk
+
+
+@contextmanager
+def _full_disk() -> Iterator[None]:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
     """A context whose run must keep its state and then be interrupted, as by Ctrl-C."""
     return lambda: _interrupted(monkeypatch)

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +19,7 @@ from falcon_sc._checks import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from anndata import AnnData
 
@@ -110,3 +114,59 @@ def test_unwritable_path(tmp_path: Path) -> None:
     (tmp_path / "file").touch()  # a file cannot hold files, whoever asks
     with pytest.raises(PermissionError, match="save_model='.*file/model' cannot be written"):
         check_writable(tmp_path / "file" / "model", "save_model", folder=True)
+
+
+def test_full_disk(tmp_path: Path, full_disk) -> None:
+    with full_disk(), pytest.raises(PermissionError, match=r"--output='.*file' cannot be written \(File too large\)"):
+        check_writable(tmp_path / "file", "--output", folder=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "weights.pt").mkdir()
+    with pytest.raises(ValueError, match=r"save_model='.*' holds a folder 'weights\.pt', but a file is to be written"):
+        check_writable(tmp_path, "save_model", folder=True, files=("model.json", "weights.pt"))
+    check_writable(tmp_path, "save_model", folder=True, files=("model.json",))
+
+
+def test_read_only_files() -> None:
+    with tempfile.TemporaryDirectory() as name:  # not in tmp_path, which is closed to all others
+        folder = Path(name)
+        folder.chmod(0o777)
+        (folder / "model.json").touch()
+        (folder / "model.json").chmod(0o444)
+        with _as_somebody():
+            check_writable(folder, "save_model", folder=True)
+            with pytest.raises(PermissionError, match=r"cannot be written \('model\.json' is read-only\)"):
+                check_writable(folder, "save_model", folder=True, files=("model.json",))
+            with pytest.raises(PermissionError, match="is read-only"):
+                check_writable(folder / "model.json", "--output", folder=False)
+
+
+@contextmanager
+def _as_somebody() -> Iterator[None]:
+    """Root may write everything: be somebody else for a moment."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_the_home_folder(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert check_writable("~/a/model", "save_model", folder=True) == tmp_path / "a" / "model"
+
+
+@pytest.mark.parametrize("path", [3, True, "", b"model"])
+def test_no_path(path: object) -> None:
+    with pytest.raises(TypeError, match="save_model must be a path, found"):
+        check_writable(path, "save_model", folder=True)
+
+
+def test_a_name_too_long(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError, match="cannot be written"):
+        check_writable(tmp_path / ("x" * 300), "save_model", folder=True)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from pathlib import Path
+from errno import EACCES
 from typing import TYPE_CHECKING
 
 from falcon_sc.core.data.labels import listed as listed  # errors of the surface and of the core list names alike
 from falcon_sc.core.data.labels import whole_number
+from falcon_sc.core.runtime.files import as_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     import pandas as pd
     from anndata import AnnData
+
+_TRIED_OUT = 1 << 16  # bytes
 
 
 def check_adata(adata: AnnData, *, copy: bool) -> None:
@@ -81,30 +88,52 @@ def check_key_added(key: object) -> None:
         raise ValueError(msg)
 
 
-def check_writable(path: str | Path, argument: str, *, folder: bool) -> Path:
+def check_writable(path: str | Path, argument: str, *, folder: bool, files: Sequence[str] = ()) -> Path:
     """A path that can be written, tried out in the nearest folder that exists; nothing stays behind.
 
     Parameters
     ----------
     path
-        Where something will be saved once the computation is done.
+        Where something will be saved once the computation is done; ``~`` is the home folder.
     argument
         Name of the argument, for the message.
     folder
         Whether a folder will be saved there, rather than a file.
+    files
+        Names of the files that will be written in the folder.
     """
-    path = Path(path)
-    if path.exists() and path.is_dir() != folder:
-        found, wanted = ("a folder", "a file") if path.is_dir() else ("a file", "a folder")
-        msg = f"{argument}={str(path)!r} is {found}, but {wanted} is to be written there: give another path."
-        raise ValueError(msg)
-    parent = path if path.is_dir() else path.parent
-    while not parent.exists():
-        parent = parent.parent
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        msg = f"{argument} must be a path, found {path!r}."
+        raise TypeError(msg)
+    found = as_path(path)
     try:
-        with tempfile.TemporaryFile(dir=parent):
-            pass
+        _try_out(found, folder=folder, files=files)
     except OSError as error:
         msg = f"{argument}={str(path)!r} cannot be written ({error.strerror or error}): give another path."
         raise PermissionError(msg) from error
-    return path
+    except _WrongKindError as error:
+        msg = f"{argument}={str(path)!r} {error}: give another path."
+        raise ValueError(msg) from None
+    return found
+
+
+class _WrongKindError(Exception):
+    """A folder where a file is to be written, or the other way round."""
+
+
+def _try_out(path: Path, *, folder: bool, files: Sequence[str]) -> None:
+    if path.exists() and path.is_dir() != folder:
+        found, wanted = ("a folder", "a file") if path.is_dir() else ("a file", "a folder")
+        msg = f"is {found}, but {wanted} is to be written there"
+        raise _WrongKindError(msg)
+    for file in (path / name for name in files) if folder else (path,):
+        if file.is_dir() and folder:
+            msg = f"holds a folder {file.name!r}, but a file is to be written there"
+            raise _WrongKindError(msg)
+        if file.exists() and not os.access(file, os.W_OK):
+            raise PermissionError(EACCES, f"{file.name!r} is read-only")
+    parent = path if path.is_dir() else path.parent
+    while not parent.exists():
+        parent = parent.parent
+    with tempfile.TemporaryFile(dir=parent, buffering=0) as file_there:
+        file_there.write(bytes(_TRIED_OUT))  # a full disk takes files that hold nothing

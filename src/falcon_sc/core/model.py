@@ -14,6 +14,7 @@ from falcon_sc.core.fitting.problem import Problem
 from falcon_sc.core.fitting.run import Run
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.device import resolve_device
+from falcon_sc.core.runtime.files import as_path
 from falcon_sc.core.state import persistence
 from falcon_sc.core.state.predictor import Predictor
 from falcon_sc.core.training.networks import check_network
@@ -125,7 +126,7 @@ class Falcon(Predictor):
         *,
         start_input: StartInput | None = None,
         feature_names: ArrayLike | None = None,
-        checkpoint: Path | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Self:
         """Find the fine classes of `X`.
 
@@ -164,7 +165,8 @@ class Falcon(Predictor):
         if self.network is not None:
             check_network(self.network)
         views, config = self.views or SameViews(), self.config or FalconConfig()
-        run = Run(config, device, self.rng, self.network, views, checkpoint, self.progress_bar)
+        folder = None if checkpoint is None else as_path(checkpoint)
+        run = Run(config, device, self.rng, self.network, views, folder, self.progress_bar)
         distributed.join(device)
         outcome = fit(problem, run)
         self.proba_, self.confidence_, self.embedding_ = outcome.proba, outcome.confidence, outcome.embedding

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import check_adata, check_int, check_key_added, check_unique_genes, check_writable
+from falcon_sc._checks import check_adata, check_int, check_key_added, check_unique_genes
 from falcon_sc._labels import read_labels, warn_missing
+from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc.pp.select_genes import read_batch
 from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._estimates import estimate, totals
@@ -67,9 +68,7 @@ def run(
     report_small_classes(labels, config.n_neighbors)
     if save_model is not None:
         check_unique_genes(adata)
-        save_model = check_writable(save_model, "save_model", folder=True)
-    if checkpoint is not None:
-        checkpoint = check_writable(checkpoint, "checkpoint", folder=True)
+    model_folder, checkpoint = check_folders(save_model, checkpoint)
 
     from falcon_sc.core.model import Falcon
     from falcon_sc.core.runtime.device import resolve_device
@@ -94,8 +93,9 @@ def run(
     results = _results(model, inputs, labels, params)
     adata = adata.copy() if copy else adata
     write(adata, key_added, model, results)
-    if save_model is not None:
-        model.save(save_model)
+    if model_folder is not None:
+        column = f"adata.obs[{f'{key_added}_fine'!r}]"
+        save_fitted(model, model_folder, labels=column + (", of error.adata" if copy else ""), adata=adata)
     return model, adata
 
 

@@ -137,6 +137,9 @@ def discover(
         ``relation_solver="gurobi"`` and no licence, or one too small for this problem.
     PermissionError
         `save_model` or `checkpoint` cannot be written.
+    OSError
+        `save_model` could be written before the run and not after it. Then `adata` holds the results, and the error
+        has them and the fitted model, as `error.adata` and `error.model`.
 
     Examples
     --------

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from falcon_sc._checks import check_writable, listed
+from falcon_sc._checks import listed
+from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.fitting.problem import check_classes
 from falcon_sc.core.model import Falcon
@@ -119,6 +120,8 @@ def discover(
         If the extra `falcon-sc[image]` is needed and not installed.
     PermissionError
         If `save_model` or `checkpoint` cannot be written.
+    OSError
+        If `save_model` could be written before the run and not after it; the error has the fitted model, `error.model`.
 
     Examples
     --------
@@ -126,8 +129,7 @@ def discover(
     >>> model = falcon_sc.vision.discover(images, coarse, 100, pretrained="resnet18.pt")  # doctest: +SKIP
     >>> model.predict(falcon_sc.vision.image_samples(new_images))  # doctest: +SKIP
     """
-    checkpoint = None if checkpoint is None else check_writable(checkpoint, "checkpoint", folder=True)
-    save_model = None if save_model is None else check_writable(save_model, "save_model", folder=True)
+    save_model, checkpoint = check_folders(save_model, checkpoint)
     of_network = {"backbone": backbone, "pretrained": pretrained, "size": size, "views": views}
     if hasattr(images, "obsm"):
         from falcon_sc.vision._anndata import discover_adata
@@ -168,7 +170,7 @@ def discover(
         model.metadata |= {"backbone": backbone if isinstance(backbone, str) else None, "size": size}
         model.metadata |= {"own_views": views is not None}
     if save_model is not None:
-        model.save(save_model)
+        save_fitted(model, save_model, labels="error.model.labels_")
     return model
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -22,6 +21,8 @@ from falcon_sc.vision.moco.training import MoCoSettings, MoCoTraining, generator
 from falcon_sc.vision.samples import image_samples
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from falcon_sc.vision.moco.training import Images
 
 _OPTIMIZERS = ("lars", "sgd")
@@ -121,7 +122,7 @@ def pretrain(
     first = samples.rows(torch.arange(min(len(samples), _N_FINGERPRINTED), device=device))
     size = min(*first.shape[2:], LARGE_VIEW) if size is None else check_int(size, "size", minimum=8)
     if checkpoint is not None:
-        check_writable(checkpoint, "checkpoint", folder=True)
+        checkpoint = check_writable(checkpoint, "checkpoint", folder=True)
 
     seed = int(np.random.default_rng(rng).integers(2**63))
     settings = MoCoSettings(n_epochs, batch_size, lr, weight_decay, temperature, momentum, optimizer, size, seed)
@@ -132,7 +133,7 @@ def pretrain(
     if checkpoint is not None:
         content = images if isinstance(images, np.ndarray) and images.dtype == np.uint8 else first.cpu().numpy()
         start = [tensor.cpu().numpy() for tensor in encoder.state_dict().values()]
-        state = _open_checkpoint(Path(checkpoint), fingerprint(settings, len(samples), content, repr(encoder), *start))
+        state = _open_checkpoint(checkpoint, fingerprint(settings, len(samples), content, repr(encoder), *start))
     run = MoCoTraining(samples, moco, settings, device)
     run.train(state, progress_bar=progress_bar)
     encoder.load_state_dict(run.moco.encoder.state_dict())

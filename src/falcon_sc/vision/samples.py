@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from falcon_sc.core.data.batches import InMemory
 from falcon_sc.core.runtime.device import resolve_device
+from falcon_sc.core.runtime.files import as_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -184,7 +185,7 @@ def image_samples(
     where = resolve_device(device)
     n_workers = _default_workers() if n_workers is None else n_workers
     if isinstance(images, list | tuple | np.ndarray) and np.asarray(images).dtype.kind in "UO":
-        return ImageFileSamples([str(path) for path in images], size or _FILE_SIZE, where, n_workers)
+        return ImageFileSamples([str(as_path(path)) for path in images], size or _FILE_SIZE, where, n_workers)
     if isinstance(images, np.ndarray | torch.Tensor):
         return ImageTensorSamples(images, where)
     if isinstance(images, Dataset):

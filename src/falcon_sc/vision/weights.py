@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from falcon_sc._checks import listed
+from falcon_sc.core.runtime.files import as_path, write_tensors
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
 
 # Where the weights of the backbone are in a checkpoint, and what of it belongs to the head. The momentum copies
@@ -45,11 +47,9 @@ def save_encoder(encoder: nn.Module, path: str | Path) -> None:
     >>> save_encoder(one, "encoder.pt")  # doctest: +SKIP
     >>> load_pretrained(other, "encoder.pt")  # doctest: +SKIP
     """
-    path = Path(path)
+    path = as_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    torch.save({_OWN_KEY: {name: tensor.cpu() for name, tensor in encoder.state_dict().items()}}, beside)
-    beside.replace(path)
+    write_tensors(path, {_OWN_KEY: {name: tensor.cpu() for name, tensor in encoder.state_dict().items()}})
 
 
 def load_pretrained(backbone: nn.Module, path: str | Path) -> None:
@@ -78,7 +78,7 @@ def load_pretrained(backbone: nn.Module, path: str | Path) -> None:
     --------
     >>> load_pretrained(network, "r-50-1000ep.pth.tar")  # doctest: +SKIP
     """
-    state = _backbone_state(_read(Path(path)))
+    state = _backbone_state(_read(as_path(path)))
     expected = backbone.state_dict()
     differing = [
         f"{name} is {_shape(state[name])} in the file and {_shape(expected[name])} here"

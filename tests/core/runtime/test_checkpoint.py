@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -50,6 +52,24 @@ def test_time_is_that_of_what_is_kept(tmp_path, monkeypatch):
 def test_writes_are_apart_in_time(tmp_path):
     assert not Checkpoint(tmp_path, "a", seconds_between_writes=3600).is_due()
     assert Checkpoint(tmp_path, "a", seconds_between_writes=0).is_due()
+
+
+def test_the_run_goes_on_where_its_state_cannot_be_kept(tmp_path, caplog, full_disk):
+    """A disk that is full by then, and a folder that is gone: the run is worth more than its state."""
+    state = Checkpoint(tmp_path / "run", "abc")
+    state.save_training({"epoch": 1})
+    with full_disk():
+        state.save_start({"labels": np.arange(3)})
+        state.save_training({"epoch": 2})
+    assert "checkpoint=" in caplog.messages[-1]
+    assert "cannot be written any more ([Errno 27] File too large): the run goes on" in caplog.messages[-1]
+    assert len(caplog.messages) == 2
+    again = Checkpoint(tmp_path / "run", "abc")
+    assert again.load_training(torch.device("cpu")) == {"epoch": 1}
+    assert again.load_start() is None
+    shutil.rmtree(tmp_path / "run")
+    again.save_training({"epoch": 3})
+    assert len(caplog.messages) == 3
 
 
 def test_fingerprint_sees_every_part():

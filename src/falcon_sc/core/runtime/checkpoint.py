@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,15 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from falcon_sc.core.runtime.files import write_tensors, write_whole
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
+RUN, START, TRAINING = "run.json", "start.npz", "training.pt"
 _SECONDS_BETWEEN_WRITES = 20.0
 
 
@@ -44,7 +51,7 @@ class Checkpoint:
         self._last_write = self._opened = time.monotonic()
         self._fingerprint = fingerprint
         self._seconds_before = seconds_spent(folder)
-        description = folder / "run.json"
+        description = folder / RUN
         if description.exists():
             if json.loads(description.read_text())["fingerprint"] != fingerprint:
                 msg = (
@@ -57,7 +64,7 @@ class Checkpoint:
 
     def load_start(self) -> dict[str, np.ndarray[Any, Any]] | None:
         """Arrays of the start, if it was finished."""
-        path = self._folder / "start.npz"
+        path = self._folder / START
         if not path.exists():
             return None
         with np.load(path, allow_pickle=False) as arrays:
@@ -70,12 +77,11 @@ class Checkpoint:
             with path.open("wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]
 
-        _write(self._folder / "start.npz", write)
-        self._count()
+        self._keep(lambda: write_whole(self._folder / START, write))
 
     def load_training(self, device: torch.device) -> dict[str, Any] | None:
         """State of the last epoch that was written."""
-        path = self._folder / "training.pt"
+        path = self._folder / TRAINING
         if not path.exists():
             return None
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
@@ -87,21 +93,27 @@ class Checkpoint:
 
     def save_training(self, state: dict[str, Any]) -> None:
         """Keep the state of a finished epoch."""
-        _write(self._folder / "training.pt", lambda path: torch.save(state, path))
+        self._keep(lambda: write_tensors(self._folder / TRAINING, state))
         self._last_write = time.monotonic()
-        self._count()
 
-    def _count(self) -> None:
-        self._describe(self._seconds_before + time.monotonic() - self._opened)
+    def _keep(self, write: Callable[[], None]) -> None:
+        """The run is worth more than its state: where that cannot be written any more, the run goes on."""
+        try:
+            write()
+            self._describe(self._seconds_before + time.monotonic() - self._opened)
+        except OSError as error:
+            logger.warning(
+                "checkpoint=%r cannot be written any more (%s): the run goes on without", str(self._folder), error
+            )
 
     def _describe(self, seconds: float) -> None:
         about = {"fingerprint": self._fingerprint, "seconds": seconds}
-        _write(self._folder / "run.json", lambda path: path.write_text(json.dumps(about)))
+        write_whole(self._folder / RUN, lambda path: path.write_text(json.dumps(about)))
 
 
 def seconds_spent(folder: Path) -> float:
     """Seconds that led to what is kept in the folder of a checkpoint, in all processes that worked on it in turn."""
-    description = folder / "run.json"
+    description = folder / RUN
     return float(json.loads(description.read_text()).get("seconds", 0.0)) if description.exists() else 0.0
 
 
@@ -120,10 +132,3 @@ def fingerprint(*parts: Any) -> str:
         for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def _write(path: Path, write: Any) -> None:
-    """Write beside the file and move it into place: a kill leaves the old file or the new, never half of one."""
-    beside = path.with_name(path.name + ".part")
-    write(beside)
-    beside.replace(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +13,18 @@ from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import SameViews
 from falcon_sc.core.data.projection import Projection
 from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.runtime.files import as_path, write_tensors, write_whole
 from falcon_sc.core.state.fitted import Fitted
 from falcon_sc.core.training.networks import build_classifier, build_mlp_classifier
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
     from falcon_sc.core.data.batches import Views
 
+WEIGHTS, DESCRIPTION = "weights.pt", "model.json"
 _FORMAT = 1  # raised when an older reader would misread the files
 _CLASSIFIER = "classifier."
 
@@ -49,10 +52,11 @@ def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
         "views": None if isinstance(fitted.views, SameViews) else type(fitted.views).__name__,
         "metadata": metadata,
     }
-    folder = Path(path)
+    text = json.dumps(description, default=_plain, indent=1)
+    folder = as_path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save(tensors, folder / "weights.pt")
-    (folder / "model.json").write_text(json.dumps(description, default=_plain, indent=1), encoding="utf-8")
+    write_tensors(folder / WEIGHTS, tensors)
+    write_whole(folder / DESCRIPTION, lambda beside: beside.write_text(text, encoding="utf-8"))
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -63,11 +67,11 @@ def describe(path: str | Path) -> dict[str, Any]:
     FileNotFoundError, ValueError
         If there is no model, or one that this version cannot read.
     """
-    folder = Path(path)
-    if not (folder / "model.json").is_file():
+    folder = as_path(path)
+    if not (folder / DESCRIPTION).is_file():
         msg = f"path={str(path)!r} holds no saved Falcon: there is no model.json in it."
         raise FileNotFoundError(msg)
-    description: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    description: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     if description.get("format") != _FORMAT:
         msg = (
             f"path={str(path)!r} was saved by falcon_sc {description.get('falcon_sc')} in format "
@@ -84,7 +88,7 @@ def read(
     description = describe(path)
     for argument, given in (("network", network), ("views", views)):
         _check_given(path, argument, given, description.get(argument))
-    tensors = torch.load(Path(path) / "weights.pt", map_location="cpu", weights_only=True)
+    tensors = torch.load(as_path(path) / WEIGHTS, map_location="cpu", weights_only=True)
     config = FalconConfig.from_dict(description["config"])
     projection, n_inputs = None, description["n_features"]
     if description["projection_scale"] is not None:

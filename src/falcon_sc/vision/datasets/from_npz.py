@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import listed
+from falcon_sc.core.runtime.files import as_path
 from falcon_sc.vision.datasets._image_data import ImageData
 from falcon_sc.vision.datasets._splits import Split, check_split, rows_of
 
@@ -49,7 +50,7 @@ def from_npz(paths: str | Path | Sequence[str | Path], *, split: Split = "all") 
     >>> data = from_npz("data/cifar100_part0.npz", split="train")  # doctest: +SKIP
     """
     check_split(split)
-    files = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    files = [as_path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     if not files:
         msg = "paths is empty: give at least one npz file."
         raise ValueError(msg)

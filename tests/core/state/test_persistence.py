@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from falcon_sc import Falcon, FalconConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _fitted(seed: int) -> Falcon:
+    X = np.random.default_rng(seed).normal(size=(40, 5)).astype(np.float32)
+    config = FalconConfig(start="random", max_epochs=1)
+    return Falcon(4, config, device="cpu", rng=seed).fit(X, np.repeat(["a", "b"], 20))
+
+
+def test_a_model_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, full_disk) -> None:
+    first, second = _fitted(0), _fitted(1)
+    first.save(tmp_path)
+    with full_disk(), pytest.raises(OSError, match="File too large"):
+        second.save(tmp_path)
+    X = np.ones((3, 5), dtype=np.float32)
+    loaded = Falcon.load(tmp_path, device="cpu")
+    np.testing.assert_array_equal(loaded.predict_proba(X), first.predict_proba(X))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "weights.pt"]
+
+
+def test_home_folder(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    model = _fitted(0)
+    model.save("~/model")
+    X = np.ones((3, 5), dtype=np.float32)
+    np.testing.assert_array_equal(Falcon.load("~/model").predict_proba(X), model.predict_proba(X))
+    config = FalconConfig(start="random", max_epochs=1)
+    Falcon(4, config, device="cpu").fit(
+        np.random.default_rng(0).normal(size=(40, 5)), np.repeat(["a", "b"], 20), checkpoint="~/state"
+    )
+    assert (tmp_path / "state" / "run.json").is_file()

@@ -1,0 +1,110 @@
+"""An hour of training is not lost because its model cannot be written."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import falcon_sc as fsc
+from falcon_sc._saving import ModelNotSavedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from anndata import AnnData
+
+
+@contextmanager
+def once_trained(happens: Callable[[], object]) -> Iterator[None]:
+    """Something happens between the end of the training and the end of the run."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage().startswith("training:"):
+                happens()
+
+    handler, log = Handler(), logging.getLogger("falcon_sc")
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "model.json"])
+def test_a_file_that_cannot_be_written_is_known_before(cells: AnnData, quick, fingerprint, tmp_path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    before = fingerprint(cells)
+    with (
+        once_trained(lambda: pytest.fail("trained")),
+        pytest.raises(ValueError, match=f"save_model=.* holds a folder '{name}'"),
+    ):
+        fsc.tl.discover(cells, "coarse", 6, save_model=tmp_path, **quick)
+    assert fingerprint(cells) == before
+
+
+@pytest.mark.parametrize("name", ["run.json", "start.npz", "training.pt"])
+def test_the_same_for_a_checkpoint(cells: AnnData, quick, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match=f"checkpoint=.* holds a folder '{name}'"):
+        fsc.tl.discover(cells, "coarse", 6, checkpoint=tmp_path, **quick)
+
+
+def _lose(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.touch()
+
+
+def test_a_folder_lost_during_the_run_costs_neither_labels_nor_model(cells: AnnData, quick, tmp_path: Path) -> None:
+    with (
+        once_trained(lambda: _lose(tmp_path / "model")),
+        pytest.raises(ModelNotSavedError, match=r"save_model=.*labels are in adata\.obs\['sub_fine'\], and") as caught,
+    ):
+        fsc.tl.discover(cells, "coarse", 6, save_model=tmp_path / "model", key_added="sub", **quick)
+    assert caught.value.adata is cells
+    assert cells.obs["sub_fine"].notna().all()
+    caught.value.model.save(tmp_path / "elsewhere")
+    new = cells.copy()
+    fsc.tl.predict(new, fsc.Falcon.load(tmp_path / "elsewhere", device="cpu"), coarse_key="coarse")
+    assert (new.obs["falcon_fine"] == cells.obs["sub_fine"]).all()
+
+
+def test_the_error_has_the_copy(cells: AnnData, quick, fingerprint, tmp_path: Path) -> None:
+    before = fingerprint(cells)
+    with once_trained(lambda: _lose(tmp_path / "model")), pytest.raises(OSError, match=r"of error\.adata") as caught:
+        fsc.tl.discover(cells, "coarse", 6, save_model=tmp_path / "model", copy=True, **quick)
+    assert fingerprint(cells) == before
+    assert caught.value.adata.obs["falcon_fine"].notna().all()
+
+
+def test_images_keep_their_model(tmp_path: Path) -> None:
+    from falcon_sc.vision import discover
+
+    features = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
+    with once_trained(lambda: _lose(tmp_path / "model")), pytest.raises(ModelNotSavedError) as caught:
+        discover(
+            features,
+            np.repeat(["a", "b"], 20),
+            4,
+            config=fsc.FalconConfig(start="random", max_epochs=1),
+            device="cpu",
+            progress_bar=False,
+            save_model=tmp_path / "model",
+        )
+    assert caught.value.model.labels_.shape == (40,)
+
+
+def test_home_folder(cells: AnnData, quick, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fsc.tl.discover(cells, "coarse", 6, save_model="~/model", checkpoint="~/state", **quick)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "state"]
+    assert fsc.Falcon.load("~/model", device="cpu").relation_.shape == (6, 3)
