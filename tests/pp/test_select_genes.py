@@ -10,6 +10,7 @@ from anndata import AnnData
 from scipy import sparse
 
 from falcon_sc.pp import select_genes
+from falcon_sc.tl import discover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,40 @@ def test_a_batch_too_small_for_the_regression(cells: AnnData, caplog: pytest.Log
         select_genes(cells, n_top_genes=50, batch_key="batch")
     assert cells.var[COLUMN].sum() == 50
     assert "trying a wider one" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["counts", "continuous"])
+def test_a_batch_of_one_cell_is_left_out_with_one_line(cells: AnnData, caplog: pytest.LogCaptureFixture, kind) -> None:
+    """Warnings are errors here: scanpy gives four of them for such a batch (Group counts matches dof, ...)."""
+    if kind == "continuous":
+        cells = _log_normalised(cells)
+        cells.X.data *= np.random.default_rng(0).uniform(0.9, 1.1, cells.X.nnz).astype(np.float32)
+    cells.obs["lone"] = ["alone", *cells.obs["donor"].astype(str)[1:]]
+    with caplog.at_level(logging.INFO, "falcon_sc"):
+        select_genes(cells, n_top_genes=50, batch_key="lone")
+    assert [line for line in caplog.messages if "batches" in line] == [
+        "1 of 3 batches have a single cell, and no say in which genes are chosen"
+    ]
+    others = cells[1:].copy()
+    select_genes(others, n_top_genes=50, batch_key="donor")
+    np.testing.assert_array_equal(cells.var[COLUMN], others.var[COLUMN])
+
+
+def test_batches_of_one_cell_but_one(cells: AnnData) -> None:
+    cells.obs["lone"] = ["alone", *["together"] * 239]
+    select_genes(cells, n_top_genes=50, batch_key="lone")
+    others = cells[1:].copy()
+    select_genes(others, n_top_genes=50)
+    np.testing.assert_array_equal(cells.var[COLUMN], others.var[COLUMN])
+
+
+def test_no_batch_with_two_cells_is_left(cells: AnnData, caplog: pytest.LogCaptureFixture, quick) -> None:
+    """The cells with a coarse label are of donors of their own; the column as a whole is a good one."""
+    cells.obs["lone"] = [*map(str, range(120)), *["together"] * 120]
+    cells.obs.loc[cells.obs["lone"] == "together", "coarse"] = None
+    with caplog.at_level(logging.INFO, "falcon_sc"), pytest.warns(UserWarning, match="missing"):
+        discover(cells, "coarse", 6, n_top_genes=50, batch_key="lone", **quick)
+    assert "each of the 120 batches has a single cell: genes are chosen over all cells alike" in caplog.text
 
 
 def test_logarithms_give_the_genes_of_their_counts(cells: AnnData) -> None:
@@ -128,12 +163,14 @@ def test_copy(cells: AnnData, fingerprint: Callable[[AnnData], bytes]) -> None:
         ({"layer": "raw"}, KeyError, "layer='raw' is not in adata.layers"),
         ({"batch_key": "lane"}, KeyError, "batch_key='lane' is not a column"),
         ({"batch_key": "holes"}, ValueError, r"batch_key='holes' is missing \(NA\) for 1 cells"),
+        ({"batch_key": "barcode"}, ValueError, "batch_key='barcode' has another value for each of the 240 cells"),
         ({"key_added": "a/b"}, ValueError, "key_added"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 def test_errors(cells: AnnData, fingerprint, options, error, message) -> None:
     cells.obs["holes"] = [None, *["a"] * 239]
+    cells.obs["barcode"] = cells.obs_names
     before = fingerprint(cells)
     with pytest.raises(error, match=message):
         select_genes(cells, **options)

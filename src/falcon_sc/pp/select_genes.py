@@ -57,7 +57,7 @@ def select_genes(
         Layer to read instead of ``adata.X``.
     batch_key
         Column of ``adata.obs``, e.g. the donor. Genes are chosen in each batch and those
-        variable in most batches are taken, as in the paper.
+        variable in most batches are taken, as in the paper. A batch of one cell has no say.
     key_added
         Column of ``adata.var`` to write.
     copy
@@ -75,7 +75,8 @@ def select_genes(
     KeyError
         `layer` or `batch_key` is not in `adata`.
     ValueError
-        The matrix holds NaN, inf, negative values or only zeros; `batch_key` has missing values;
+        The matrix holds NaN, inf, negative values or only zeros; `batch_key` has missing values, or another one for
+        each cell;
         `adata` is a view, backed or empty; `n_top_genes` is below 1.
     RuntimeError
         Numba finds no folder for its compiled code, or the process was forked from one with threads of numba.
@@ -104,7 +105,14 @@ def read_batch(adata: AnnData, batch_key: str) -> np.ndarray:
     if column.isna().any():
         msg = f"batch_key={batch_key!r} is missing (NA) for {int(column.isna().sum())} cells: fill or remove them."
         raise ValueError(msg)
-    return np.unique(column.astype(str).to_numpy(), return_inverse=True)[1]
+    codes: np.ndarray = np.unique(column.astype(str).to_numpy(), return_inverse=True)[1]
+    if codes.max() + 1 == codes.size > 1:
+        msg = (
+            f"batch_key={batch_key!r} has another value for each of the {codes.size} cells: give a column that many "
+            "cells share, such as the donor."
+        )
+        raise ValueError(msg)
+    return codes
 
 
 def choose_genes(expression: Expression, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:
@@ -115,6 +123,9 @@ def choose_genes(expression: Expression, n_top_genes: int, batch: np.ndarray | N
     if n_expressed <= n_top_genes:
         logger.info("all %d expressed genes are used: no more than n_top_genes=%d", n_expressed, n_top_genes)
         return expressed.copy()
+    expression, batch = _without_lone_cells(expression, batch)
+    expressed = expression.expressed
+    n_top_genes = min(n_top_genes, int(expressed.sum()))
     if expression.counts is None:
         logger.info("no counts: highly variable genes by scanpy's flavor 'seurat' on log-normalised values")
         variable = _highly_variable(expression.log_normalised(expressed), n_top_genes, batch, flavor="seurat")
@@ -123,6 +134,22 @@ def choose_genes(expression: Expression, n_top_genes: int, batch: np.ndarray | N
     chosen = np.zeros(expressed.size, dtype=bool)
     chosen[np.flatnonzero(expressed)[variable]] = True
     return chosen
+
+
+def _without_lone_cells(expression: Expression, batch: np.ndarray | None) -> tuple[Expression, np.ndarray | None]:
+    """Leave out batches of one cell, in which nothing varies; one batch, or none, is no reason to tell them apart."""
+    if batch is None:
+        return expression, None
+    sizes = np.bincount(batch)
+    kept = sizes[batch] > 1
+    n_kept, n_batches = int((sizes > 1).sum()), int((sizes > 0).sum())
+    if n_kept == 0:
+        logger.info("each of the %d batches has a single cell: genes are chosen over all cells alike", n_batches)
+        return expression, None
+    if n_kept < n_batches:
+        message = "%d of %d batches have a single cell, and no say in which genes are chosen"
+        logger.info(message, n_batches - n_kept, n_batches)
+    return expression.of_cells(kept), batch[kept] if n_kept > 1 else None
 
 
 def _report_poor_cells_and_genes(values: sparse.csr_matrix) -> None:
