@@ -67,8 +67,7 @@ class Predictor:
 
         Returns
         -------
-        NDArray
-            The probabilities.
+        The probabilities.
 
         Raises
         ------
