@@ -48,7 +48,7 @@ def _picture(adata: AnnData) -> Figure:
     import scanpy as sc
 
     from falcon_sc.pl import relation
-    from falcon_sc.pl._slots import fine_colors
+    from falcon_sc.pl._style import fine_colors
 
     drawn = adata.copy()  # scanpy stores the colours it chooses
     plt.switch_backend("agg")  # a file, not a window

@@ -50,7 +50,7 @@ def test_one_coarse_class_and_fewer_images(found) -> None:
     assert len(plt.get_fignums()) == 1
 
 
-def test_images_without_colour_and_files(found, tmp_path) -> None:
+def test_images_without_color_and_files(found, tmp_path) -> None:
     from PIL import Image
 
     images, proba = found

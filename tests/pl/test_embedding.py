@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
@@ -16,7 +17,7 @@ def clusters() -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(60, 5)) + 50 * rng.normal(size=(3, 5))[labels], labels
 
 
-def test_points_and_colours(clusters) -> None:
+def test_points_and_colors(clusters) -> None:
     points, labels = clusters
     ax = fsc.pl.embedding(points, labels, n_max=60)
     (dots,) = ax.collections
@@ -24,10 +25,10 @@ def test_points_and_colours(clusters) -> None:
     assert sorted(np.unique(colors, return_counts=True)[1].tolist()) == [20, 20, 20]
     places = dots.get_offsets()
     own = [places[colors == color] for color in np.unique(colors)]
-    centres = np.array([part.mean(axis=0) for part in own])
+    centers = np.array([part.mean(axis=0) for part in own])
     spread = max(np.linalg.norm(part - part.mean(axis=0), axis=1).max() for part in own)
-    between = np.linalg.norm(centres[:, None] - centres, axis=2)[np.triu_indices(3, 1)].min()
-    assert between > spread  # points keep their colours
+    between = np.linalg.norm(centers[:, None] - centers, axis=2)[np.triu_indices(3, 1)].min()
+    assert between > spread  # points keep their colors
     assert ax.get_legend() is None
 
 
@@ -40,7 +41,7 @@ def test_shades_of_the_coarse_class_and_its_name(clusters) -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["car", "pet"]
     colors = {to_hex(color) for color in ax.collections[0].get_facecolors()}
     assert len(colors) == 3
-    assert "#1f77b4" in colors  # "car", without siblings: the colour itself
+    assert "#1f77b4" in colors  # "car", without siblings: the color itself
 
 
 def test_many_samples_are_thinned_with_a_seed(clusters) -> None:
@@ -51,6 +52,18 @@ def test_many_samples_are_thinned_with_a_seed(clusters) -> None:
     assert len(one) == 12
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+def test_samples_without_a_class_are_gray(clusters) -> None:
+    points, labels = clusters
+    fine = pd.Series(labels).map({0: "a:0", 1: "b:0", 2: "b:1"}).astype("category")
+    coarse = fine.str.partition(":")[0].astype("category")
+    fine[:9], coarse[:9] = None, None
+    ax = fsc.pl.embedding(points, fine, coarse, n_max=60)
+    colors = np.array([to_hex(color) for color in ax.collections[0].get_facecolors()])
+    assert np.unique(colors, return_counts=True)[1].tolist().count(17) == 3
+    assert (colors == "#d0d0d0").sum() == 9
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
 
 
 def test_what_does_not_fit_is_refused(clusters) -> None:

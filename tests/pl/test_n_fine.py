@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 
 import falcon_sc as fsc
 
@@ -48,12 +49,24 @@ def test_a_range_for_each_coarse_class(estimated: AnnData, fingerprint) -> None:
     assert fingerprint(estimated) == before
 
 
-def test_axes_and_colours_are_used(estimated: AnnData) -> None:
+def test_axes_and_colors_are_used(estimated: AnnData) -> None:
     estimated.uns["coarse_colors"] = ["#ff0000", "#00ff00", "#0000ff"]
     _, axes = plt.subplots(1, 2)
     assert fsc.pl.n_fine(estimated, ax=axes[1]) is axes[1]
     assert not axes[0].collections
     assert axes[1].collections[-1].get_facecolor()[:, :3].tolist() == np.eye(3).tolist()
+
+
+def test_after_a_subset_colors_go_by_name_and_none_comes_twice(estimated: AnnData) -> None:
+    estimated.uns["coarse_colors"] = ["#ff0000", "#1f77b4", "#0000ff"]  # the second is the first of the palette
+    part = estimated[estimated.obs["coarse"] != "B cell"].copy()
+    part.obs["coarse"] = part.obs["coarse"].cat.reorder_categories(["µ glia", "CD4/CD8 T"])
+    part.uns["coarse_colors"] = ["#0000ff", "#1f77b4"]
+    ax = fsc.pl.n_fine(part)
+    colors = [to_hex(color) for color in ax.collections[-1].get_facecolor()]
+    assert colors[1:] == ["#1f77b4", "#0000ff"]
+    assert colors[0] not in colors[1:]
+    assert [text.get_text().partition("\n")[0] for text in ax.get_yticklabels()] == ["B cell", "CD4/CD8 T", "µ glia"]
 
 
 def test_nothing_to_draw(planted: AnnData, discovered: AnnData) -> None:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 import falcon_sc as fsc
-from falcon_sc.pl._slots import fine_colors, parent_colors, shades
+from falcon_sc.pl._style import fine_colors, parent_colors, shades
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -50,7 +50,7 @@ def test_axes_are_used(discovered: AnnData) -> None:
     assert len(plt.get_fignums()) == 1
 
 
-def test_colours_of_scanpy_are_kept(discovered: AnnData) -> None:
+def test_colors_of_scanpy_are_kept(discovered: AnnData) -> None:
     adata = discovered.copy()
     adata.uns["coarse_colors"] = ["#ff0000", "#00ff00", "#0000ff"]
     colors = parent_colors(adata, "falcon", ["B cell", "CD4/CD8 T", "µ glia"])

@@ -9,7 +9,8 @@ from scipy import sparse
 
 from falcon_sc._checks import check_int, listed
 from falcon_sc._expression import read_expression
-from falcon_sc.pl._slots import QUIET, parent_colors, parents_of, quiet, read_fine, read_names
+from falcon_sc.pl._classes import read_classes, read_column
+from falcon_sc.pl._style import LITERAL, QUIET, parent_colors, quiet
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -32,12 +33,15 @@ def confident(
     """Draw the genes that mark the most confident cells of each fine class against its siblings.
 
     Of each fine class the `n_cells` cells with the highest confidence are taken. Genes are ranked by
-    Welch's t statistic of their log-normalised values in those cells against those of the sibling
+    Welch's t statistic of their log-normalized values in those cells against those of the sibling
     classes in the same coarse class (a class without siblings: against all other classes). The
     values that defined the classes rank the genes here, so this describes the classes and tests nothing.
 
-    The size of a dot is the share of those cells in which the gene was found; its colour is the mean,
+    The size of a dot is the share of those cells in which the gene was found; its color is the mean,
     scaled to [0, 1] over the classes drawn. The number beside a row is the median confidence.
+
+    Classes go by name: the object may have been subset, and classes merged, reordered or renamed. The confidence is
+    that of the cell in the class it was found in; of two classes that were merged since nobody knows another one.
 
     Parameters
     ----------
@@ -52,7 +56,7 @@ def confident(
     n_genes
         Number of genes for each fine class.
     layer
-        Layer to read instead of ``adata.X``: raw counts or log-normalised values.
+        Layer to read instead of ``adata.X``: raw counts or log-normalized values.
     ax
         Where to draw; by default on a new figure large enough for all names.
 
@@ -65,7 +69,8 @@ def confident(
     KeyError
         Nothing was discovered under `key`, or `layer` is missing.
     ValueError
-        `coarse` is not a coarse class; wrong values in the matrix.
+        `coarse` is not a coarse class; no cell has a fine class, or nothing says which coarse class a new name
+        belongs to; wrong values in the matrix.
 
     Examples
     --------
@@ -77,25 +82,27 @@ def confident(
     import matplotlib.pyplot as plt
 
     n_cells, n_genes = check_int(n_cells, "n_cells"), check_int(n_genes, "n_genes")
-    names = read_names(adata, key)
-    fine = read_fine(adata, key).cat.codes.to_numpy()
-    confidence = adata.obs[f"{key}_confidence"].to_numpy()
-    classes = np.unique(fine[fine >= 0])
-    drawn = _drawn(parents_of(names[classes]), coarse)
-    cells, codes = _most_confident(fine, confidence, classes, n_cells)
-    typical = np.array([np.median(confidence[cells[codes == code]]) for code in drawn])
+    found_now = read_classes(adata, key)
+    confidence = read_column(adata, f"{key}_confidence", key).to_numpy(np.float64, na_value=np.nan)
+    classes = np.flatnonzero(found_now.sizes)
+    names, parents = found_now.names[classes], found_now.parents[classes]
+    drawn = _drawn(parents, coarse)
+    cells, codes = _most_confident(found_now.codes, confidence, classes, n_cells)
+    typical = np.array([_median(confidence[cells[codes == code]]) for code in drawn])
     expression = read_expression(adata, layer)
     candidates = np.flatnonzero(expression.expressed)
     mean, square, found = _class_means(expression.log_normalised(candidates)[cells], codes, classes.size)
     sizes = np.bincount(codes, minlength=classes.size)
-    markers = _markers(mean, square, sizes, parents_of(names[classes]), drawn, n_genes)
+    markers = _markers(mean, square, sizes, parents, drawn, n_genes)
 
     if ax is None:
         size = (2.8 + 0.2 * markers.size, 1.6 + 0.24 * drawn.size)
         _, ax = plt.subplots(figsize=size, layout="constrained")
     dots = _draw_dots(ax, mean[np.ix_(drawn, markers)], found[np.ix_(drawn, markers)])
-    _name_rows(ax, adata, key, names[classes[drawn]], typical)
-    ax.set_xticks(range(markers.size), adata.var_names[candidates[markers]], rotation=90, fontsize=7)
+    _name_rows(
+        ax, names[drawn], parents[drawn], parent_colors(adata, key, list(dict.fromkeys(parents[drawn]))), typical
+    )
+    ax.set_xticks(range(markers.size), adata.var_names[candidates[markers]], rotation=90, fontsize=7, **LITERAL)
     ax.set_xlabel("dot size: share of the cells with the gene", fontsize=7)
     bar = ax.figure.colorbar(dots, ax=ax, shrink=min(1.0, 1.6 / (0.24 * drawn.size)), aspect=12, pad=0.02)
     bar.set_label("mean, scaled", color=QUIET, fontsize=7)
@@ -108,10 +115,10 @@ def _drawn(parents: np.ndarray, coarse: str | None) -> np.ndarray:
     """Places of the classes to draw: all, or those of one coarse class."""
     if coarse is None:
         return np.arange(parents.size)
-    if coarse not in parents:
+    if str(coarse) not in parents:
         msg = f"coarse={coarse!r} is no coarse class with fine classes; there are {listed(dict.fromkeys(parents))}."
         raise ValueError(msg)
-    return np.flatnonzero(parents == coarse)
+    return np.flatnonzero(parents == str(coarse))
 
 
 def _most_confident(
@@ -122,6 +129,12 @@ def _most_confident(
     taken = [by_confidence[fine[by_confidence] == code][:n_cells] for code in classes]
     codes = np.repeat(np.arange(classes.size), [cells.size for cells in taken])
     return np.concatenate(taken), codes
+
+
+def _median(confidence: np.ndarray) -> float:
+    """Of the cells that have a confidence: one that was put into a class by hand may have none."""
+    known = confidence[~np.isnan(confidence)]
+    return float(np.median(known)) if known.size else float("nan")
 
 
 def _class_means(values: sparse.csr_matrix, codes: np.ndarray, n_classes: int) -> tuple[np.ndarray, ...]:
@@ -165,13 +178,11 @@ def _draw_dots(ax: Axes, mean: np.ndarray, found: np.ndarray) -> PathCollection:
     )  # fmt: skip
 
 
-def _name_rows(ax: Axes, adata: AnnData, key: str, names: np.ndarray, typical: np.ndarray) -> None:
-    """Names of the fine classes, a stem in the colour of their coarse class, and their median confidence."""
-    parents = parents_of(names)
-    colors = parent_colors(adata, key, list(dict.fromkeys(parents.tolist())))
+def _name_rows(ax: Axes, names: np.ndarray, parents: np.ndarray, colors: dict[str, str], typical: np.ndarray) -> None:
+    """Names of the fine classes, a stem in the color of their coarse class, and their median confidence."""
     ax.set(xlim=(-0.9, ax.dataLim.x1 + 0.8), ylim=(names.size - 0.4, -0.6))
     quiet(ax)
-    ax.set_yticks(range(names.size), names, fontsize=8)
+    ax.set_yticks(range(names.size), names, fontsize=8, **LITERAL)
     ax.tick_params(axis="x", colors="black")
     ax.tick_params(axis="y", colors="black", pad=8)
     for parent, color in colors.items():
@@ -182,7 +193,7 @@ def _name_rows(ax: Axes, adata: AnnData, key: str, names: np.ndarray, typical: n
         )  # fmt: skip
     for row, value in enumerate(typical):
         ax.annotate(
-            f"{value:.2f}", (1, row), xycoords=ax.get_yaxis_transform(), xytext=(3, 0), textcoords="offset points",
+            "none" if np.isnan(value) else f"{value:.2f}", (1, row), xycoords=ax.get_yaxis_transform(), xytext=(3, 0), textcoords="offset points",
             va="center", fontsize=7, color=QUIET,
         )  # fmt: skip
     for edge in np.flatnonzero(parents[1:] != parents[:-1]):

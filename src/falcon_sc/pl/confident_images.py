@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import check_int
+from falcon_sc.pl._style import LITERAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,7 @@ def confident_images(
             _draw(ax, images[chosen], place * (n_images + _GAP))
         ax.set(xlim=(0, width), ylim=(0, 1), aspect="equal", xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
-        ax.set_ylabel(str(names[column]), rotation=0, ha="right", va="center", fontsize=8)
+        ax.set_ylabel(str(names[column]), rotation=0, ha="right", va="center", fontsize=8, **LITERAL)
     drawn_on: NDArray[Any] = axes[:, 0]
     return drawn_on
 

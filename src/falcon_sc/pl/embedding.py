@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from falcon_sc._checks import check_int
-from falcon_sc.pl._slots import palette, quiet, shades
+from falcon_sc.pl._style import LITERAL, palette, quiet, shades
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
 _PERPLEXITY = 30.0  # scikit-learn's default
+_NOBODY = "#d0d0d0"  # samples without a class
 
 
 def embedding(
@@ -25,7 +27,7 @@ def embedding(
     rng: int | np.random.Generator | None = 0,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a t-SNE of the embedding, coloured by fine class (figure 2 of :cite:p:`Grcic2024`).
+    """Draw a t-SNE of the embedding, colored by fine class (figure 2 of :cite:p:`Grcic2024`).
 
     Arrays in: for images and for cells that are in no AnnData.
 
@@ -34,9 +36,9 @@ def embedding(
     embedding
         (N, d): `embedding_` of a fitted model, what its `transform` gives, or features.
     labels
-        Fine class of each sample, (N,).
+        Fine class of each sample, (N,). Samples without one (NA) are drawn in gray.
     coarse
-        Coarse class of each sample, (N,): the fine classes of a coarse class are then shades of one colour, which the
+        Coarse class of each sample, (N,): the fine classes of a coarse class are then shades of one color, which the
         legend names.
     n_max
         Of more samples than this, so many are drawn at random. t-SNE takes about ten seconds for 2,000.
@@ -73,26 +75,27 @@ def embedding(
     places = tsne.fit_transform(points[chosen])
     if ax is None:
         _, ax = plt.subplots(figsize=(6 if groups is None else 7.5, 6), layout="constrained")
-    classes, members = np.unique(fine, return_inverse=True)
-    colors = np.asarray(_colors(members, len(classes), groups))
+    members, classes = pd.factorize(fine, sort=True)
+    colors = np.array([*_colors(members, len(classes), groups), _NOBODY])
     ax.scatter(places[:, 0], places[:, 1], s=8, c=colors[members[chosen]], linewidths=0)
     if groups is not None:
-        _name_groups(ax, np.unique(groups))
+        _name_groups(ax, pd.factorize(groups, sort=True)[1])
     ax.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
     quiet(ax)
     return ax
 
 
 def _colors(members: NDArray[np.intp], n_classes: int, groups: NDArray[Any] | None) -> list[str]:
-    """A colour for each fine class."""
+    """A color for each fine class; `members` is -1 where a sample has none."""
     if groups is None:
         return palette(n_classes)
-    names, first = np.unique(groups, return_inverse=True)
+    first, names = pd.factorize(groups, sort=True)
     # a class belongs to the group of most of its samples
     counts = np.zeros((n_classes, len(names)), dtype=np.int64)
-    np.add.at(counts, (members, first), 1)
-    parent = counts.argmax(axis=1)
-    colors = np.empty(n_classes, dtype="<U7")
+    both = (members >= 0) & (first >= 0)
+    np.add.at(counts, (members[both], first[both]), 1)
+    parent = np.where(counts.any(axis=1), counts.argmax(axis=1), -1) if len(names) else np.full(n_classes, -1)
+    colors = np.full(n_classes, _NOBODY, dtype="<U7")
     for group, color in enumerate(palette(len(names))):
         children = np.flatnonzero(parent == group)
         if children.size:
@@ -103,11 +106,11 @@ def _colors(members: NDArray[np.intp], n_classes: int, groups: NDArray[Any] | No
 def _name_groups(ax: Axes, names: NDArray[Any]) -> None:
     from matplotlib.lines import Line2D
 
-    dots = [
-        Line2D([], [], marker="o", linestyle="", color=color, label=str(name))
-        for name, color in zip(names, palette(len(names)), strict=True)
-    ]
-    ax.legend(handles=dots, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
+    dots = [Line2D([], [], marker="o", linestyle="", color=color) for color in palette(len(names))]
+    labels = [str(name) for name in names]
+    legend = ax.legend(dots, labels, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
+    for text in legend.get_texts():
+        text.set(**LITERAL)
 
 
 def _check_shapes(points: NDArray[Any], fine: NDArray[Any], groups: NDArray[Any] | None) -> None:

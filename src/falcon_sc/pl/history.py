@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.pl._slots import quiet, read_about
+from falcon_sc.pl._classes import read_about
+from falcon_sc.pl._style import quiet
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 _LOSSES = {
     "loss": "total (eq. 10)",
     "loss_coarse": "coarse (eq. 3)",
-    "loss_nn": "neighbours (eq. 4)",
-    "loss_conf": "confidence (eq. 7)",
-    "loss_reg": "regulariser (eq. 9)",
+    "loss_nn": "neighbors (eq. 4)",
+    "loss_conf": "confidence (eq. 6)",
+    "loss_reg": "class sizes (eq. 9, or the prior)",
 }
 
 
@@ -42,7 +43,7 @@ def history(adata: AnnData, *, key: str = "falcon") -> Figure:
     Raises
     ------
     KeyError
-        Nothing was discovered under `key`.
+        Nothing was discovered under `key`, or its history is gone.
 
     Examples
     --------
@@ -54,6 +55,12 @@ def history(adata: AnnData, *, key: str = "falcon") -> Figure:
     import matplotlib.pyplot as plt
 
     about = read_about(adata, key)
+    if "history" not in about:
+        msg = (
+            f"adata.uns[{key!r}] holds no history: it was removed, or left out by anndata.concat because the runs of "
+            "the parts differ. Draw the history of each part before they are joined."
+        )
+        raise KeyError(msg)
     values = {name: np.asarray(series) for name, series in about["history"].items()}
     epoch = values["epoch"]
     figure, (losses, used, changes) = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")

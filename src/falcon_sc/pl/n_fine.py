@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.pl._slots import QUIET, parent_colors, quiet
+from falcon_sc.pl._style import LITERAL, QUIET, parent_colors, quiet
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -23,7 +23,8 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
     A bar goes from the *stable* to the *supported* number, with the estimate marked on it. The dots at 2, 3, ...
     say how well two halves of the cells agree on that many clusters (diameter: adjusted Rand index). Totals are in the
     title: take the estimate, less to be safe, more to see everything; or give
-    :func:`falcon_sc.tl.discover` a number for each class.
+    :func:`falcon_sc.tl.discover` a number for each class. Names and sizes are those of the estimate, whatever became of
+    the cells since.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
     for position, number in zip(y, middle.tolist(), strict=True):
         ax.annotate(str(number), (number, position), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8)
     labels = [f"{name}\n{size:,} cells" for name, size in zip(names, np.asarray(found["sizes"]).tolist(), strict=True)]
-    ax.set_yticks(y, labels)
+    ax.set_yticks(y, labels, **LITERAL)
     ax.set(ylim=(len(names) - 0.4, -0.7), xlim=(0.5, found["stability"].shape[1] + 0.5), xlabel="fine classes")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     title = f"{middle.sum()} fine classes estimated, {low.sum()} stable, {high.sum()} supported"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.pl._slots import QUIET, parent_colors, parents_of, quiet, read_fine, read_names, shades
+from falcon_sc.pl._classes import read_classes
+from falcon_sc.pl._style import LITERAL, QUIET, parent_colors, quiet, shades
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -25,6 +26,10 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     relation M of the paper as a tree with sizes. With several data sets a group is a combination
     of parents.
 
+    Classes go by name: the object may have been subset, and classes merged, reordered or renamed. A class that you
+    named stands under the coarse class of its cells. A class that has lost all its cells is drawn without a bar;
+    coarse classes without cells are left out.
+
     Parameters
     ----------
     adata
@@ -42,6 +47,8 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     ------
     KeyError
         Nothing was discovered under `key`.
+    ValueError
+        No cell has a fine class, or nothing says which coarse class a new name belongs to.
 
     Examples
     --------
@@ -52,11 +59,9 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     """
     import matplotlib.pyplot as plt
 
-    names = read_names(adata, key)
-    fine = read_fine(adata, key)
-    sizes = np.bincount(fine.cat.codes[fine.notna()], minlength=names.size)
-    parents = parents_of(names)
-    groups = list(dict.fromkeys(parents.tolist()))
+    classes = read_classes(adata, key)
+    names, parents, sizes = classes.names, classes.parents, classes.sizes
+    groups = list(dict.fromkeys(parents))
     colors = parent_colors(adata, key, groups)
 
     if ax is None:
@@ -82,12 +87,14 @@ def _draw_group(ax: Axes, parent: str, names: np.ndarray, sizes: np.ndarray, col
     ax.barh(y, sizes, height=0.78, color=shades(color, names.size))
     text: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
     for position, name, size in zip(y, names, sizes, strict=True):
-        ax.annotate(name, (size, position), xytext=(5, 0), fontsize=8, **text)
+        ax.annotate(name, (size, position), xytext=(5, 0), fontsize=8, **text, **LITERAL)
         ax.annotate(f"{size:,}", (0, position), xytext=(-6, 0), ha="right", fontsize=7.5, color=QUIET, **text)
     left_of_sizes = ax.get_yaxis_transform() + ScaledTranslation(-_STEM / 72, 0, ax.figure.dpi_scale_trans)
     ax.plot(
         [0, 0], [y[0] - 0.39, y[-1] + 0.39], transform=left_of_sizes, color=color, linewidth=3,
         solid_capstyle="butt", clip_on=False,
     )  # fmt: skip
-    middle = (y[0] + y[-1]) / 2
-    ax.annotate(parent, (0, middle), xytext=(-_STEM - 8, 0), ha="right", fontsize=10, weight="bold", **text)
+    ax.annotate(
+        parent, (0, (y[0] + y[-1]) / 2), xytext=(-_STEM - 8, 0), ha="right", fontsize=10, weight="bold",
+        **text, **LITERAL,
+    )  # fmt: skip

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from falcon_sc._checks import listed
 from falcon_sc.tl._names import fine_names
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def write(adata: AnnData, key: str, model: Falcon, results: Results) -> None:
     Results of an earlier run under the same key, colours included, are replaced or removed.
     """
     slots = _slots(adata, key, model, results)
+    _warn_of_single_cells(slots[0][2])
     before = [(slot, name, slot.get(name, _MISSING)) for slot, name, _ in slots]
     try:
         _put(slots)
@@ -74,6 +77,7 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
     if several:
         about["coarse_dataset"] = model.coarse_dataset_.astype(np.str_)
     fine = pd.Series(pd.Categorical.from_codes(results.fine.tolist(), categories=names.tolist()), index=adata.obs_names)
+    fine = fine.cat.remove_unused_categories()  # scanpy's plots fail at a category without a cell
     return [
         (adata.obs, f"{key}_fine", fine),
         (adata.obs, f"{key}_confidence", results.confidence),
@@ -83,6 +87,17 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
         (adata.uns, f"{key}_fine_colors", _MISSING),
         (adata.var, f"{key}_highly_variable", _MISSING if results.genes is None else results.genes),
     ]
+
+
+def _warn_of_single_cells(fine: pd.Series) -> None:
+    """Say which classes scanpy's tests for markers stop at."""
+    single = fine.value_counts(sort=False).loc[lambda sizes: sizes == 1].index
+    if len(single):
+        msg = (
+            f"fine classes with a single cell: {listed(single)}. sc.tl.rank_genes_groups stops at them: give it "
+            "groups=[...] without them, or merge them with another class first."
+        )
+        warnings.warn(msg, UserWarning, stacklevel=4)  # whoever called discover or predict
 
 
 def _put(slots: list[tuple[Any, str, Any]]) -> None:

@@ -106,7 +106,8 @@ def discover(
 
     ``adata.obs["falcon_fine"]`` : category
         Fine class, named ``"<coarse>:<i>"`` with i by falling size inside the coarse class (parents
-        in several data sets are joined by ``|``). NA where the coarse label is NA.
+        in several data sets are joined by ``|``). NA where the coarse label is NA. Its categories are the classes
+        that have cells; ``fine_names`` holds all. A class of one cell is a warning: scanpy cannot test it.
     ``adata.obs["falcon_confidence"]`` : float32, in [0, 1]
         How far the clusterings that the labels rest on agree that the cell is in this class, or, with a random start
         or several data sets, the probability that the network gives the class; NaN where there is none.

@@ -1,0 +1,178 @@
+"""The fine classes of a result, by name, as the object has them now.
+
+Between `falcon_sc.tl.discover` and a plot the column may have been subset, merged, reordered, renamed or turned to
+text. Positions then mean nothing; names do, and the cells that carry a new name say where it belongs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from falcon_sc._checks import listed
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+_MISSING_TEXTS = frozenset({"", "nan", "NaN", "NA", "<NA>", "None"})  # what a missing label becomes as text
+_STRAY = 0.1  # a smaller share of the cells of a class, in another coarse class, does not make that one its parent
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Fine classes in the order in which they are drawn; those of one parent stand together.
+
+    Parameters
+    ----------
+    names
+        str, n_classes: what the user calls them.
+    parents
+        str, n_classes: the coarse class of each (or classes, joined by ``|``).
+    codes
+        int64, n_obs: position in `names`, -1 where a cell has no fine class.
+    """
+
+    names: np.ndarray
+    parents: np.ndarray
+    codes: np.ndarray
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """int64, n_classes: number of cells."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=self.names.size)
+
+
+def read_about(adata: AnnData, key: str) -> Mapping[str, Any]:
+    """The entry ``adata.uns[key]``."""
+    about = adata.uns.get(key)
+    if not isinstance(about, Mapping) or "fine_names" not in about:
+        msg = (
+            f"adata.uns[{key!r}] holds no result: run falcon_sc.tl.discover(adata, ..., key_added={key!r}) first "
+            "(after anndata.concat: give it uns_merge='same', which keeps the result that all parts share)."
+        )
+        raise KeyError(msg)
+    return about
+
+
+def read_column(adata: AnnData, name: str, key: str) -> pd.Series:
+    """One column that `falcon_sc.tl.discover` wrote to ``adata.obs``."""
+    if name not in adata.obs:
+        msg = f"adata.obs[{name!r}] is missing: run falcon_sc.tl.discover(adata, ..., key_added={key!r}) first."
+        raise KeyError(msg)
+    return adata.obs[name]
+
+
+def read_classes(adata: AnnData, key: str) -> Classes:
+    """The fine classes that the cells have now.
+
+    A class that ``adata.uns[key]`` knows has the parent in its name. One that it does not know was named by the user:
+    its parent is the coarse class of the cells that carry it, and it stands among its siblings by size. A known class
+    without a cell is kept if its coarse class has cells, unless the user named classes there: it may be one of them.
+
+    Raises
+    ------
+    KeyError
+        There is no result under `key`.
+    ValueError
+        No cell has a fine class, or nothing says the coarse class of one.
+    """
+    about = read_about(adata, key)
+    parent_of = {str(name): str(name).rpartition(":")[0] for name in about["fine_names"]}
+    labels = _texts(read_column(adata, f"{key}_fine", key), parent_of)
+    sizes = _sizes(labels)
+    if not sizes:
+        msg = f"adata.obs[{key + '_fine'!r}] holds no fine class: it is missing (NA) for all {adata.n_obs} cells."
+        raise ValueError(msg)
+    column = _coarse_column(adata, about)
+    now = _current_names(parent_of, labels, column)
+    parents = {name: now[parent] for name, parent in parent_of.items()}
+    new = [name for name in sizes if name not in parent_of]
+    if new:
+        parents |= _parents_of_new(new, labels, _coarse_of_cells(adata, key, column, list(parents.values())), key)
+    rows = _rows(parents, set(new), sizes)
+    codes = pd.Index(rows, dtype=object).get_indexer(pd.Index(labels, dtype=object)).astype(np.int64)
+    return Classes(np.array(rows, dtype=object), np.array([parents[name] for name in rows], dtype=object), codes)
+
+
+def _texts(column: pd.Series, known: Collection[str] = ()) -> np.ndarray:
+    """Labels as text, object, n_obs; None where one is missing. A class may be called "NA" if it is known by that name."""
+    codes, values = pd.factorize(column)
+    texts: list[str | None] = [str(int(value)) if _is_whole(value) else str(value) for value in values]
+    kept = [None if text in _MISSING_TEXTS and text not in known else text for text in texts]
+    return np.array([*kept, None], dtype=object)[codes]
+
+
+def _sizes(labels: np.ndarray) -> dict[str, int]:
+    """Number of cells of each label, in the order of the names."""
+    counts = pd.Series(labels, dtype=object).value_counts().sort_index()
+    return {str(name): int(n) for name, n in counts.items()}
+
+
+def _is_whole(value: object) -> bool:
+    """A number without fraction: pandas turns integers to floats where some cells have none."""
+    return isinstance(value, float) and value.is_integer()
+
+
+def _coarse_column(adata: AnnData, about: Mapping[str, Any]) -> np.ndarray | None:
+    """Coarse labels of the cells that the classes were found in, if they are still there and name whole parents."""
+    coarse_key = about.get("params", {}).get("coarse_key")
+    several = "coarse_dataset" in about  # a label is then only a part of the parent
+    return None if several or coarse_key not in adata.obs else _texts(adata.obs[coarse_key])
+
+
+def _current_names(parent_of: dict[str, str], labels: np.ndarray, column: np.ndarray | None) -> dict[str, str]:
+    """What each coarse class is called now: another name, if all cells of its classes carry that one instead."""
+    now = {parent: parent for parent in parent_of.values()}
+    if column is None:
+        return now
+    for parent in set(now) - set(column):
+        classes = [name for name, own in parent_of.items() if own == parent]
+        found = set(column[pd.Series(labels).isin(classes)]) - {None}
+        if len(found) == 1:
+            now[parent] = found.pop()
+    return now
+
+
+def _coarse_of_cells(adata: AnnData, key: str, column: np.ndarray | None, parents: list[str]) -> np.ndarray:
+    """Coarse class of every cell, by its label, else by its most probable fine class; None where neither is there."""
+    coarse = np.full(adata.n_obs, None, dtype=object)
+    proba = np.asarray(adata.obsm.get(f"{key}_proba", ()))
+    if proba.ndim == 2 and proba.shape[1] == len(parents):
+        coarse = np.array(parents, dtype=object)[proba.argmax(axis=1)]
+    if column is not None:
+        coarse = np.where(pd.notna(column), column, coarse)
+    return coarse
+
+
+def _parents_of_new(new: list[str], labels: np.ndarray, coarse: np.ndarray, key: str) -> dict[str, str]:
+    """Coarse class of each class that the user named; several, joined, if its cells come from several."""
+    parents = {}
+    for name in new:
+        counts = _sizes(coarse[labels == name])
+        parents[name] = "|".join(own for own, n in counts.items() if n >= _STRAY * sum(counts.values()))
+    orphans = [name for name, parent in parents.items() if not parent]
+    if orphans:
+        msg = (
+            f"adata.obs[{key + '_fine'!r}] holds {listed(orphans)}, which adata.uns[{key!r}]['fine_names'] does not, and "
+            "nothing says to which coarse class they belong. Put back the column of the coarse labels or "
+            f"adata.obsm[{key + '_proba'!r}], or give these classes their old names."
+        )
+        raise ValueError(msg)
+    return parents
+
+
+def _rows(parents: dict[str, str], new: set[str], sizes: dict[str, int]) -> list[str]:
+    """Names in the order in which they are drawn."""
+    rows: list[str] = []
+    for parent in dict.fromkeys(parents.values()):
+        members = [name for name, own in parents.items() if own == parent]
+        found = [name for name in members if name in sizes]
+        if new.intersection(found):
+            rows += sorted(found, key=lambda name: -sizes[name])
+        elif found:
+            rows += members
+    return rows
