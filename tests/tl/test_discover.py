@@ -244,10 +244,11 @@ def test_keywords_replace_the_configuration(cells: AnnData, quick) -> None:
 
 def test_keywords_win_with_the_values_of_the_defaults_too(cells: AnnData, quick) -> None:
     quick |= {"config": fsc.FalconConfig(start="random", n_neighbors=30, relation_solver="gurobi")}
-    fsc.tl.discover(cells, "coarse", 6, n_neighbors=20, relation_solver="auto", **quick)
+    fsc.tl.discover(cells, "coarse", 6, n_neighbors=20, relation_solver="auto", n_jobs=1, **quick)
     params = cells.uns["falcon"]["params"]
     assert params["n_neighbors"] == 20
     assert params["relation_solver"] == "flow"
+    assert params["n_jobs"] == 1
 
 
 def test_numbers_for_each_class_with_a_random_start(cells: AnnData, quick) -> None:

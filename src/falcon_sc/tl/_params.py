@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from falcon_sc.core.model import Falcon
 
 
-_WHOLE = {"n_neighbors", "max_epochs", "batch_size"}
+_WHOLE = {"n_neighbors", "max_epochs", "batch_size"}  # those of n_jobs are checked by the configuration
 
 
 def with_keywords(config: FalconConfig | None, **keywords: Any) -> FalconConfig:

@@ -54,13 +54,13 @@ def write(adata: AnnData, key: str, model: Falcon, results: Results) -> None:
     Results of an earlier run under the same key, colours included, are replaced or removed.
     """
     slots = _slots(adata, key, model, results)
-    _warn_of_single_cells(slots[0][2])
     before = [(slot, name, slot.get(name, _MISSING)) for slot, name, _ in slots]
     try:
         _put(slots)
     except BaseException:
         _put(before)
         raise
+    _warn_of_single_cells(slots[0][2])  # afterwards: where warnings are errors, the labels are there
 
 
 def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tuple[Any, str, Any]]:

@@ -33,6 +33,7 @@ def discover(
     lr: float | None = None,
     relation_solver: Solver | None = None,
     device: str | None = None,
+    n_jobs: int | None = None,
     progress_bar: bool = True,
     rng: int | np.random.Generator | None = 0,
     key_added: str = "falcon",
@@ -74,7 +75,7 @@ def discover(
     n_neighbors
         L of the paper: neighbors of a cell inside its coarse class (20, as in the paper). Smaller classes repeat theirs.
     config
-        Every hyperparameter, see :class:`falcon_sc.FalconConfig`. `n_neighbors` and the four keywords below replace its
+        Every hyperparameter, see :class:`falcon_sc.FalconConfig`. `n_neighbors`, `n_jobs` and the four keywords below replace its
         values where they are given; `None` leaves them to it.
     max_epochs
         Epochs of training.
@@ -86,6 +87,9 @@ def discover(
         Solver of eq. 14: ``"auto"`` takes ``"flow"``, which is exact and needs no licence.
     device
         Where to compute, such as ``"cpu"`` or ``"cuda"``. By default a GPU if there is one; the log says which.
+    n_jobs
+        Cores to take, on a machine that is shared; by default all that may be used. With another
+        number sums may be rounded differently.
     progress_bar
         Show a bar over the epochs.
     rng
@@ -156,6 +160,7 @@ def discover(
         "batch_size": batch_size,
         "lr": lr,
         "relation_solver": relation_solver,
+        "n_jobs": n_jobs,
     }
     _, result = run(
         adata,
