@@ -1,7 +1,8 @@
-"""Small data that several tests share."""
+"""How all tests run, and small data that several of them share."""
 
 from __future__ import annotations
 
+import os
 import pickle
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,8 +21,15 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-# tiny tensors: a second thread only waits, and on a busy machine makes everything many times slower
+# Tiny arrays: a second thread only waits, and on a busy machine makes everything many times slower.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # processes started here
+threadpool_limits(1)  # this process, where a plugin of pytest has loaded numpy before
 torch.set_num_threads(1)
+
+# Nothing is timed, so that a busy machine fails no test: no deadline for an example, and no stop-watch while examples are
+# drawn. The examples are the same in every run: what fails is the change at hand, and fails again.
+settings.register_profile("falcon_sc", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("falcon_sc")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,7 @@ import tracemalloc
 import anndata as ad
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import isspmatrix_csr
 from scipy.stats import chisquare, nbinom
@@ -77,7 +77,6 @@ def test_gini_coefficient_is_the_mean_difference():
     assert gini_coefficient(sizes) == pytest.approx(expected)
 
 
-@settings(deadline=None)
 @given(st.integers(5, 120), st.integers(20, 3000), st.floats(0, 0.7))
 def test_sizes_hit_the_gini_coefficient(n_classes, cells_per_class, gini):
     n_obs = n_classes * cells_per_class + n_classes // 2

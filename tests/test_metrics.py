@@ -34,7 +34,7 @@ def all_matchings(true, predicted):
         yield right.sum(), np.mean([right[true == c].mean() for c in true_classes])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(label_pairs(max_classes=4, max_samples=12))
 def test_accuracies_equal_brute_force(pair):
     true, predicted = pair
@@ -212,7 +212,7 @@ def assignment_distance(M, M_true):
     return cost[linear_sum_assignment(cost)].sum()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(relation_pairs())
 def test_falcon_distance_equals_the_assignment_problem(pair):
     assert metrics.graph_edit_distance(*pair) == assignment_distance(*pair)
@@ -274,7 +274,7 @@ def best_matched_distance(M, M_true, labels, labels_true):
     return min(candidates)[1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_matched_distance_equals_brute_force(data):
     n_fine, n_true, n_coarse = (data.draw(st.integers(1, high)) for high in (4, 4, 3))

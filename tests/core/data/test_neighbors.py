@@ -21,7 +21,7 @@ def _slow(X, codes, i, metric):
     return [others[o] for o in order], [distance[o] for o in order]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), metric=st.sampled_from(["cosine", "euclidean"]))
 def test_equals_the_slow_version(seed, metric):
     rng = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ def all_relations(n_fine: int, n_coarse: int) -> np.ndarray:
     return M[(M.sum(axis=1) >= 1).all(axis=1)]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     hnp.arrays(np.float64, (4, 3), elements=st.integers(0, 16).map(lambda i: i / 16)),
     st.sampled_from([0.0, 0.0625, 0.5, 1.0]),

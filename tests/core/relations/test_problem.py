@@ -73,7 +73,7 @@ def tiny_problems(draw: st.DrawFn) -> tuple[np.ndarray, float]:
     return cost, draw(st.sampled_from([0.0, 1e-3, 0.05, 0.3]) | st.floats(0, 2))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(tiny_problems())
 def test_brute_force_finds_nothing_better(problem):
     cost, lam = problem

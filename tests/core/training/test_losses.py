@@ -74,7 +74,7 @@ def _prior(relation, rng):
     return prior / prior.sum(axis=1, keepdims=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), n_fine=st.integers(3, 9))
 def test_every_equation_equals_its_slow_version(seed, n_fine):
     relation, codes, logits, teacher = _case(seed, n_fine=n_fine)
