@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+if sys.dont_write_bytecode:  # or each process that a test starts would compile all of torch anew, for ten seconds
+    sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = False, ""
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parent / "__pycache__")
 
 import numpy as np
 import pandas as pd

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -114,25 +113,25 @@ def test_as_many_fine_as_coarse_classes_gives_the_coarse_classes(data):
     assert (model.coarse_names_[model.labels_] == data.coarse).all()
 
 
-@pytest.mark.parametrize("n_pcs", [None, 4])
-def test_dense_csr_csc_and_torch_agree(data, n_pcs):
+@pytest.mark.parametrize(
+    ("n_pcs", "forms"),
+    [(None, [sp.csr_matrix, sp.csc_array, torch.from_numpy, np.float64]), (4, [sp.csr_matrix])],
+)
+def test_all_forms_of_a_matrix_agree(data, n_pcs, forms):
     config = dataclasses.replace(QUICK, n_pcs=n_pcs)
     X = np.maximum(data.X, 0)
-    forms = [X, sp.csr_matrix(X), sp.csc_array(X), torch.from_numpy(X), X.astype(np.float64)]
-    models = [Falcon(6, config, device="cpu").fit(form, data.coarse) for form in forms]
-    for model in models[1:]:
-        assert adjusted_rand_score(models[0].labels_, model.labels_) > 0.99
+    dense = Falcon(6, config, device="cpu").fit(X, data.coarse)
+    for form in forms:
+        other = Falcon(6, config, device="cpu").fit(form(X), data.coarse)
+        assert adjusted_rand_score(dense.labels_, other.labels_) > 0.99
 
 
-def test_fits_on_every_device(data, device, fitted):
-    model = Falcon(6, QUICK, device=device).fit(data.X, data.coarse)
-    assert model.device_ == str(device)
-    assert adjusted_rand_score(fitted.labels_, model.labels_) > 0.95
-
-
-def test_same_seed_same_labels(data, fitted):
-    again = Falcon(6, QUICK, device="cpu").fit(data.X, data.coarse)
-    np.testing.assert_array_equal(fitted.proba_, again.proba_)
+def test_same_seed_same_labels(data, device, fitted):
+    again = Falcon(6, QUICK, device=device).fit(data.X, data.coarse)
+    assert again.device_ == str(device)
+    if device.type == "cpu":
+        np.testing.assert_array_equal(again.proba_, fitted.proba_)
+    assert adjusted_rand_score(again.labels_, fitted.labels_) > 0.95
 
 
 def test_paper_setting_runs_and_is_unrestricted(data):
@@ -222,10 +221,10 @@ def test_bad_input_is_refused(data, fitted):
         Falcon(6, device="cuda:99").fit(data.X, data.coarse)
 
 
-EPOCHS = 200
+EPOCHS = 20
 QUICK_RUN = {"warmup_iterations": 20, "n_neighbors": 10, "batch_size": 64}
 RUN = """
-    import sys
+    import os, signal, sys
     from pathlib import Path
     sys.path.insert(0, {tests!r})
     import torch
@@ -234,28 +233,31 @@ RUN = """
     from falcon_sc.core.model import Falcon
     from planted import planted
     torch.set_num_threads(1)
-    checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)  # write after every epoch: the whole run takes seconds
+    checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)  # write after every epoch: the whole run takes a second
+    save = checkpoint.Checkpoint.save_training
+
+    def save_and_die(keeper, state):
+        save(keeper, state)
+        if state["epoch"] == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    checkpoint.Checkpoint.save_training = save_and_die
     data = planted()
     config = FalconConfig(max_epochs={epochs}, **{settings})
     Falcon(6, config, device="cpu").fit(data.X, data.coarse, checkpoint=Path({folder!r}))
 """
 
 
-def test_a_killed_run_goes_on_and_ends_the_same(tmp_path):
+def test_a_killed_run_goes_on_and_ends_the_same(tmp_path, caplog):
     """A real process is killed in its training; the resumed one ends bit for bit like one that was not."""
     folder = tmp_path / "checkpoint"
     text = RUN.format(tests=str(Path(__file__).parent), epochs=EPOCHS, settings=QUICK_RUN, folder=str(folder))
-    killed = subprocess.Popen([sys.executable, "-c", textwrap.dedent(text)])
-    deadline = time.monotonic() + 120
-    while not (folder / "training.pt").exists() and time.monotonic() < deadline and killed.poll() is None:
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL, "the run ended before it could be killed"
-    at_kill = torch.load(folder / "training.pt", weights_only=True)["epoch"]
-    assert 0 < at_kill < EPOCHS
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(text)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert torch.load(folder / "training.pt", weights_only=True)["epoch"] == 3
     data = planted()
-    resumed, whole = (
-        Falcon(6, FalconConfig(max_epochs=EPOCHS, **QUICK_RUN), device="cpu").fit(data.X, data.coarse, checkpoint=place)
-        for place in (folder, None)
-    )
-    np.testing.assert_array_equal(resumed.proba_, whole.proba_)
+    model = Falcon(6, FalconConfig(max_epochs=EPOCHS, **QUICK_RUN), device="cpu")
+    with caplog.at_level("INFO", "falcon_sc"):
+        resumed = model.fit(data.X, data.coarse, checkpoint=folder).proba_
+    assert f"resuming after epoch 3 of {EPOCHS}" in caplog.text
+    np.testing.assert_array_equal(resumed, model.fit(data.X, data.coarse).proba_)

@@ -277,8 +277,11 @@ def test_cells_without_label_and_new_cells_are_inferred_once(cells: AnnData, qui
     assert seen == [200, 40, 240]
 
 
-def test_resumes_from_a_checkpoint(cells: AnnData, quick, tmp_path: Path) -> None:
+def test_resumes_from_a_checkpoint(cells: AnnData, quick, tmp_path: Path, interrupted, caplog) -> None:
     plain = fsc.tl.discover(cells, "coarse", 6, copy=True, **quick)
-    for _ in range(2):
+    with interrupted():
         fsc.tl.discover(cells, "coarse", 6, checkpoint=tmp_path / "state", **quick)
+    with caplog.at_level(logging.INFO, "falcon_sc"):
+        fsc.tl.discover(cells, "coarse", 6, checkpoint=tmp_path / "state", **quick)
+    assert "resuming after epoch 1 of 2" in caplog.text
     assert plain.obs["falcon_fine"].equals(cells.obs["falcon_fine"])

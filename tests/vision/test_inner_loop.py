@@ -35,7 +35,7 @@ def never_waiting(device):
 
 @pytest.fixture
 def images():
-    return np.random.default_rng(0).integers(0, 256, (N, 32, 32, 3), dtype=np.uint8)
+    return np.random.default_rng(0).integers(0, 256, (N, 16, 16, 3), dtype=np.uint8)
 
 
 def _resnet(seed=0):
@@ -60,10 +60,10 @@ def test_discovery(images, device):
     codes = np.arange(N) % 3
     neighbors = rng.integers(0, N, (N, 20))
     samples = image_samples(images, device=device)
-    data = TrainingData(samples, codes, neighbors, Taxonomy.of(codes), np.arange(N) % N_FINE, ImageViews(32))
+    data = TrainingData(samples, codes, neighbors, Taxonomy.of(codes), np.arange(N) % N_FINE, ImageViews(16))
     network = for_convolutions(_resnet(), device)
     classifier = build_classifier(network, N_FINE, torch.Generator().manual_seed(0)).to(device)
-    config = replace(default_config(32), batch_size=8, warmup_iterations=1, relation_interval=10_000)
+    config = replace(default_config(16), batch_size=8, warmup_iterations=1, relation_interval=10_000)
     relation = np.eye(3, dtype=np.uint8)[np.arange(N_FINE) % 3]
     trainer = Trainer(data, classifier, relation, config, torch.Generator(device).manual_seed(0))
     seen = _seen_by(trainer.learner.student.backbone.layer2[0].conv1)
@@ -84,7 +84,7 @@ def test_discovery(images, device):
 def test_pretraining(images, device, optimizer):
     samples = image_samples(images, device=device)
     moco = MoCo(_resnet(), temperature=0.2, generator=torch.Generator().manual_seed(1), n_hidden=16, n_out=8)
-    settings = MoCoSettings(1, 8, 0.3, 1e-6, 0.2, 0.99, optimizer, 32, 0)
+    settings = MoCoSettings(1, 8, 0.3, 1e-6, 0.2, 0.99, optimizer, 16, 0)
     run = MoCoTraining(samples, moco, settings, device)
     seen = _seen_by(run.moco.encoder.layer2[0].conv1)
     source = torch.Generator(device).manual_seed(0)

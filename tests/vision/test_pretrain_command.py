@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,29 +73,3 @@ def test_mistakes_are_one_line(
     assert captured.err.count("\n") == 1
     assert message in captured.err
     assert not (source.parent / "encoder.pt").exists()
-
-
-def test_under_torchrun(tmp_path: Path) -> None:
-    """Two real processes: both train, one writes."""
-    source = tmp_path / "images.npz"
-    np.savez(source, images=np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8))
-    output = tmp_path / "encoder.pt"
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [
-        *launch,
-        "-m",
-        "falcon_sc._cli",
-        "pretrain",
-        str(source),
-        "-o",
-        str(output),
-        *OPTIONS,
-        "--batch-size",
-        "4",
-    ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("wrote") == 1
-    load_pretrained(build_backbone("resnet18", small_images=True, generator=torch.Generator()), output)

@@ -1,15 +1,8 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
-from datetime import timedelta
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 
 from falcon_sc.vision.moco.network import MoCo, contrastive_loss, key_momentum
 from tests.vision.networks import Tiny
@@ -32,13 +25,13 @@ def test_loss(rng: np.random.Generator, device: torch.device, temperature: float
     assert float(found) == pytest.approx(_slow_loss(queries, keys, temperature), rel=1e-5)
 
 
-def _moco(*, norm: bool = True) -> MoCo:
+def _moco() -> MoCo:
     generator = torch.Generator().manual_seed(0)
-    return MoCo(Tiny(norm=norm), temperature=0.2, generator=generator, n_hidden=12, n_out=6)
+    return MoCo(Tiny(), temperature=0.2, generator=generator, n_hidden=12, n_out=6)
 
 
-def _views(n: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
-    return tuple(torch.rand(2, n, 3, 8, 8, generator=torch.Generator().manual_seed(1)).unbind())
+def _views() -> tuple[torch.Tensor, torch.Tensor]:
+    return tuple(torch.rand(2, 8, 3, 8, 8, generator=torch.Generator().manual_seed(1)).unbind())
 
 
 def test_symmetric_loss_of_two_views() -> None:
@@ -71,7 +64,7 @@ def test_heads_are_those_of_the_paper() -> None:
     assert shapes["predictor.0.weight"] == (4096, 256)
     assert shapes["predictor.3.weight"] == (256, 4096)
     assert not any(name.endswith("0.bias") or name.endswith("3.bias") or ".4." in name for name in shapes)
-    with torch.no_grad():  # the projector ends with a normalization that has no weights
+    with torch.no_grad():  # the projector ends with a normalisation that has no weights
         out = moco.projector(torch.randn(64, 16, generator=torch.Generator().manual_seed(1)))
     torch.testing.assert_close(out.mean(0), torch.zeros(256), atol=1e-5, rtol=0)
 
@@ -87,45 +80,3 @@ def test_momentum_of_the_keys() -> None:
     assert key_momentum(0, 0.99) == pytest.approx(0.99)
     assert key_momentum(0.5, 0.99) == pytest.approx(0.995)
     assert key_momentum(1, 0.99) == pytest.approx(1)
-
-
-def _one_of_two(rank: int, file: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Loss of both processes and gradient of this one, which has half of the batch."""
-    dist.init_process_group(
-        "gloo", init_method=f"file://{file}", rank=rank, world_size=2, timeout=timedelta(seconds=60)
-    )
-    try:
-        moco = _moco(norm=False).eval()
-        network = torch.nn.parallel.DistributedDataParallel(moco)
-        first, second = (view.chunk(2)[rank] for view in _views())
-        loss = network(first, second, 0.99)
-        loss.backward()
-        total = loss.detach()
-        dist.all_reduce(total)
-        return total / 2, moco.encoder.convolution.weight.grad
-    finally:
-        dist.destroy_process_group()
-
-
-OTHER_PROCESS = """
-    import sys
-    sys.path.insert(0, {tests!r})
-    import torch
-    from tests.vision.moco.test_network import _one_of_two
-
-    torch.set_num_threads(1)
-    _one_of_two(1, {file!r})
-"""
-
-
-def test_two_processes_are_one_on_the_joined_batch(tmp_path: Path) -> None:
-    """Normalization in evaluation mode: in training mode it is the GPUs' SyncBatchNorm that joins the batches."""
-    code = textwrap.dedent(OTHER_PROCESS.format(tests=str(Path(__file__).parents[3]), file=str(tmp_path / "meeting")))
-    other = subprocess.Popen([sys.executable, "-c", code])
-    found_loss, found_gradient = _one_of_two(0, str(tmp_path / "meeting"))
-    assert other.wait(timeout=60) == 0
-    moco = _moco(norm=False).eval()
-    loss = moco(*_views(), 0.99)
-    loss.backward()
-    torch.testing.assert_close(found_loss, loss.detach())
-    torch.testing.assert_close(found_gradient, moco.encoder.convolution.weight.grad)

@@ -24,8 +24,8 @@ def says_where_to_keep_it(library: str) -> Iterator[None]:
         if "cannot cache function" not in str(error):
             raise
         msg = (
-            f"{library} keeps the code that numba compiles for it on disk, and numba found no folder that it may write "
-            "to (a read-only container?): set the environment variable NUMBA_CACHE_DIR to one, such as "
-            "NUMBA_CACHE_DIR=/tmp/numba, before Python starts."
+            "set the environment variable NUMBA_CACHE_DIR to a folder that can be written, such as "
+            f"NUMBA_CACHE_DIR=/tmp/numba, before Python starts: {library} keeps there what numba compiles for it, and "
+            "numba found no folder that it may write to (a read-only container?)."
         )
         raise RuntimeError(msg) from error
