@@ -24,7 +24,8 @@ class FalconConfig(PaperSettings):
 
     The defaults are ours and are one setting for all data sets of cells; :meth:`paper` gives the setting that the
     paper reports for single cells, and :meth:`cifar100`, :meth:`cifar68`, :meth:`cifar_si`, :meth:`breeds` and
-    :meth:`tiered_imagenet` those for images.
+    :meth:`tiered_imagenet` those for images. "Paper" means the text, "published code" what the authors' repository
+    does where the text is silent or says otherwise.
 
     Parameters
     ----------
@@ -47,9 +48,10 @@ class FalconConfig(PaperSettings):
     n_neighbors
         `L` of eq. 4: neighbours searched for each sample inside its coarse class. Default: paper.
     n_neighbors_per_step
-        How many of the `n_neighbors` are drawn for a sample at each iteration. Default: published code.
+        How many of the `n_neighbors` are drawn for a sample at each iteration. Default: published code; eq. 4 takes
+        all of them.
     metric
-        Distance of the neighbour search. Paper: cosine.
+        Distance of the neighbour search. Default: published code; the paper does not name it.
     prior
         What is expected of the sizes of the fine classes. `"uniform"`: all are of one size. The regulariser is eq. 9, and
         a start from labels shares `n_fine` out by the sizes of the coarse classes and has mixtures of equal weights.
@@ -79,8 +81,8 @@ class FalconConfig(PaperSettings):
     n_layers
         Number of hidden linear layers, each followed by a ReLU. Default: paper.
     batch_norm
-        Batch normalisation before each ReLU. The paper has none for cells; without it the method collapses on a few
-        thousand cells.
+        Batch normalisation before each ReLU. The paper names none for cells; without it the method collapses on a few
+        thousand cells. Default: ours.
     max_epochs
         Passes over the data. `None`: as many as `min_iterations` take, at least 10.
     min_iterations
@@ -89,15 +91,16 @@ class FalconConfig(PaperSettings):
     batch_size
         Samples an iteration. `None`: the power of two nearest below an eighth of the samples, from 128 to 1,024.
     optimizer
-        `"sgd"` with `momentum` (paper) or `"adamw"`.
+        `"sgd"` with `momentum` (paper) or `"adamw"`. Default: ours.
     lr
-        Learning rate.
+        Learning rate. Paper: 0.1 for large images, no other is named. Default: ours, for AdamW.
     momentum
-        Momentum of SGD. Default: paper.
+        Momentum of SGD. Default: paper, for large images.
     weight_decay
-        Weight decay. Default: paper.
+        Weight decay. Default: paper, for large images.
     schedule
-        `"cosine"` over the run, or `"step"`: a tenth after each of `milestones`.
+        `"cosine"` over the run (paper, large images), or `"step"`: a tenth after each of `milestones` (paper, small
+        images and cells). Default: ours.
     final_lr
         Learning rate at which the cosine ends. Paper: 0.001 for large images. Default: ours.
     n_cycles
@@ -107,9 +110,9 @@ class FalconConfig(PaperSettings):
         6 and 8 of 10).
     anneal_share
         Share of the run over which the pseudo-labels go from soft to hard along a cosine. Default: published
-        code (3 epochs of 10).
+        code (3 epochs of 10); eq. 7 of the paper stays soft.
     max_grad_norm
-        Gradients of a larger norm are scaled down to it; `None`: never (paper).
+        Gradients of a larger norm are scaled down to it; `None`: never (the paper names no limit). Default: ours.
     precision
         `"bfloat16"`: on a CUDA device the network, but not the losses, computes in half precision. Other devices
         compute in `"float32"` whatever is asked for. Default: ours.
