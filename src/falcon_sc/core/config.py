@@ -35,16 +35,15 @@ class FalconConfig(PaperSettings):
 
     The defaults are ours and are one setting for all data sets of cells; :meth:`paper` gives the setting that the
     paper reports for single cells, and :meth:`cifar100`, :meth:`cifar68`, :meth:`cifar_si`, :meth:`breeds` and
-    :meth:`tiered_imagenet` those for images.
+    :meth:`tiered_imagenet` those for images. "Paper" means the text, "published code" what the authors' repository
+    does where the text is silent or says otherwise.
 
     Parameters
     ----------
-    lambda_1
-        Weight of the coarse loss in eq. 10. Default: paper.
-    lambda_2
-        Weight of the consistency and confidence losses (eq. 8) in eq. 10. Default: paper.
+    lambda_1, lambda_2
+        Weights of the coarse loss, and of consistency and confidence (eq. 8), in eq. 10. Default: paper.
     lambda_3
-        Weight of the regulariser (eq. 9) in eq. 10. Paper: 0.5 for cells, 2 for CIFAR-100. Default: ours.
+        Weight of the regularizer (eq. 9) in eq. 10. Paper: 0.5 for cells, 2 for CIFAR-100. Default: ours.
     lambda_M
         Weight of the balance penalty of the relation step (eq. 14). Dropped to 0 once the pseudo-labels are hard
         (published code). Paper: 5e-3 for cells. Default: ours, 0, because the start already says how many fine
@@ -58,28 +57,28 @@ class FalconConfig(PaperSettings):
     n_neighbors
         `L` of eq. 4: neighbors searched for each sample inside its coarse class. Default: paper.
     n_neighbors_per_step
-        How many of the `n_neighbors` are drawn for a sample at each iteration. Default: published code.
+        How many of the `n_neighbors` are drawn for a sample at each iteration. Default: published code; eq. 4 takes
+        all of them.
     metric
-        Distance of the neighbor search. Paper: cosine.
+        Distance of the neighbor search. Default: published code; the paper does not name it.
     prior
-        What is expected of the sizes of the fine classes. `"uniform"`: all are of one size. The regulariser is eq. 9, and
+        What is expected of the sizes of the fine classes. `"uniform"`: all are of one size. The regularizer is eq. 9, and
         a start from labels shares `n_fine` out by the sizes of the coarse classes and has mixtures of equal weights.
-        `"within_coarse"`: nothing. The start finds numbers and sizes, and the regulariser is the Kullback-Leibler
+        `"within_coarse"`: nothing. The start finds numbers and sizes, and the regularizer is the Kullback-Leibler
         divergence, inside each coarse class, of the mean prediction from the class sizes of the start raised to
         `prior_power`, so that neither the known coarse proportions nor rare classes are fought.
     prior_power
         For `"within_coarse"`. 0: all the fine classes of a coarse class are pulled to one size; 1: to the sizes they
         started with.
     start
-        `"consensus"`: labels from a consensus of mixtures inside each coarse class, which the network first
-        learns and then refines (not in the paper, whose random start collapses on a few thousand cells). `"random"`: random weights and the relation of a random cost matrix (algorithm A1).
+        `"consensus"`: labels from a consensus of mixtures inside each coarse class, which the network learns and then
+        refines (ours: a random start collapses on a few thousand cells). `"random"`: random weights and M (algorithm A1).
     start_n_genes
         Genes chosen inside each coarse class for the start. Default: as many as the paper chooses over all cells.
     start_max_cells
-        Cells of a coarse class that the start is fitted on; the others follow. Default: ours, seconds a class.
+        Cells of a coarse class that the start is fitted on; the others follow. Default: ours, for its time and memory.
     start_n_repeats
-        Clusterings of each kind and representation in the consensus of the start. More of them take longer and vary
-        less between seeds. Default: ours, where more changed little.
+        Clusterings of each kind and representation in the start. More of them vary less between seeds. Default: ours.
     warmup_iterations
         Iterations of plain cross-entropy on the labels of the start before eq. 10 takes over. Only with a start
         from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learnt yet
@@ -92,12 +91,10 @@ class FalconConfig(PaperSettings):
     n_pcs
         Principal components that replace the input features; `None` trains on the features themselves (paper).
         Inputs with no more features than this are taken as they are.
-    n_hidden
-        Width of the hidden layers of the MLP. Default: paper.
-    n_layers
-        Number of hidden linear layers, each followed by a ReLU. Default: paper.
+    n_hidden, n_layers
+        Width and number of the hidden linear layers of the MLP, each followed by a ReLU. Default: paper.
     batch_norm
-        Batch normalization before each ReLU. The paper has none for cells; without it the method collapses there.
+        Batch normalization before each ReLU. Default: ours; the paper names none for cells, where it collapses without.
     max_epochs
         Passes over the data. `None`: as many as `min_iterations` take, at least 10.
     min_iterations
@@ -105,15 +102,16 @@ class FalconConfig(PaperSettings):
     batch_size
         Samples an iteration. `None`: the power of two nearest below an eighth of the samples, from 128 to 1,024.
     optimizer
-        `"sgd"` with `momentum` (paper) or `"adamw"`.
+        `"sgd"` with `momentum` (paper) or `"adamw"`. Default: ours.
     lr
-        Learning rate.
+        Learning rate. Paper: 0.1 for large images, no other is named. Default: ours, for AdamW.
     momentum
-        Momentum of SGD. Default: paper.
+        Momentum of SGD. Default: paper, for large images.
     weight_decay
-        Weight decay. Default: paper.
+        Weight decay. Default: paper, for large images.
     schedule
-        `"cosine"` over the run, or `"step"`: a tenth after each of `milestones`.
+        `"cosine"` over the run (paper, large images), or `"step"`: a tenth after each of `milestones` (paper, small
+        images and cells). Default: ours.
     final_lr
         Learning rate at which the cosine ends. Paper: 0.001 for large images. Default: ours.
     n_cycles
@@ -123,9 +121,9 @@ class FalconConfig(PaperSettings):
         6 and 8 of 10).
     anneal_share
         Share of the run over which the pseudo-labels go from soft to hard along a cosine. Default: published
-        code (3 epochs of 10).
+        code (3 epochs of 10); eq. 7 of the paper stays soft.
     max_grad_norm
-        Gradients of a larger norm are scaled down to it; `None`: never (paper).
+        Gradients of a larger norm are scaled down to it; `None`: never (the paper names no limit). Default: ours.
     precision
         `"bfloat16"`: on a CUDA device the network, but not the losses, computes in half precision. Other devices
         compute in `"float32"` whatever is asked for. Default: ours.

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.figure import Figure
 
-# name in the history -> label with the equation of the paper
+# name in the history -> label with the equation of the paper; the regularizer is eq. 9 only with a uniform prior
 _LOSSES = {
     "loss": "total (eq. 10)",
     "loss_coarse": "coarse (eq. 3)",
     "loss_nn": "neighbors (eq. 4)",
     "loss_conf": "confidence (eq. 6)",
-    "loss_reg": "class sizes (eq. 9, or the prior)",
+    "loss_reg": "regularizer",
 }
 
 

@@ -43,8 +43,9 @@ def discover(
 ) -> AnnData | None:
     """Discover fine classes inside the coarse classes of ``adata.obs[coarse_key]`` (FALCON, :cite:p:`Grcic2024`).
 
-    One model is trained for all coarse classes together. Every fine class lies in one coarse class,
-    and every cell is put into a fine class of its own coarse class. No fine label is needed.
+    One model is trained for all coarse classes together. Every fine class lies in one coarse class, and every cell is
+    put into a fine class of its own coarse class, unless ``restrict_to_coarse`` of `config` is off, as it is in the
+    settings of the paper. No fine label is needed.
 
     Raw counts and log-normalised values are told apart; the log says what was assumed.
 
