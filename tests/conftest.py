@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import sys
@@ -92,6 +93,30 @@ def quick() -> dict[str, Any]:
     from falcon_sc import FalconConfig
 
     return {"config": FalconConfig(start="random"), "max_epochs": 2, "progress_bar": False, "device": "cpu"}
+
+
+@pytest.fixture
+def once_trained() -> Callable[[Callable[[], object]], AbstractContextManager[None]]:
+    """A context in which something happens between the end of the training and the end of the run."""
+    return _once_trained
+
+
+@contextmanager
+def _once_trained(happens: Callable[[], object]) -> Iterator[None]:
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage().startswith("training:"):
+                happens()
+
+    handler, log = Handler(), logging.getLogger("falcon_sc")
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 @pytest.fixture

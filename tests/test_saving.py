@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,34 +12,15 @@ import falcon_sc as fsc
 from falcon_sc._saving import ModelNotSavedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from anndata import AnnData
 
 
-@contextmanager
-def once_trained(happens: Callable[[], object]) -> Iterator[None]:
-    """Something happens between the end of the training and the end of the run."""
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.getMessage().startswith("training:"):
-                happens()
-
-    handler, log = Handler(), logging.getLogger("falcon_sc")
-    before = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before)
-
-
 @pytest.mark.parametrize("name", ["weights.pt", "model.json"])
-def test_a_file_that_cannot_be_written_is_known_before(cells: AnnData, quick, fingerprint, tmp_path, name: str) -> None:
+def test_a_file_that_cannot_be_written_is_known_before(
+    cells: AnnData, quick, fingerprint, tmp_path, once_trained, name: str
+) -> None:
     (tmp_path / name).mkdir()
     before = fingerprint(cells)
     with (
@@ -64,7 +43,9 @@ def _lose(folder: Path) -> None:
     folder.touch()
 
 
-def test_a_folder_lost_during_the_run_costs_neither_labels_nor_model(cells: AnnData, quick, tmp_path: Path) -> None:
+def test_a_folder_lost_during_the_run_costs_neither_labels_nor_model(
+    cells: AnnData, quick, tmp_path: Path, once_trained
+) -> None:
     with (
         once_trained(lambda: _lose(tmp_path / "model")),
         pytest.raises(ModelNotSavedError, match=r"save_model=.*labels are in adata\.obs\['sub_fine'\], and") as caught,
@@ -78,7 +59,7 @@ def test_a_folder_lost_during_the_run_costs_neither_labels_nor_model(cells: AnnD
     assert (new.obs["falcon_fine"] == cells.obs["sub_fine"]).all()
 
 
-def test_the_error_has_the_copy(cells: AnnData, quick, fingerprint, tmp_path: Path) -> None:
+def test_the_error_has_the_copy(cells: AnnData, quick, fingerprint, tmp_path: Path, once_trained) -> None:
     before = fingerprint(cells)
     with once_trained(lambda: _lose(tmp_path / "model")), pytest.raises(OSError, match=r"of error\.adata") as caught:
         fsc.tl.discover(cells, "coarse", 6, save_model=tmp_path / "model", copy=True, **quick)
@@ -86,7 +67,7 @@ def test_the_error_has_the_copy(cells: AnnData, quick, fingerprint, tmp_path: Pa
     assert caught.value.adata.obs["falcon_fine"].notna().all()
 
 
-def test_images_keep_their_model(tmp_path: Path) -> None:
+def test_images_keep_their_model(tmp_path: Path, once_trained) -> None:
     from falcon_sc.vision import discover
 
     features = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)

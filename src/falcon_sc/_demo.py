@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.figure import Figure
 
+CELLS, PICTURE = "pbmc68k_reduced_falcon.h5ad", "pbmc68k_reduced_falcon.png"
 _N_FINE = 10
 
 
@@ -20,8 +21,8 @@ def demo(folder: Path) -> str:
     adata = fsc.datasets.pbmc68k_reduced()
     fsc.tl.discover(adata, coarse_key="coarse", n_fine=_N_FINE)
     folder.mkdir(parents=True, exist_ok=True)
-    adata.write_h5ad(folder / "pbmc68k_reduced_falcon.h5ad")
-    _picture(adata).savefig(folder / "pbmc68k_reduced_falcon.png", dpi=150)
+    adata.write_h5ad(folder / CELLS)
+    _picture(adata).savefig(folder / PICTURE, dpi=150)
     return f"{_summary(adata)}\nCells and picture are in {folder}."
 
 

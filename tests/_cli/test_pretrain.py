@@ -54,7 +54,10 @@ def test_a_folder_of_files(images: np.ndarray, tmp_path: Path) -> None:
         ({"-o": "."}, "--output='.' is a folder"),
         ({"images": "other.npz"}, "'other.npz' must be an npz file with an array 'images', found 'pictures'"),
         ({"images": "one.npy"}, "'one.npy' must be an npz file with an array 'images'"),
-        ({"images": "none.npz"}, "none.npz"),
+        ({"images": "none.npz"}, "there is no file 'none.npz'"),
+        ({"images": "cut.npz"}, "'cut.npz' cannot be read as an npz file (BadZipFile"),
+        ({"images": "nothing.npz"}, "'nothing.npz' cannot be read as an npz file (EOFError"),
+        ({"images": "table.npz"}, "'table.npz' cannot be read as an npz file"),
         ({"images": "empty"}, "'empty' has no file that ends in '.jpeg', '.jpg', '.png'"),
     ],
     ids=lambda value: " ".join(next(iter(value.items()))) if isinstance(value, dict) else "",
@@ -66,6 +69,9 @@ def test_mistakes_are_one_line(
     np.savez("other.npz", pictures=images)
     np.save("one.npy", images)
     Path("empty").mkdir()
+    Path("cut.npz").write_bytes(source.read_bytes()[:100])
+    Path("nothing.npz").touch()
+    Path("table.npz").write_text("image,class\n")
     given = {"images": "images.npz", "-o": "encoder.pt", "--batch-size": "2"} | change
     code = main(["pretrain", given.pop("images"), *(part for option in given.items() for part in option)])
     captured = capsys.readouterr()

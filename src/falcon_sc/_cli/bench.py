@@ -1,0 +1,70 @@
+"""``falcon-sc bench``."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from falcon_sc._cli.options import as_path
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "measure: one table a name"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What a benchmark may take; which it takes, its `run` says."""
+    names = sorted(_benchmarks())
+    parser.add_argument("name", choices=names, help=", ".join(names))
+    parser.add_argument(
+        "--data", type=as_path, default=_data_folder(), help="folder with the data sets (default: $FALCON_SC_DATA)"
+    )
+    parser.add_argument("-o", "--output", type=as_path, default=None, help="folder for tables and plots")
+    parser.add_argument("--seeds", type=int, default=None, help="number of seeds (of each benchmark its own)")
+    parser.add_argument(
+        "--minutes", type=float, default=None, help="how long, for those that go on until they are stopped"
+    )
+    parser.add_argument("--device", default=None, help="cpu, cuda, ... (a GPU if there is one)")
+
+
+def run(name: str, data: Path | None, output: Path | None, **asked: object) -> None:
+    """Run one; what is not given is left to it, which knows whether it can do without."""
+    from falcon_sc._checks import check_writable
+
+    benchmark = import_module(_benchmarks()[name]).run
+    accepted = signature(benchmark).parameters
+    for option, value in asked.items():
+        if value is not None and option not in accepted:
+            msg = f"bench {name} takes no --{option}."
+            raise ValueError(msg)
+    if data is not None and "data" in accepted and not data.is_dir():
+        msg = f"--data={str(data)!r} is no folder."
+        raise FileNotFoundError(msg)
+    out = None if output is None else check_writable(output, "--output", folder=True)
+    given = {"data": data, "out": out, **asked}
+    benchmark(**{option: value for option, value in given.items() if option in accepted and value is not None})
+
+
+def _benchmarks() -> dict[str, str]:
+    """Benchmarks by name, the public modules in the rooms of `falcon_sc.benchmarks`, and where each is."""
+    from falcon_sc import benchmarks
+
+    rooms = [
+        Path(folder) / room.name for folder in benchmarks.__path__ for room in iter_modules([folder]) if room.ispkg
+    ]
+    return {
+        module.name: f"falcon_sc.benchmarks.{room.name}.{module.name}"
+        for room in rooms
+        for module in iter_modules([str(room)])
+        if not module.name.startswith("_")
+    }
+
+
+def _data_folder() -> Path | None:
+    folder = os.environ.get("FALCON_SC_DATA")
+    return as_path(folder) if folder else None

@@ -1,0 +1,53 @@
+"""What is typed, what is run, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from falcon_sc._cli import bench, demo, discover, pretrain
+from falcon_sc._cli.console import one_line, steady_console
+
+USER_ERROR = 2
+_INTERRUPTED = 130  # what a shell reports for Ctrl-C
+_COMMANDS = {"discover": discover, "pretrain": pretrain, "demo": demo, "bench": bench}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; what the user can put right ends as one line on stderr and exit code 2."""
+    with steady_console():
+        arguments = _parser().parse_args(argv)
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        logging.getLogger().setLevel(logging.WARNING)
+        logging.getLogger("falcon_sc").setLevel(logging.INFO)
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    options = dict(vars(arguments))
+    command, show_traceback = options.pop("command"), options.pop("traceback")
+    try:
+        command(**options)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return _INTERRUPTED
+    except (ArithmeticError, ImportError, KeyError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+        if show_traceback:
+            raise
+        sys.stderr.write(f"falcon-sc: error: {one_line(error)}\n")
+        return USER_ERROR
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="falcon-sc", description="Discover fine-grained cell types inside coarse annotations."
+    )
+    parser.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
+    commands = parser.add_subparsers(required=True, metavar="{" + ",".join(_COMMANDS) + "}")
+    for name, module in _COMMANDS.items():
+        own = commands.add_parser(name, help=module.HELP)
+        module.add_options(own)
+        own.set_defaults(command=module.run)
+    return parser

@@ -1,0 +1,86 @@
+"""``falcon-sc discover``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from falcon_sc._cli.console import one_line
+from falcon_sc._cli.keeping import Output, write_all
+from falcon_sc._cli.options import add_options as add_each
+from falcon_sc._cli.options import add_run_options, as_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HELP = "fine classes for the cells of an h5ad file or a zarr store"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options with the names of the arguments of `falcon_sc.tl.discover`; what is not given is left to it."""
+    parser.add_argument("source", metavar="input", type=as_path, help="h5ad file or zarr store")
+    parser.add_argument("--coarse-key", required=True, help="column of obs with the coarse labels")
+    parser.add_argument(
+        "--n-fine", type=_number_or_auto, required=True, help="total number of fine classes, or auto: estimate it"
+    )
+    parser.add_argument(
+        "-o", "--output", type=as_path, required=True, help="what to write: a .h5ad file or .zarr store"
+    )
+    options = parser.add_argument_group("options", argument_default=argparse.SUPPRESS)
+    add_each(
+        options,
+        (
+            ("layer", str, "layer to read instead of X"),
+            ("use-rep", str, "embedding in obsm to use instead of genes"),
+            ("n-top-genes", int, "number of highly variable genes (2000)"),
+            ("batch-key", str, "column of obs, e.g. the donor: choose genes across batches"),
+            ("dataset-key", str, "column of obs that tells apart data sets with coarse labels of their own"),
+            ("n-neighbors", int, "neighbors of a cell inside its coarse class (20)"),
+            ("max-epochs", int, "epochs of training"),
+            ("batch-size", int, "cells of a minibatch"),
+            ("lr", float, "learning rate"),
+            ("key-added", str, "prefix of what is written (falcon)"),
+            ("save-model", as_path, "folder to save the model in"),
+            ("checkpoint", as_path, "state of the training, from which an interrupted run goes on"),
+        ),
+    )
+    options.add_argument("--relation-solver", choices=("auto", "flow", "gurobi"), help="solver of the relation (auto)")
+    add_run_options(options)
+
+
+def _number_or_auto(text: str) -> int | str:
+    """What argparse calls on the value of --n-fine."""
+    try:
+        return text if text == "auto" else int(text)
+    except ValueError:
+        msg = f"give a number or auto, found {text!r}"
+        raise argparse.ArgumentTypeError(msg) from None
+
+
+def run(source: Path, output: Path, coarse_key: str, n_fine: Any, **options: Any) -> None:
+    """Read, discover, write."""
+    from falcon_sc._cli.cells import check_output, compression_of, read_cells, write_cells
+
+    output = check_output(output)
+    adata = read_cells(source)
+    compression = compression_of(source)
+
+    from falcon_sc._saving import ModelNotSavedError
+    from falcon_sc.tl import discover
+
+    def write_labels(path: Path) -> None:
+        import pandas as pd
+
+        names = [options.get("key_added", "falcon") + end for end in ("_fine", "_confidence")]
+        pd.DataFrame({name: adata.obs[name] for name in names}).to_csv(path)
+
+    least = "labels.csv", write_labels
+    outputs = [Output(output, "--output", lambda path: write_cells(adata, path, compression), least)]
+    try:
+        discover(adata, coarse_key, n_fine, **options)
+    except ModelNotSavedError as error:  # adata has the labels
+        outputs.append(Output(options["save_model"], "--save-model", error.model.save))
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"{source}: {one_line(error)}"
+        raise ValueError(msg) from error
+    write_all(outputs)

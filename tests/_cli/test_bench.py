@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from falcon_sc._cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_benchmark_gets_what_is_given_and_no_more(monkeypatch, tmp_path: Path, capsys) -> None:
+    from falcon_sc.benchmarks.images import images
+    from falcon_sc.benchmarks.performance import speed
+
+    given: list[dict] = []
+
+    def run(*, data=None, out=None, seeds=1, device=None):
+        given.append({"data": data, "out": out, "seeds": seeds, "device": device})
+
+    monkeypatch.setattr(images, "run", run)
+    monkeypatch.delenv("FALCON_SC_DATA", raising=False)
+    assert main(["bench", "images", "--seeds", "3", "--device", "cpu", "--data", str(tmp_path)]) == 0
+    assert main(["bench", "images"]) == 0
+    assert given == [
+        {"data": tmp_path, "out": None, "seeds": 3, "device": "cpu"},
+        {"data": None, "out": None, "seeds": 1, "device": None},
+    ]
+    monkeypatch.setattr(speed, "run", lambda *, out=None: pytest.fail("started"))
+    assert main(["bench", "speed", "--seeds", "3"]) == 2
+    assert "bench speed takes no --seeds." in capsys.readouterr().err
+
+
+def test_unknown_benchmark_lists_the_others(capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["bench", "nothing"])
+    assert "'relations'" in capsys.readouterr().err
+
+
+def test_what_is_wrong_is_known_before(monkeypatch, tmp_path: Path, capsys) -> None:
+    from falcon_sc.benchmarks.cells import cells
+    from falcon_sc.benchmarks.robustness import fuzz
+
+    given: list[dict] = []
+    monkeypatch.setattr(cells, "run", lambda *, data=None, out=None: given.append({"data": data, "out": out}))
+    monkeypatch.setattr(fuzz, "run", lambda *, out=None, minutes=10.0: given.append({"out": out, "minutes": minutes}))
+    (tmp_path / "file").touch()
+    assert main(["bench", "cells", "--data", str(tmp_path / "gone")]) == 2
+    assert "gone' is no folder" in capsys.readouterr().err
+    assert main(["bench", "cells", "-o", str(tmp_path / "file")]) == 2
+    assert "--output='" in capsys.readouterr().err
+    assert given == []
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["bench", "fuzz", "--minutes", "0.5", "-o=~/results"]) == 0
+    assert given == [{"out": tmp_path / "results", "minutes": 0.5}]
