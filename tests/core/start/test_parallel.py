@@ -9,7 +9,7 @@ import pytest
 
 from falcon_sc.core.start.parallel import in_threads, n_threads, stop_if_unwanted
 
-# One class fits for ever in each of the three loops in which the start spends its time.
+# One class works for ever in each of the four loops in which the start spends its time.
 FOR_EVER = """
 import signal, threading
 import numpy as np
@@ -18,12 +18,13 @@ from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.student import fit_student_mixture
 from falcon_sc.core.start.mixtures.tied import fit_mixture
+from falcon_sc.core.start.representation.class_representations import class_representations
 
 # a shell starts jobs in the background with Ctrl-C ignored, and pytest may be one of them
 signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
-loops = [kmeans_labels, fit_student_mixture, fit_mixture]
-begun = threading.Barrier(3)
+loops = [kmeans_labels, fit_student_mixture, fit_mixture, lambda X, k, rng: class_representations(X, "embedding", rng)]
+begun = threading.Barrier(4)
 
 def task(c):
     begun.wait()
@@ -32,9 +33,9 @@ def task(c):
     while True:
         loops[c](X, 5, np.random.default_rng(0))
 
-classes = CoarseClasses(StartInput(X, "embedding", None), np.arange(300) % 3)
+classes = CoarseClasses(StartInput(X, "embedding", None), np.arange(300) % 4)
 try:
-    classes.each(task, n_jobs=3, progress_bar=False)
+    classes.each(task, n_jobs=4, progress_bar=False)
 except KeyboardInterrupt:
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     print("threads left:", [name for name in others if name != "tqdm_monitor"], flush=True)  # tqdm's sleeps

@@ -11,6 +11,7 @@ from falcon_sc.core.start.consensus import agreement, consensus_labels, extend
 from falcon_sc.core.start.mixtures.merging import choose, merge_down
 from falcon_sc.core.start.mixtures.student import TiedStudentMixture, fit_student_mixture
 from falcon_sc.core.start.mixtures.tied import Sweep, TiedMixture, fit_mixture, sweep_mixtures
+from falcon_sc.core.start.parallel import stop_if_unwanted
 from falcon_sc.core.start.representation.class_representations import (
     CONTINUOUS_REPRESENTATIONS,
     COUNT_REPRESENTATIONS,
@@ -100,6 +101,7 @@ def label_class(
     members = _members(representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes)
     by_members = np.stack([mixture.predict(scores) for scores, mixture in members])  # members x n
     of_fit_cells = by_members[:, fit_cells]
+    stop_if_unwanted()
     consensus = consensus_labels(of_fit_cells, k)
     labels = np.empty(n, dtype=np.int64)
     labels[fit_cells] = consensus

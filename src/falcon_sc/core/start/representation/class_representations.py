@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc.core.start.parallel import stop_if_unwanted
 from falcon_sc.core.start.representation.cells import Cells, counts_and_library, variable_columns
 from falcon_sc.core.start.representation.contrast import contrasted_directions
 from falcon_sc.core.start.representation.normalizations import Normalizer
@@ -147,6 +148,7 @@ def class_representations(
     matrices = dict(normalizer.apply(*fit_block))
     del fit_block
     for name in list(matrices):
+        stop_if_unwanted()
         centered = matrices.pop(name)  # one after the other goes: they are the largest there is
         centers[name] = _centers(centered, codes[fit_cells], int(codes.max()) + 1)
         for code, center in enumerate(centers[name]):
@@ -157,6 +159,7 @@ def class_representations(
     del centered
     others = np.setdiff1d(np.arange(n), fit_cells)
     for start in range(0, len(others), PROJECTION_ROWS):
+        stop_if_unwanted()
         cells = others[start : start + PROJECTION_ROWS]
         for name, matrix in normalizer.apply(*cells_of_class.block(cells)).items():
             projected[name][cells] = (matrix - centers[name][codes[cells]]) @ spans[name]
