@@ -51,7 +51,7 @@ def build_backbone(backbone: str | nn.Module, *, small_images: bool, generator: 
     torch.Size([2, 512])
     """
     if isinstance(backbone, nn.Module):
-        check_network(backbone)
+        check_network(backbone, "backbone")
         return backbone
     if backbone not in _NAMES:
         msg = f"backbone must be 'resnet18', 'resnet50' or a torch.nn.Module, found {backbone!r}."

@@ -22,7 +22,7 @@ def test_speed_times_every_input_and_batch_size(monkeypatch, tmp_path):
 def test_scale_reports_stages_that_add_up(tmp_path):
     table = scale.run(out=tmp_path, sizes=(1000,), device="cpu")
     row = table.iloc[0]
-    shares = [row["share_start"], row["share_neighbours"], row["share_training"]]
+    shares = [row["share_start"], row["share_neighbors"], row["share_training"]]
     assert min(shares) > 0
     assert sum(shares) == pytest.approx(1, abs=0.1)
     assert row["classes_used"] > 75

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +74,7 @@ def test_approximate_search_finds_most_neighbors_and_repeats_itself(rng):
         warnings.simplefilter("ignore")  # of pynndescent and numba, about their own code
         near = neighbors_within_classes(X, codes, 10, exact_max=400, rng=3)
         again = neighbors_within_classes(X, codes, 10, exact_max=400, rng=3)
+    assert torch.get_num_threads() == 1  # as before, although numba and torch may share their threads
     np.testing.assert_array_equal(near.indices, again.indices)
     np.testing.assert_array_equal(near.indices[600:], exact.indices[600:])  # a small class is searched exactly
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(near.indices[:600], exact.indices[:600], strict=True)])

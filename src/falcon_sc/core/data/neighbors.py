@@ -10,6 +10,7 @@ import torch
 
 from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
+from falcon_sc.core.runtime.threads import torch_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,15 +160,16 @@ def _approximate(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     seed = int(rng.integers(2**31))
     # one more, because a sample finds itself; not always first when there are duplicates
-    graph = _descent()(
-        block,
-        metric=metric,
-        n_neighbors=n_neighbors + 1,
-        random_state=seed,
-        low_memory=True,
-        n_jobs=forks.threads_left(n_jobs),
-    )
-    indices, distances = graph.neighbor_graph
+    with torch_threads():
+        graph = _descent()(
+            block,
+            metric=metric,
+            n_neighbors=n_neighbors + 1,
+            random_state=seed,
+            low_memory=True,
+            n_jobs=forks.threads_left(n_jobs),
+        )
+        indices, distances = graph.neighbor_graph
     itself = indices == np.arange(len(indices))[:, None]
     itself[~itself.any(axis=1), -1] = True
     keep = ~itself

@@ -29,19 +29,24 @@ def at_most_threads(n_jobs: int | None) -> Iterator[None]:
     if n_jobs is None or n_jobs < 0 or n_jobs >= cpu_count():
         yield
         return
-    with _torch_threads(min(n_jobs, torch.get_num_threads())), threadpool_limits(n_jobs):
+    with torch_threads(min(n_jobs, torch.get_num_threads())), threadpool_limits(n_jobs):
         yield
 
 
 def threads_for_batches(batch_elements: int) -> contextlib.AbstractContextManager[None]:
     """One thread for small batches: a second gains little there, and where the cores are shared it loses a lot."""
-    return _torch_threads(1 if batch_elements <= _ONE_THREAD_MAX else torch.get_num_threads())
+    return torch_threads(1 if batch_elements <= _ONE_THREAD_MAX else torch.get_num_threads())
 
 
 @contextlib.contextmanager
-def _torch_threads(n_threads: int) -> Iterator[None]:
+def torch_threads(n_threads: int | None = None) -> Iterator[None]:
+    """Torch computes on so many threads, and afterwards on as many as before; `None`: only the latter.
+
+    Numba may share its OpenMP with torch, and then leaves torch with another number.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
+    if n_threads is not None:
+        torch.set_num_threads(n_threads)
     try:
         yield
     finally:

@@ -87,7 +87,7 @@ def build_mlp_classifier(n_features: int, n_fine: int, config: FalconConfig, gen
     return classifier
 
 
-def check_network(network: nn.Module) -> int:
+def check_network(network: nn.Module, argument: str = "network") -> int:
     """Number of features that a network gives.
 
     Raises
@@ -98,8 +98,8 @@ def check_network(network: nn.Module) -> int:
     n_out = getattr(network, "n_features_out", None)
     if not isinstance(n_out, int):
         msg = (
-            "network has no attribute n_features_out: set it to the number of features in its output, "
-            "which must be (B, n_features_out)."
+            f"{argument} ({type(network).__name__}) has no attribute n_features_out: set it to the number of features in "
+            "its output, which must be (B, n_features_out)."
         )
         raise ValueError(msg)
     return n_out
