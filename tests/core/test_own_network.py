@@ -84,7 +84,7 @@ def test_what_is_missing_is_named(data):
     start = StartInput(data.X[:-1], "embedding")
     with pytest.raises(ValueError, match="start_input has .* rows, X has"):
         Falcon(6, CONFIG, device="cpu", network=Network()).fit(samples, data.coarse, start_input=start)
-    with pytest.raises(ValueError, match="network has no attribute n_features_out"):
+    with pytest.raises(ValueError, match="has no attribute n_features_out"):
         _fit(data, network=nn.Linear(12, 7))
     with pytest.raises(ValueError, match="X has 3 features, the model was fitted on 12"):
         _fit(data, network=Network()).predict(DenseSamples(data.X[:, :3], torch.device("cpu")))
