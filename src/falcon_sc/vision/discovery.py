@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from falcon_sc._checks import check_writable, listed
+from falcon_sc._log import show_log
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.fitting.problem import check_classes
 from falcon_sc.core.model import Falcon
@@ -126,6 +127,7 @@ def discover(
     >>> model = falcon_sc.vision.discover(images, coarse, 100, pretrained="resnet18.pt")  # doctest: +SKIP
     >>> model.predict(falcon_sc.vision.image_samples(new_images))  # doctest: +SKIP
     """
+    show_log()
     checkpoint = None if checkpoint is None else check_writable(checkpoint, "checkpoint", folder=True)
     save_model = None if save_model is None else check_writable(save_model, "save_model", folder=True)
     of_network = {"backbone": backbone, "pretrained": pretrained, "size": size, "views": views}
