@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -49,3 +50,52 @@ def test_names_of_the_slots_follow_the_key(cells: AnnData, model: fsc.Falcon, re
     assert set(cells.obsm) == {"k_proba", "X_k"}
     assert list(cells.uns) == ["k"]
     assert "coarse_dataset" not in cells.uns["k"]
+
+
+def test_only_classes_with_cells_are_categories(cells: AnnData, model: fsc.Falcon, results: Results) -> None:
+    write(cells, "all", model, results)
+    names = cells.uns["all"]["fine_names"]
+    fine = np.where(np.arange(240) < 20, -1, np.array([5, 1])[np.arange(240) % 2])
+    write(cells, "falcon", model, replace(results, fine=fine))
+    assert cells.obs["falcon_fine"].cat.categories.tolist() == [names[1], names[5]]  # in the order of all
+    assert cells.obs["falcon_fine"].isna().sum() == 20
+    np.testing.assert_array_equal(cells.uns["falcon"]["fine_names"], names)
+
+
+def test_a_class_of_one_cell_is_a_warning_at_the_line_of_the_user(
+    cells: AnnData, model: fsc.Falcon, results: Results, fingerprint
+) -> None:
+    import scanpy as sc
+
+    fine = np.where(np.arange(240) == 7, 3, np.array([5, 1])[np.arange(240) % 2])
+    before = fingerprint(cells)
+    with pytest.raises(UserWarning, match="single cell"):
+        write(cells, "falcon", model, replace(results, fine=fine))
+    assert fingerprint(cells) == before  # also where warnings are errors: all slots or none
+    with pytest.warns(UserWarning, match="fine classes with a single cell: '.*'. sc.tl.rank_genes_groups") as told:
+        write(cells, "falcon", model, replace(results, fine=fine))
+    assert [one.filename for one in told] == [__file__]
+    sc.pp.log1p(cells)
+    with pytest.raises(ValueError, match="only contain one sample"):
+        sc.tl.rank_genes_groups(cells, "falcon_fine")
+    several = cells.obs["falcon_fine"].value_counts().loc[lambda sizes: sizes > 1].index.tolist()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of the class left out, which has no variance
+        sc.tl.rank_genes_groups(cells, "falcon_fine", groups=several)  # what the warning says
+    assert sc.get.rank_genes_groups_df(cells, None)["scores"].notna().all()
+
+
+@pytest.mark.parametrize("missing", [0, 20])
+def test_scanpy_straight_after(cells: AnnData, model: fsc.Falcon, results: Results, missing: int) -> None:
+    import scanpy as sc
+    from matplotlib import pyplot as plt
+
+    fine = np.where(np.arange(240) < missing, -1, np.array([5, 0, 2])[np.arange(240) % 3])
+    write(cells, "falcon", model, replace(results, fine=fine))
+    sc.pp.log1p(cells)
+    plt.switch_backend("agg")
+    sc.pl.dotplot(cells, ["gene0", "gene1"], "falcon_fine", show=False)
+    sc.tl.rank_genes_groups(cells, "falcon_fine")
+    sc.pl.rank_genes_groups_dotplot(cells, n_genes=2, dendrogram=False, show=False)
+    assert sc.get.rank_genes_groups_df(cells, None)["group"].nunique() == 3
+    plt.close("all")

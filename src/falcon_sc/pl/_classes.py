@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from falcon_sc._checks import listed
+from falcon_sc.core.data.labels import distinct, listed, missing_as_text
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-_MISSING_TEXTS = frozenset({"", "nan", "NaN", "NA", "<NA>", "None"})  # what a missing label becomes as text
 _STRAY = 0.1  # a smaller share of the cells of a class, in another coarse class, does not make that one its parent
 
 
@@ -58,12 +57,11 @@ def read_about(adata: AnnData, key: str) -> Mapping[str, Any]:
     return about
 
 
-def read_column(adata: AnnData, name: str, key: str) -> pd.Series:
-    """One column that `falcon_sc.tl.discover` wrote to ``adata.obs``."""
+def check_column(adata: AnnData, name: str, key: str) -> None:
+    """A column that `falcon_sc.tl.discover` wrote to ``adata.obs`` must still be there."""
     if name not in adata.obs:
         msg = f"adata.obs[{name!r}] is missing: run falcon_sc.tl.discover(adata, ..., key_added={key!r}) first."
         raise KeyError(msg)
-    return adata.obs[name]
 
 
 def read_classes(adata: AnnData, key: str) -> Classes:
@@ -82,7 +80,8 @@ def read_classes(adata: AnnData, key: str) -> Classes:
     """
     about = read_about(adata, key)
     parent_of = {str(name): str(name).rpartition(":")[0] for name in about["fine_names"]}
-    labels = _texts(read_column(adata, f"{key}_fine", key), parent_of)
+    check_column(adata, f"{key}_fine", key)
+    labels = _texts(adata, f"{key}_fine", parent_of)
     sizes = _sizes(labels)
     if not sizes:
         msg = f"adata.obs[{key + '_fine'!r}] holds no fine class: it is missing (NA) for all {adata.n_obs} cells."
@@ -98,12 +97,15 @@ def read_classes(adata: AnnData, key: str) -> Classes:
     return Classes(np.array(rows, dtype=object), np.array([parents[name] for name in rows], dtype=object), codes)
 
 
-def _texts(column: pd.Series, known: Collection[str] = ()) -> np.ndarray:
-    """Labels as text, object, n_obs; None where one is missing. A class may be called "NA" if it is known by that name."""
-    codes, values = pd.factorize(column)
-    texts: list[str | None] = [str(int(value)) if _is_whole(value) else str(value) for value in values]
-    kept = [None if text in _MISSING_TEXTS and text not in known else text for text in texts]
-    return np.array([*kept, None], dtype=object)[codes]
+def _texts(adata: AnnData, name: str, known: Collection[str] = ()) -> np.ndarray:
+    """Labels of a column as text, object, n_obs; None where one is missing, also where that became text, as "nan".
+
+    A class that is known by the name "NA" is no missing label.
+    """
+    codes, labels = distinct(adata.obs[name], f"adata.obs[{name!r}]")
+    texts: list[str | None] = [str(label) for label in labels]
+    missing = set(missing_as_text(texts)).difference(known)
+    return np.array([*(None if text in missing else text for text in texts), None], dtype=object)[codes]
 
 
 def _sizes(labels: np.ndarray) -> dict[str, int]:
@@ -112,16 +114,12 @@ def _sizes(labels: np.ndarray) -> dict[str, int]:
     return {str(name): int(n) for name, n in counts.items()}
 
 
-def _is_whole(value: object) -> bool:
-    """A number without fraction: pandas turns integers to floats where some cells have none."""
-    return isinstance(value, float) and value.is_integer()
-
-
 def _coarse_column(adata: AnnData, about: Mapping[str, Any]) -> np.ndarray | None:
     """Coarse labels of the cells that the classes were found in, if they are still there and name whole parents."""
     coarse_key = about.get("params", {}).get("coarse_key")
-    several = "coarse_dataset" in about  # a label is then only a part of the parent
-    return None if several or coarse_key not in adata.obs else _texts(adata.obs[coarse_key])
+    if coarse_key not in adata.obs or "coarse_dataset" in about:  # of several data sets a label is a part of the parent
+        return None
+    return _texts(adata, coarse_key, [str(name) for name in about["coarse_names"]])
 
 
 def _current_names(parent_of: dict[str, str], labels: np.ndarray, column: np.ndarray | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from falcon_sc._checks import check_int, listed
 from falcon_sc._expression import read_expression
-from falcon_sc.pl._classes import read_classes, read_column
+from falcon_sc.pl._classes import check_column, read_classes
 from falcon_sc.pl._style import LITERAL, QUIET, parent_colors, quiet
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def confident(
 
     n_cells, n_genes = check_int(n_cells, "n_cells"), check_int(n_genes, "n_genes")
     found_now = read_classes(adata, key)
-    confidence = read_column(adata, f"{key}_confidence", key).to_numpy(np.float64, na_value=np.nan)
+    check_column(adata, f"{key}_confidence", key)
+    confidence = adata.obs[f"{key}_confidence"].to_numpy(np.float64, na_value=np.nan)
     classes = np.flatnonzero(found_now.sizes)
     names, parents = found_now.names[classes], found_now.parents[classes]
     drawn = _drawn(parents, coarse)

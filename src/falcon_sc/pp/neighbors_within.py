@@ -12,6 +12,7 @@ from scipy import sparse
 from falcon_sc._checks import check_adata, check_int, check_key_added
 from falcon_sc._expression import read_embedding, read_expression
 from falcon_sc._labels import read_labels, warn_missing
+from falcon_sc._log import show_log
 from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
 
@@ -95,6 +96,7 @@ def neighbors_within(
     >>> adata.obsp["falcon_neighbors_distances"].shape
     (700, 700)
     """
+    show_log()
     check_adata(adata, copy=copy)
     check_key_added(key_added)
     n_neighbors = check_int(n_neighbors, "n_neighbors")

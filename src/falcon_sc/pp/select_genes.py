@@ -9,6 +9,7 @@ import numpy as np
 
 from falcon_sc._checks import check_adata, check_int, check_key_added, obs_column
 from falcon_sc._expression import read_expression
+from falcon_sc._log import show_log
 from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
 
@@ -89,6 +90,7 @@ def select_genes(
     >>> int(adata.var["falcon_highly_variable"].sum())
     300
     """
+    show_log()
     check_adata(adata, copy=copy)
     check_key_added(key_added)
     n_top_genes = check_int(n_top_genes, "n_top_genes")

@@ -9,6 +9,7 @@ import numpy as np
 
 from falcon_sc._checks import check_adata, check_int, check_key_added, check_unique_genes
 from falcon_sc._labels import read_labels, warn_missing
+from falcon_sc._log import show_log
 from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc.pp.select_genes import read_batch
 from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
@@ -52,6 +53,7 @@ def run(
 
     The arguments are those of :func:`falcon_sc.tl.discover`; `keywords` are those that replace values of `config`.
     """
+    show_log()
     check_adata(adata, copy=copy)
     check_key_added(key_added)
     check_choice(use_rep, layer)

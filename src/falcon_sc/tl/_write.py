@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from falcon_sc.core.model import Falcon
 
 _MISSING = object()
+_HERE = str(Path(__file__).parents[1])  # warnings name the line of the user that led here
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,14 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
 
 def _warn_of_single_cells(fine: pd.Series) -> None:
     """Say which classes scanpy's tests for markers stop at."""
-    single = fine.value_counts(sort=False).loc[lambda sizes: sizes == 1].index
-    if len(single):
+    sizes = fine.value_counts(sort=False)
+    single = sizes.index[sizes == 1]
+    if len(single) and len(sizes) > 1:  # of one cell or one class there is nothing to test
         msg = (
             f"fine classes with a single cell: {listed(single)}. sc.tl.rank_genes_groups stops at them: give it "
             "groups=[...] without them, or merge them with another class first."
         )
-        warnings.warn(msg, UserWarning, stacklevel=4)  # whoever called discover or predict
+        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
 
 
 def _put(slots: list[tuple[Any, str, Any]]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from falcon_sc._checks import check_adata, check_int, check_key_added
 from falcon_sc._labels import read_labels, warn_missing
+from falcon_sc._log import show_log
 from falcon_sc.pp.select_genes import read_batch
 from falcon_sc.tl._classes import check_classes
 from falcon_sc.tl._estimates import MAX_PER_CLASS, estimate, totals
@@ -101,6 +102,7 @@ def estimate_n_fine(
     >>> bool((found["stable"] <= found["estimate"]).all() and (found["estimate"] <= found["supported"]).all())
     True
     """
+    show_log()
     check_adata(adata, copy=copy)
     check_key_added(key_added)
     check_choice(use_rep, layer)

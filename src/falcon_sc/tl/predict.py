@@ -12,6 +12,7 @@ import pandas as pd
 from falcon_sc._checks import check_adata, check_key_added, check_unique_genes, listed
 from falcon_sc._expression import read_embedding, read_expression
 from falcon_sc._labels import read_labels
+from falcon_sc._log import show_log
 from falcon_sc.tl._inputs import check_choice, dataset_names
 from falcon_sc.tl._params import plain
 from falcon_sc.tl._write import Results, write
@@ -89,6 +90,7 @@ def predict(
     >>> new.obsm["falcon_proba"].shape
     (100, 10)
     """
+    show_log()
     check_adata(adata, copy=copy)
     check_key_added(key_added)
     check_choice(use_rep, layer)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from falcon_sc._checks import listed
+from falcon_sc._log import show_log
 from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.fitting.problem import check_classes
@@ -129,6 +130,7 @@ def discover(
     >>> model = falcon_sc.vision.discover(images, coarse, 100, pretrained="resnet18.pt")  # doctest: +SKIP
     >>> model.predict(falcon_sc.vision.image_samples(new_images))  # doctest: +SKIP
     """
+    show_log()
     save_model, checkpoint = check_folders(save_model, checkpoint)
     of_network = {"backbone": backbone, "pretrained": pretrained, "size": size, "views": views}
     if hasattr(images, "obsm"):

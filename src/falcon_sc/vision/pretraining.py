@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from falcon_sc._checks import check_int, check_writable
+from falcon_sc._log import show_log
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
 from falcon_sc.core.runtime.device import resolve_device
@@ -107,6 +108,7 @@ def pretrain(
     >>> encoder.n_features_out
     512
     """
+    show_log()
     device = resolve_device(device)
     distributed.join(device)
     n_processes = distributed.size()
