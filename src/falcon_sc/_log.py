@@ -33,7 +33,7 @@ class _Printed(logging.StreamHandler[TextIO]):
         self.setFormatter(logging.Formatter("%(message)s"))
 
     @property
-    def stream(self) -> TextIO:
+    def stream(self) -> TextIO:  # type: ignore[override]
         """What the stream is now: notebooks and tests exchange it."""
         return sys.stdout if hasattr(builtins, "__IPYTHON__") else sys.stderr
 

@@ -63,15 +63,14 @@ def test_only_classes_with_cells_are_categories(cells: AnnData, model: fsc.Falco
 
 
 def test_a_class_of_one_cell_is_a_warning_at_the_line_of_the_user(
-    cells: AnnData, model: fsc.Falcon, results: Results, fingerprint
+    cells: AnnData, model: fsc.Falcon, results: Results
 ) -> None:
     import scanpy as sc
 
     fine = np.where(np.arange(240) == 7, 3, np.array([5, 1])[np.arange(240) % 2])
-    before = fingerprint(cells)
     with pytest.raises(UserWarning, match="single cell"):
         write(cells, "falcon", model, replace(results, fine=fine))
-    assert fingerprint(cells) == before  # also where warnings are errors: all slots or none
+    assert cells.obs["falcon_fine"].notna().all()  # where warnings are errors, what was computed is there
     with pytest.warns(UserWarning, match="fine classes with a single cell: '.*'. sc.tl.rank_genes_groups") as told:
         write(cells, "falcon", model, replace(results, fine=fine))
     assert [one.filename for one in told] == [__file__]
