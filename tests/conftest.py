@@ -88,12 +88,10 @@ def cells(planted: AnnData) -> AnnData:
 
 
 @pytest.fixture
-def quick(request: pytest.FixtureRequest) -> dict[str, Any]:
+def quick() -> dict[str, Any]:
     """Keywords of `tl.discover` for a run of a tenth of a second, whose labels mean little."""
     from falcon_sc import FalconConfig
 
-    # so short a run may leave a class with one cell, which is a warning
-    request.node.add_marker(pytest.mark.filterwarnings("ignore:fine classes with a single cell"))
     return {"config": FalconConfig(start="random"), "max_epochs": 2, "progress_bar": False, "device": "cpu"}
 
 

@@ -106,6 +106,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "coarse_key": ({"coarse_key": "celltype"}, KeyError, "coarse_key='celltype' is not a column of adata.obs"),
     "one class": ({"coarse_key": "one"}, ValueError, "coarse_key='one' has one class only, 'all'"),
     "max_per_class": ({"max_per_class": 0}, ValueError, "max_per_class must be at least 1, found 0"),
+    "no threads": ({"n_jobs": 0}, ValueError, "n_jobs=0 leaves no core"),
+    "half a thread": ({"n_jobs": 1.5}, TypeError, "n_jobs must be an int"),
     "float": ({"max_per_class": 2.0}, TypeError, "max_per_class must be an int"),
     "layer": ({"layer": "raw"}, KeyError, "layer='raw' is not in adata.layers"),
     "use_rep": ({"use_rep": "X_scvi"}, KeyError, "use_rep='X_scvi' is not in adata.obsm"),

@@ -68,7 +68,7 @@ def test_a_class_of_one_cell_is_a_warning_at_the_line_of_the_user(
     import scanpy as sc
 
     fine = np.where(np.arange(240) == 7, 3, np.array([5, 1])[np.arange(240) % 2])
-    with pytest.raises(UserWarning, match="single cell"):
+    with warnings.catch_warnings(action="error"), pytest.raises(UserWarning, match="single cell"):
         write(cells, "falcon", model, replace(results, fine=fine))
     assert cells.obs["falcon_fine"].notna().all()  # where warnings are errors, what was computed is there
     with pytest.warns(UserWarning, match="fine classes with a single cell: '.*'. sc.tl.rank_genes_groups") as told:

@@ -10,7 +10,11 @@ import numpy as np
 
 from falcon_sc._checks import check_adata, check_int, check_key_added
 from falcon_sc._labels import read_labels, warn_missing
+<<<<<<< HEAD
 from falcon_sc._log import show_log
+=======
+from falcon_sc.core.start.parallel import n_threads
+>>>>>>> cli
 from falcon_sc.pp.select_genes import read_batch
 from falcon_sc.tl._classes import check_classes
 from falcon_sc.tl._estimates import MAX_PER_CLASS, estimate, totals
@@ -88,10 +92,10 @@ def estimate_n_fine(
     KeyError
         `coarse_key`, `layer`, `use_rep` or `batch_key` is not in `adata`.
     TypeError
-        `max_per_class` is no int, or `rng` neither an int nor a generator.
+        `max_per_class` or `n_jobs` is no int, or `rng` neither an int nor a generator.
     ValueError
-        One coarse class only, or one with a single cell; `max_per_class` below 1; NaN, inf or negative values in the
-        matrix; `layer` and `use_rep` together; duplicate cell names; `adata` is a view, backed or empty.
+        One coarse class only, or one with a single cell; `max_per_class` below 1; `n_jobs` neither -1 nor above 0;
+        NaN, inf or negative values in the matrix; `layer` and `use_rep` together; duplicate cell names; `adata` is a view, backed or empty.
 
     Examples
     --------
@@ -111,6 +115,7 @@ def estimate_n_fine(
     check_classes(labels, coarse_key)
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
+    n_threads(n_jobs)  # refuses what is no number of threads
     start, assumed = read_start(adata, known=labels.known, layer=layer, use_rep=use_rep, batch=batch)
     warn_missing(labels, coarse_key, "coarse_key", "they have no say in the numbers")
 

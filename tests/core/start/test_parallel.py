@@ -103,3 +103,6 @@ def test_number_of_threads() -> None:
     for n_jobs in (0, -2):
         with pytest.raises(ValueError, match=f"n_jobs={n_jobs} leaves no core"):
             n_threads(n_jobs)
+    for wrong in (1.5, "2", True):
+        with pytest.raises(TypeError, match="n_jobs must be an int, found"):
+            n_threads(wrong)

@@ -39,3 +39,20 @@ def test_home_folder(tmp_path: Path, monkeypatch) -> None:
         np.random.default_rng(0).normal(size=(40, 5)), np.repeat(["a", "b"], 20), checkpoint="~/state"
     )
     assert (tmp_path / "state" / "run.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.pt"])
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_file_that_is_cut_short_is_named(tmp_path: Path, name: str, share: float) -> None:
+    _fitted(0).save(tmp_path)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ValueError, match=rf"path='{tmp_path}': '{name}' in it cannot be read \("):
+        Falcon.load(tmp_path)
+
+
+def test_a_file_of_another_program_is_named(tmp_path: Path) -> None:
+    _fitted(0).save(tmp_path)
+    (tmp_path / "weights.pt").write_text("epoch,loss\n")
+    with pytest.raises(ValueError, match="'weights.pt' in it cannot be read"):
+        Falcon.load(tmp_path)

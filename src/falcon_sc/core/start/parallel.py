@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextvars import ContextVar
+from numbers import Integral
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -57,17 +58,20 @@ def n_threads(n_jobs: int | None) -> int:
 
     Raises
     ------
-    ValueError
-        If `n_jobs` is neither of them nor a positive number.
+    TypeError, ValueError
+        If `n_jobs` is neither of them nor a positive whole number.
     """
     from joblib import cpu_count
 
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral)):
+        msg = f"n_jobs must be an int, found {n_jobs!r}."
+        raise TypeError(msg)
     if n_jobs is None or n_jobs == -1:
         return int(cpu_count())
     if n_jobs < 1:
         msg = f"n_jobs={n_jobs} leaves no core to compute on: give at least 1, or -1 or None for all."
         raise ValueError(msg)
-    return n_jobs
+    return int(n_jobs)
 
 
 def _counted[T](result: T, progress: Callable[[], object]) -> T:

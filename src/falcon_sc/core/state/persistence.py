@@ -71,7 +71,10 @@ def describe(path: str | Path) -> dict[str, Any]:
     if not (folder / DESCRIPTION).is_file():
         msg = f"path={str(path)!r} holds no saved Falcon: there is no model.json in it."
         raise FileNotFoundError(msg)
-    description: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    try:
+        description: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _broken(path, DESCRIPTION, error) from error
     if description.get("format") != _FORMAT:
         msg = (
             f"path={str(path)!r} was saved by falcon_sc {description.get('falcon_sc')} in format "
@@ -88,7 +91,12 @@ def read(
     description = describe(path)
     for argument, given in (("network", network), ("views", views)):
         _check_given(path, argument, given, description.get(argument))
-    tensors = torch.load(as_path(path) / WEIGHTS, map_location="cpu", weights_only=True)
+    try:
+        tensors = torch.load(as_path(path) / WEIGHTS, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # of a damaged file torch says many things, IndexError for one
+        raise _broken(path, WEIGHTS, error) from error
     config = FalconConfig.from_dict(description["config"])
     projection, n_inputs = None, description["n_features"]
     if description["projection_scale"] is not None:
@@ -122,6 +130,13 @@ def read(
         own_network=network is not None,
     )
     return fitted, description["metadata"]
+
+
+def _broken(path: str | Path, name: str, error: Exception) -> ValueError:
+    return ValueError(
+        f"path={str(path)!r}: {name!r} in it cannot be read ({type(error).__name__}: it may be cut short, or of "
+        "another program). Copy the folder again, or fit and save the model again."
+    )
 
 
 def _check_given(path: str | Path, argument: str, given: object, saved: str | None) -> None:
