@@ -30,11 +30,15 @@ def estimated(planted: AnnData) -> AnnData:
     return fsc.tl.estimate_n_fine(planted, "coarse", copy=True, **QUICK)
 
 
-def test_planted_numbers_are_found(estimated: AnnData) -> None:
-    found = estimated.uns["falcon_n_fine"]
-    assert (found["stable"] <= 2).all()
-    assert (found["supported"] >= 2).all()
-    assert np.abs(found["estimate"] - 2).max() <= 1
+@pytest.mark.parametrize(("coarse_of_fine", "numbers"), [("aabbcc", [2, 2, 2]), ("aaabcc", [3, 1, 2])])
+def test_planted_numbers_are_found_in_a_narrow_range(cells: AnnData, coarse_of_fine: str, numbers: list[int]) -> None:
+    cells.obs["coarse"] = np.array(list(coarse_of_fine))[cells.obs["fine"].astype(int)]
+    fsc.tl.estimate_n_fine(cells, "coarse", **QUICK)
+    found = cells.uns["falcon_n_fine"]
+    assert (found["stable"] <= numbers).all()
+    assert (found["supported"] >= numbers).all()
+    assert (found["supported"] - found["stable"] <= 1).all()
+    assert ((found["stable"] <= found["estimate"]) & (found["estimate"] <= found["supported"])).all()
     assert found["params"]["n_fine"] == found["estimate"].sum()
 
 
@@ -80,7 +84,7 @@ def test_layer_embedding_and_batch(cells: AnnData, estimated: AnnData) -> None:
     cells.obsm["X_rep"] = np.linalg.svd(centred - centred.mean(axis=0), full_matrices=False)[0][:, :6]
     fsc.tl.estimate_n_fine(cells, "coarse", use_rep="X_rep", key_added="rep", **QUICK)
     assert cells.uns["rep"]["params"]["assumed"] == "embedding adata.obsm['X_rep']"
-    assert np.abs(cells.uns["rep"]["estimate"] - 2).max() <= 1
+    np.testing.assert_array_equal(cells.uns["rep"]["estimate"], 2)
 
 
 def test_cells_without_label_are_left_out(cells: AnnData) -> None:

@@ -9,7 +9,7 @@ from falcon_sc.core import relations
 
 
 def test_run_compares_the_solvers(tmp_path, capsys):
-    table = benchmark.run(out=tmp_path, repeats=1, sizes=[(12, 4), (60, 10)])
+    table = benchmark.run(out=tmp_path, repeats=1, sizes=[(12, 4), (60, 10)], max_seconds=600)
     assert table["solver"].tolist() == 2 * ["flow", "scipy assignment", "gurobi quadratic", "gurobi piecewise linear"]
     assert (table["n_fine"] * 100 + table["n_coarse"]).tolist() == 4 * [1204] + 4 * [6010]
     solved = table[table["problems"] > 0]

@@ -30,9 +30,13 @@ def test_dense_and_sparse_agree(rng):
 
 
 def test_fitted_on_part_of_many_samples(monkeypatch, rng):
-    monkeypatch.setattr("falcon_sc.core.data.projection._FIT_MAX", 100)
     X = _data(rng)
-    assert fit_projection(X, 3, rng)(X).shape == (300, 3)
+    whole = fit_projection(X, 3, np.random.default_rng(1))
+    monkeypatch.setattr("falcon_sc.core.data.projection._FIT_MAX", 100)
+    part = fit_projection(X, 3, np.random.default_rng(1))
+    assert part(X).shape == (300, 3)
+    assert np.isclose(100 * part.mean, np.rint(100 * part.mean), atol=1e-3).all()  # means of 100 counts
+    assert not np.isclose(100 * whole.mean, np.rint(100 * whole.mean), atol=1e-3).all()
 
 
 def test_constant_input_is_finite():

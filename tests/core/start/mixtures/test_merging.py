@@ -72,12 +72,20 @@ def test_choose_follows_the_median_representation() -> None:
     assert found[2].log_likelihood[2] == 0
 
 
-def test_outliers_alone_are_never_preferred() -> None:
+def smallest_weights(sweep: Sweep) -> list[float]:
+    return [float(np.exp(model.log_weights).min()) for model in sweep.mixtures]
+
+
+def test_outliers_are_merged_first() -> None:
     rng = np.random.default_rng(9)
     X = rng.normal(size=(400, 3))
     X[:2] += 60
-    X -= X.mean(axis=0)
-    assert merging.merge_down(X, np.array([2]), rng).mixtures[0].means.shape == (2, 3)
-    weights = np.exp(merging.merge_down(X, np.array([2]), rng).mixtures[0].log_weights)
-    value = merging.merge_down(X, np.array([2]), rng).log_likelihood[0]
-    assert np.isfinite(value) == (weights.min() >= merging.smallest_weight(400))
+    sweep = merging.merge_down(X - X.mean(axis=0), np.array([2]), rng)
+    assert smallest_weights(sweep)[0] > 10 * 2 / 400
+
+
+def test_tiny_components_are_never_preferred() -> None:
+    rng = np.random.default_rng(9)
+    sweep = merging.merge_down(rng.normal(size=(40, 3)), np.array([1, 10]), rng)  # where 40 cells begin, and the end
+    assert smallest_weights(sweep)[1] < merging.smallest_weight(40)
+    np.testing.assert_array_equal(np.isneginf(sweep.log_likelihood), [False, True])
