@@ -89,7 +89,7 @@ def write_cells(adata: AnnData, output: Path, compression: dict[str, Any]) -> No
     """Write beside the target and move: what was there stays until the new file is whole."""
     output = output.resolve()  # a link is followed
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=output.parent, ignore_cleanup_errors=True) as folder:
         whole = Path(folder) / output.name
         if not _is_zarr(output):
             adata.write_h5ad(whole, **compression)

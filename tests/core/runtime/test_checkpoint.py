@@ -31,6 +31,25 @@ def test_a_run_on_other_data_is_refused(tmp_path):
         Checkpoint(tmp_path, "abd")
 
 
+@pytest.mark.parametrize("name", ["run.json", "start.npz", "training.pt"])
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_file_that_is_cut_short_is_named(tmp_path, name, share):
+    """A folder that was not copied to its end, say: our own writes are whole."""
+    kept = Checkpoint(tmp_path, "abc")
+    kept.save_start({"labels": np.arange(3)})
+    kept.save_training({"epoch": 1, "weights": torch.ones(500)})
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: int(share * len(whole))])
+
+    def go_on():
+        again = Checkpoint(tmp_path, "abc")
+        again.load_start()
+        again.load_training(torch.device("cpu"))
+
+    with pytest.raises(ValueError, match=f"checkpoint=.*: '{name}' in it cannot be read"):
+        go_on()
+
+
 def test_time_is_that_of_what_is_kept(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])

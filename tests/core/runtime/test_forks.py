@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-pytest.importorskip("resource", reason="Windows knows no fork")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks, and the OpenMP of GNU, are the way of Linux")
 
 # OpenMP keeps its threads after a parallel sum, and those of the parent are not there in a forked child. One script:
 # loading the libraries is what takes its time.

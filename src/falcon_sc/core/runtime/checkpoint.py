@@ -51,9 +51,9 @@ class Checkpoint:
         self._last_write = self._opened = time.monotonic()
         self._fingerprint = fingerprint
         self._seconds_before = seconds_spent(folder)
-        description = folder / RUN
-        if description.exists():
-            if json.loads(description.read_text())["fingerprint"] != fingerprint:
+        kept = _about_run(folder)
+        if kept is not None:
+            if kept["fingerprint"] != fingerprint:
                 msg = (
                     f"checkpoint={str(folder)!r} holds a run on other data, with other settings or another seed. "
                     "Give another folder, or delete this one to start afresh."
@@ -64,11 +64,12 @@ class Checkpoint:
 
     def load_start(self) -> dict[str, np.ndarray[Any, Any]] | None:
         """Arrays of the start, if it was finished."""
-        path = self._folder / START
-        if not path.exists():
-            return None
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+
+        def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+            with path.open("rb") as file:
+                return dict(np.load(file, allow_pickle=False))
+
+        return _read(self._folder, START, read)
 
     def save_start(self, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
         """Keep the arrays of the start."""
@@ -81,11 +82,12 @@ class Checkpoint:
 
     def load_training(self, device: torch.device) -> dict[str, Any] | None:
         """State of the last epoch that was written."""
-        path = self._folder / TRAINING
-        if not path.exists():
-            return None
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        return state
+
+        def read(path: Path) -> dict[str, Any]:
+            state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+            return state
+
+        return _read(self._folder, TRAINING, read)
 
     def is_due(self) -> bool:
         """Whether the next finished epoch should be written."""
@@ -113,8 +115,31 @@ class Checkpoint:
 
 def seconds_spent(folder: Path) -> float:
     """Seconds that led to what is kept in the folder of a checkpoint, in all processes that worked on it in turn."""
-    description = folder / RUN
-    return float(json.loads(description.read_text()).get("seconds", 0.0)) if description.exists() else 0.0
+    kept = _about_run(folder)
+    return 0.0 if kept is None else float(kept.get("seconds", 0.0))
+
+
+def _about_run(folder: Path) -> dict[str, Any] | None:
+    def read(path: Path) -> dict[str, Any]:
+        about = dict(json.loads(path.read_text()))
+        about["fingerprint"]  # in every file of ours
+        return about
+
+    return _read(folder, RUN, read)
+
+
+def _read[T](folder: Path, name: str, read: Callable[[Path], T]) -> T | None:
+    """What a file of the folder holds; None where there is no such file."""
+    if not (folder / name).exists():
+        return None
+    try:
+        return read(folder / name)
+    except Exception as error:  # of a damaged file torch and numpy say many things
+        msg = (
+            f"checkpoint={str(folder)!r}: {name!r} in it cannot be read ({type(error).__name__}: it may be cut short). "
+            "Give another folder, or delete this one to start afresh."
+        )
+        raise ValueError(msg) from error
 
 
 def fingerprint(*parts: Any) -> str:

@@ -26,7 +26,6 @@ _ROWS = 8192  # of the last hidden layer that the head reads at once
 
 def embed(classifier: FineClassifier, samples: Samples, views: Views, precision: Precision) -> NDArray[np.float32]:
     """Last hidden layer of all samples, (N, n_hidden): one pass of the network over them."""
-    forks.do_without_lost_threads()
     hidden = np.empty((len(samples), classifier.head.in_features), dtype=np.float32)
     classifier.eval()
     with torch.no_grad():
@@ -59,6 +58,7 @@ def features_of(
     backbone: nn.Module, samples: Samples, views: Views, precision: Precision
 ) -> Iterator[tuple[slice, Tensor]]:
     """What `backbone`, as it is, gives for all samples: block after block, float32; for use without gradients."""
+    forks.do_without_lost_threads()
     edges = range(0, len(samples), samples.block)
     blocks = [slice(begin, min(begin + samples.block, len(samples))) for begin in edges]
     indices = (torch.arange(block.start, block.stop, device=samples.device) for block in blocks)
