@@ -29,7 +29,7 @@ def test_scale_reports_stages_that_add_up(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"scale.csv", "scale.md", "scale.png"}
 
 
-def test_neighbors_compares_both_searches(monkeypatch):
+def test_neighbors_compares_both_searches():
     table = neighbors.run(sizes=(400,), n_neighbors=10)
     assert table["recall"].iloc[0] > 0.9
     assert np.isfinite(table["exact_s"]).all()

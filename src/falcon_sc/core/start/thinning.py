@@ -59,12 +59,14 @@ def reproducibility(
             class_views(half, "counts", rng, n_genes=n_genes, max_cells=counts.shape[0]) for half in halve(counts, rng)
         ]
         for found_in, seen_in in (halves, halves[::-1]):
-            curves += [_tightness_of_clusters(found_in, seen_in, name, n_dims, ks, rng) for name, n_dims in VIEWS]
+            curves += [
+                _tightness_of_clusters(found_in, seen_in, name, n_dims, ks=ks, rng=rng) for name, n_dims in VIEWS
+            ]
     return np.asarray(curves)
 
 
 def _tightness_of_clusters(
-    found_in: ClassViews, seen_in: ClassViews, name: str, n_dims: int, ks: Sequence[int], rng: np.random.Generator
+    found_in: ClassViews, seen_in: ClassViews, name: str, n_dims: int, *, ks: Sequence[int], rng: np.random.Generator
 ) -> list[float]:
     X, Y = found_in.view(name, n_dims), seen_in.view(name, n_dims).astype(np.float64)
     return [tightness(Y, fit_mixture(X, k, rng)[0].predict(X), k) for k in ks]

@@ -123,7 +123,7 @@ def class_views(
     n = rows.shape[0]
     fit_cells = np.arange(n) if n <= max_cells else np.sort(rng.choice(n, max_cells, replace=False))
     counts, library = _counts_and_library(rows, kind, has_counts=has_counts)
-    columns = _columns(rows, counts, kind, fit_cells, batch, n_genes)
+    columns = _columns(rows, counts, kind, fit_cells, batch, n_genes=n_genes)
     cells_of_class = _Cells(rows, counts, library, columns)
     fit_block = cells_of_class.block(fit_cells)
     normaliser = Normaliser.learn(kind, *fit_block)
@@ -245,6 +245,7 @@ def _columns(
     kind: Kind,
     fit_cells: np.ndarray,
     batch: np.ndarray | None,
+    *,
     n_genes: int,
 ) -> np.ndarray:
     if kind == "embedding" or len(fit_cells) == 1:
