@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,15 @@ settings.load_profile("falcon_sc")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if not torch.cuda.is_available():
+    missing = {
+        "gpu": None if torch.cuda.is_available() else "no CUDA device",
+        "image": None if find_spec("torchvision") else "torchvision is not installed",
+        "leiden": None if find_spec("leidenalg") and find_spec("igraph") else "leidenalg or igraph is not installed",
+    }
+    for marker, reason in missing.items():
         for item in items:
-            if item.get_closest_marker("gpu"):
-                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])

@@ -112,7 +112,7 @@ def test_wrong_kind_of_path(tmp_path: Path, name: str, folder: bool, found: str)
 
 def test_unwritable_path(tmp_path: Path) -> None:
     (tmp_path / "file").touch()  # a file cannot hold files, whoever asks
-    with pytest.raises(PermissionError, match="save_model='.*file/model' cannot be written"):
+    with pytest.raises(PermissionError, match=r"save_model='.*file/model' cannot be written"):
         check_writable(tmp_path / "file" / "model", "save_model", folder=True)
 
 

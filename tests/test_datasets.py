@@ -135,7 +135,7 @@ def test_depth_and_programmes_set_the_mean():
     programmes = rng.dirichlet(np.ones(8), 2)
     depth, profile_of, usage = np.array([20.0, 60.0]), np.array([0, 1]), np.array([[0.0, 0.0], [0.3, 0.5]])
     cells = np.tile([0, 1], n)
-    counts = sample_counts(depth[cells], profiles, profile_of[cells], programmes, usage[cells], rng).toarray()
+    counts = sample_counts(depth[cells], profiles, profile_of[cells], programmes, usage[cells], rng=rng).toarray()
     plain = 20 * profiles[0]
     mixed = 60 * (0.2 * profiles[1] + 0.3 * programmes[0] + 0.5 * programmes[1])
     for mean, found in ((plain, counts[::2]), (mixed, counts[1::2])):

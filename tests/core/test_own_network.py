@@ -82,7 +82,7 @@ def test_what_is_missing_is_named(data):
     with pytest.raises(ValueError, match="X is no matrix: give start_input"):
         Falcon(6, CONFIG, device="cpu", network=Network()).fit(samples, data.coarse)
     start = StartInput(data.X[:-1], "embedding")
-    with pytest.raises(ValueError, match="start_input has .* rows, X has"):
+    with pytest.raises(ValueError, match=r"start_input has .* rows, X has"):
         Falcon(6, CONFIG, device="cpu", network=Network()).fit(samples, data.coarse, start_input=start)
     with pytest.raises(ValueError, match="has no attribute n_features_out"):
         _fit(data, network=nn.Linear(12, 7))

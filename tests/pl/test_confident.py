@@ -91,7 +91,7 @@ def test_cells_without_class_are_left_out(labelled: AnnData) -> None:
 
 
 def test_mistakes(labelled: AnnData, planted: AnnData) -> None:
-    with pytest.raises(ValueError, match="coarse='T cell' is no coarse class.* there are 'B cell'"):
+    with pytest.raises(ValueError, match=r"coarse='T cell' is no coarse class.* there are 'B cell'"):
         fsc.pl.confident(labelled, coarse="T cell")
     with pytest.raises(ValueError, match="n_genes must be at least 1"):
         fsc.pl.confident(labelled, n_genes=0)

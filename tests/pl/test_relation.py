@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -37,7 +38,7 @@ def test_one_bar_for_each_fine_class_under_its_coarse_class(discovered: AnnData,
 def test_bars_of_a_class_stand_together(discovered: AnnData) -> None:
     ax = fsc.pl.relation(discovered)
     tops = [bar.get_y() for bar in ax.patches]
-    gaps = [round(after - before, 6) for before, after in zip(tops, tops[1:], strict=False)]
+    gaps = [round(after - before, 6) for before, after in pairwise(tops)]
     inside, between = gaps[0], gaps[1]
     assert gaps == [inside, between, inside, between, inside]
     assert between > inside

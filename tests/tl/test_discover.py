@@ -198,7 +198,7 @@ def test_key_added(cells: AnnData, quick) -> None:
     assert "sub_highly_variable" in cells.var
 
 
-def test_number_for_each_class(cells: AnnData, quick) -> None:
+def test_number_for_each_class(cells: AnnData) -> None:
     fsc.tl.discover(cells, "coarse", {"CD4/CD8 T": 3, "B cell": 1, "µ glia": np.int64(2)}, max_epochs=2,
                     progress_bar=False)  # fmt: skip
     np.testing.assert_array_equal(cells.uns["falcon"]["M"].sum(axis=0), [1, 3, 2])

@@ -173,7 +173,7 @@ def test_missing_genes(trained, planted: AnnData) -> None:
         fsc.tl.predict(planted[:, ~planted.var_names.isin(used[:2])].copy(), model)
     other = planted.copy()
     other.var_names = [f"ENSG{i}" for i in range(160)]
-    with pytest.raises(ValueError, match="80 of the 80 genes.* and 60 more"):
+    with pytest.raises(ValueError, match=r"80 of the 80 genes.* and 60 more"):
         fsc.tl.predict(other, model)
     other.var_names = ["twice", "twice", *planted.var_names[2:]]
     with pytest.raises(ValueError, match="var_names_make_unique"):

@@ -121,9 +121,9 @@ def test_an_adata_with_features(monkeypatch):
     names = adata.uns["falcon"]["fine_names"][model.labels_]
     assert (adata.obs["falcon_fine"].astype(str) == names).all()
     assert model.relation_.shape == (10, 3)
-    with pytest.raises(ValueError, match="features must name the features in adata.obsm"):
+    with pytest.raises(ValueError, match=r"features must name the features in adata.obsm"):
         discover(adata, "coarse", 10)
-    with pytest.raises(ValueError, match="images is an AnnData of features.*'size' would be ignored"):
+    with pytest.raises(ValueError, match=r"images is an AnnData of features.*'size' would be ignored"):
         discover(adata, "coarse", 10, size=32, **options)
 
 
@@ -178,7 +178,7 @@ def test_wrong_inputs_are_refused_before_any_work(tmp_path):
     with pytest.raises(ValueError, match="no attribute n_features_out"):
         _discover(images, coarse, backbone=torch.nn.Flatten())
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match="save_model=.* is a file"):
+    with pytest.raises(ValueError, match=r"save_model=.* is a file"):
         _discover(images, coarse, save_model=tmp_path / "file")
 
 

@@ -131,7 +131,7 @@ def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no such file"):
         load_pretrained(_network(), tmp_path / "a.pt")
     (tmp_path / "text.pt").write_text("weights")
-    with pytest.raises(ValueError, match="text.pt' is no checkpoint"):
+    with pytest.raises(ValueError, match=r"text.pt' is no checkpoint"):
         load_pretrained(_network(), tmp_path / "text.pt")
     (tmp_path / "empty.pt").touch()
     with pytest.raises(ValueError, match="cannot be read as a checkpoint"):

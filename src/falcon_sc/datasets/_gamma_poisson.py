@@ -32,6 +32,7 @@ def sample_counts(
     profile_of: NDArray[np.int64],
     programmes: NDArray[np.float64],
     usage: NDArray[np.float64],
+    *,
     rng: np.random.Generator,
 ) -> csr_matrix:
     r"""Counts with mean :math:`m_{ig} = d_i [(1 - \sum_k t_{ik}) p_{c(i) g} + \sum_k t_{ik} q_{kg}]`.

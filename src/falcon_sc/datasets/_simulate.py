@@ -123,7 +123,14 @@ def simulate(
     >>> adata.obs["fine"].nunique()
     7
     """
-    _check(n_obs, n_vars, n_coarse, n_fine, n_donors, n_programmes)
+    _check(
+        n_obs=n_obs,
+        n_vars=n_vars,
+        n_coarse=n_coarse,
+        n_fine=n_fine,
+        n_donors=n_donors,
+        n_programmes=n_programmes,
+    )
     _check_positive(difficulty=difficulty, mean_counts=mean_counts, donor_effect=donor_effect)
     rng = np.random.default_rng(rng)
     sizes = rng.permutation(sizes_with_gini(n_obs, n_fine, gini))
@@ -141,7 +148,7 @@ def simulate(
     programmes = _softmax(baseline + _changes(n_programmes, n_vars, *PROGRAMME_CHANGES, rng))
     usage = rng.dirichlet(np.r_[OWN_WEIGHT, np.ones(n_programmes)], n_obs)[:, 1:]
     depth = mean_counts * np.exp(rng.normal(-(DEPTH_SD**2) / 2, DEPTH_SD, n_obs))
-    counts = sample_counts(depth, profiles, fine * n_donors + donor, programmes, usage, rng)
+    counts = sample_counts(depth, profiles, fine * n_donors + donor, programmes, usage, rng=rng)
     return _annotated(counts, _softmax(baseline[None])[0], fine, coarse_of, donor)
 
 
@@ -195,7 +202,7 @@ def _names(prefix: str, n: int) -> list[str]:
     return [f"{prefix}{i:0{len(str(n))}d}" for i in range(1, n + 1)]
 
 
-def _check(n_obs: int, n_vars: int, n_coarse: int, n_fine: int, n_donors: int, n_programmes: int) -> None:
+def _check(*, n_obs: int, n_vars: int, n_coarse: int, n_fine: int, n_donors: int, n_programmes: int) -> None:
     for name, value, least, reason in (
         ("n_vars", n_vars, 1, ""),
         ("n_coarse", n_coarse, 1, ""),

@@ -157,7 +157,9 @@ def discover(
         backbone = "resnet18" if backbone is None else backbone
         distributed.join(where)
         seed_rng, fit_rng = np.random.default_rng(rng).spawn(2) if rng is not None else (np.random.default_rng(), None)
-        network = _backbone(backbone, pretrained, samples, size, seed_rng, checkpoint, progress_bar=progress_bar)
+        network = _backbone(
+            backbone, pretrained, samples, size, rng=seed_rng, checkpoint=checkpoint, progress_bar=progress_bar
+        )
         network = for_convolutions(network, where)
         seen = views or ImageViews(size)
         config = config or default_config(size)
@@ -212,9 +214,9 @@ def _backbone(
     pretrained: str | Path | None,
     samples: ImageTensorSamples | ImageFileSamples,
     size: int,
+    *,
     rng: np.random.Generator,
     checkpoint: Path | None,
-    *,
     progress_bar: bool,
 ) -> nn.Module:
     """The backbone with the weights that training begins from."""

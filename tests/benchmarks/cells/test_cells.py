@@ -61,7 +61,7 @@ def test_real_data_are_read_from_the_folder(tmp_path):
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="has no file 'telencephalon.h5ad'"):
+    with pytest.raises(FileNotFoundError, match=r"has no file 'telencephalon.h5ad'"):
         cells.run(data=tmp_path, methods=["Leiden"])
 
 

@@ -103,7 +103,7 @@ def test_state_of_another_setting_is_refused(folder, tmp_path, monkeypatch):
 
 
 def test_the_bound_goes_on_bit_for_bit(folder, tmp_path, interrupted):
-    problem = prepare(*read(folder, TINY), TINY, 0, torch.device("cpu"), tmp_path)
+    problem = prepare(*read(folder, TINY), TINY, 0, device=torch.device("cpu"), state=tmp_path)
     whole, _ = _supervised.train_supervised(replace(problem, state=None))
     with interrupted():
         _supervised.train_supervised(problem)
@@ -129,7 +129,7 @@ def test_four_parts_and_several_seeds(folder, tmp_path, capsys):
 def test_only_the_bound_learns_from_fine_labels(folder):
     """Other fine labels with the same classes: the same features and the same labels are found."""
     train, test = read(folder, TINY)
-    problem = prepare(train, test, TINY, 0, torch.device("cpu"), None)
+    problem = prepare(train, test, TINY, 0, device=torch.device("cpu"), state=None)
     mixed = 2 * train.coarse + np.random.default_rng(0).integers(0, 2, len(train))
     other = replace(problem, train=replace(train, fine=mixed))
     for name in ("K-Means", "start alone", "falcon_sc"):
@@ -161,11 +161,11 @@ def test_settings():
 
 
 def test_refusals(folder):
-    with pytest.raises(ValueError, match="data is not given: name the folder with cifar100_part0.npz"):
+    with pytest.raises(ValueError, match=r"data is not given: name the folder with cifar100_part0.npz"):
         images.run()
     with pytest.raises(ValueError, match="seeds must be at least 1, found 0"):
         images.run(data=folder, seeds=0)
     with pytest.raises(ValueError, match=r"\['Kmeans'\] are not among \['coarse labels alone', 'K-Means'"):
         images.run(data=folder, methods=["Kmeans"])
-    with pytest.raises(FileNotFoundError, match="has no file 'cifar100_part1.npz': this setting reads 4 of them"):
+    with pytest.raises(FileNotFoundError, match=r"has no file 'cifar100_part1.npz': this setting reads 4 of them"):
         images.run(data=folder, setting=FULL)

@@ -15,7 +15,7 @@ def test_equals_the_singular_vectors_of_the_centred_matrix(rng):
     projection = fit_projection(X, 5, rng)
     scores = projection(X)
     dense = X.toarray().astype(np.float64)
-    U, S, _ = np.linalg.svd(dense - dense.mean(axis=0), full_matrices=False)
+    U = np.linalg.svd(dense - dense.mean(axis=0), full_matrices=False)[0]
     for i in range(5):
         assert abs(np.corrcoef(scores[:, i], U[:, i])[0, 1]) > 0.99
     np.testing.assert_allclose(scores.mean(axis=0), 0, atol=1e-3)

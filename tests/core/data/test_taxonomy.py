@@ -57,7 +57,7 @@ def test_whole_floats_are_whole_numbers():
 
 @pytest.mark.parametrize("coarse", [[1, "1"], [True, 1], [1, 0.5], np.array([1, "a", 2], dtype=object)])
 def test_kinds_are_not_mixed(coarse):
-    with pytest.raises(ValueError, match="coarse (mixes labels|holds numbers that are not whole)"):
+    with pytest.raises(ValueError, match=r"coarse (mixes labels|holds numbers that are not whole)"):
         Taxonomy.of(coarse)
 
 

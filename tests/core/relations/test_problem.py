@@ -210,7 +210,7 @@ def test_bad_cost_is_refused(cost, message):
 def test_bad_lam_is_refused(lam):
     M = np.eye(2)
     for call in (lambda: relations.solve(M, lam), lambda: relations.objective(M, M, lam)):
-        with pytest.raises(ValueError, match="lam=.* must be a finite number, at least 0"):
+        with pytest.raises(ValueError, match=r"lam=.* must be a finite number, at least 0"):
             call()
 
 
@@ -223,7 +223,7 @@ def test_bad_options_are_refused():
     with pytest.raises(ValueError, match=r"solver='cplex' is unknown; choose one of 'auto', 'flow', 'gurobi'"):
         relations.solve(np.eye(2), 0.1, solver="cplex")
     for limit in (0, -1.0, np.nan):
-        with pytest.raises(ValueError, match="time_limit=.* must be a positive number"):
+        with pytest.raises(ValueError, match=r"time_limit=.* must be a positive number"):
             relations.solve(np.eye(2), 0.1, time_limit=limit)
     with pytest.raises(ValueError, match=r"M has shape \(2, 2\), but cost has \(3, 2\)"):
         relations.objective(np.eye(2), np.ones((3, 2)), 0.1)
@@ -238,7 +238,7 @@ def test_random_relation():
     rng = np.random.default_rng(0)
     np.testing.assert_array_equal(relations.random_relation(30, 8, 0.1, rng), M)
     assert (relations.random_relation(30, 8, 0.1, rng) != M).any()
-    with pytest.raises(ValueError, match="3 fine classes .* for 8 coarse classes"):
+    with pytest.raises(ValueError, match=r"3 fine classes .* for 8 coarse classes"):
         relations.random_relation(3, 8, 0.1, 0)
 
 

@@ -45,5 +45,5 @@ def _fails() -> None:
 
 
 def test_other_errors_pass() -> None:
-    with pytest.raises(RuntimeError, match="^other$"), says_where_to_keep_it("scanpy"):
+    with pytest.raises(RuntimeError, match=r"^other$"), says_where_to_keep_it("scanpy"):
         _fails()

@@ -118,7 +118,7 @@ def test_largest_k_leaves_room(n_fine: int) -> None:
 
 def test_agreement_is_low_where_there_is_no_border() -> None:
     """Three clear classes, and one class cut in two."""
-    counts, coarse, fine = simulate(2, g=400)
+    counts, coarse, _ = simulate(2, g=400)
     start = consensus_start(StartInput(counts, "counts"), coarse, [3, 2, 2], rng=0, n_jobs=1)
     right = start.agreement[coarse == 0]
     assert right.mean() > 0.95

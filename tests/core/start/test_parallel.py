@@ -73,7 +73,7 @@ def test_an_error_ends_the_other_threads_and_what_has_not_begun() -> None:
             stop_if_unwanted()
 
     before = threading.active_count()
-    with pytest.raises(ValueError, match="^no$"):
+    with pytest.raises(ValueError, match=r"^no$"):
         in_threads(task, range(6), 2, progress=lambda: None)
     assert threading.active_count() == before
     assert 0 in begun

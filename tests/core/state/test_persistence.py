@@ -54,5 +54,5 @@ def test_a_file_that_is_cut_short_is_named(tmp_path: Path, name: str, share: flo
 def test_a_file_of_another_program_is_named(tmp_path: Path) -> None:
     _fitted(0).save(tmp_path)
     (tmp_path / "weights.pt").write_text("epoch,loss\n")
-    with pytest.raises(ValueError, match="'weights.pt' in it cannot be read"):
+    with pytest.raises(ValueError, match=r"'weights.pt' in it cannot be read"):
         Falcon.load(tmp_path)

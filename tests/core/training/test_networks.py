@@ -30,7 +30,7 @@ def test_weights_come_from_the_generator_alone():
     assert torch.equal(torch.random.get_rng_state(), before), "the global generator is the user's"
 
 
-def test_sparse_rows_give_the_values_and_gradients_of_dense_rows(rng, device):
+def test_sparse_rows_give_the_values_and_gradients_of_dense_rows(device):
     X = sp.random(30, 20, density=0.2, format="csr", dtype=np.float32, random_state=0)
     index = torch.tensor([3, 3, 29, 0, 11], device=device)
     results = []

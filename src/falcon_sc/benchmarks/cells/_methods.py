@@ -38,7 +38,7 @@ class Method:
         return labels, cells.seconds[self.begins_with] + time.perf_counter() - began
 
 
-def _coarse_alone(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
+def _coarse_alone(cells: Cells, _n_fine: int, _seed: int) -> NDArray[Any]:
     return cells.coarse
 
 
@@ -79,7 +79,7 @@ def _published_falcon(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
     return _falcon(cells, n_fine, seed, FalconConfig.paper())
 
 
-def _supervised(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
+def _supervised(cells: Cells, _n_fine: int, seed: int) -> NDArray[Any]:
     """Logistic regression inside each coarse class, for a fifth of the cells at a time from the other four fifths."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import KFold

@@ -69,7 +69,7 @@ def read(data: Path, setting: Setting) -> tuple[ImageData, ImageData]:
 
 
 def prepare(
-    train: ImageData, test: ImageData, setting: Setting, seed: int, device: torch.device, state: Path | None
+    train: ImageData, test: ImageData, setting: Setting, seed: int, *, device: torch.device, state: Path | None
 ) -> Problem:
     """Pretrain on the training images and take the features of all of them."""
     from falcon_sc.core.runtime.checkpoint import seconds_spent

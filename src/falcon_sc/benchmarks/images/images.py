@@ -105,7 +105,7 @@ def run(
         left = [name for name in methods if (seed, name) not in done]
         if not left:
             continue
-        problem = prepare(train, test, setting, seed, where, state)
+        problem = prepare(train, test, setting, seed, device=where, state=state)
         print(f"seed {seed}, pretraining: {problem.pretraining_seconds:.0f} s", flush=True)
         for name in left:
             outcome, seconds = METHODS[name](problem)

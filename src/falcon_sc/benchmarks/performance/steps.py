@@ -49,7 +49,14 @@ def run(*, out: Path | None = None, device: str | None = None, n_times: int = 10
         for precision, channels_last in ways:
             for compiled in (False, True):
                 seconds = _time(
-                    name, size, batch, where, precision, n_times, channels_last=channels_last, compiled=compiled
+                    name,
+                    size,
+                    batch,
+                    device=where,
+                    precision=precision,
+                    n_times=n_times,
+                    channels_last=channels_last,
+                    compiled=compiled,
                 )
                 median = float(np.median(seconds[3:]))
                 rows.append(
@@ -77,10 +84,10 @@ def _time(
     name: str,
     size: int,
     batch: int,
+    *,
     device: torch.device,
     precision: Any,
     n_times: int,
-    *,
     channels_last: bool,
     compiled: bool,
 ) -> list[float]:

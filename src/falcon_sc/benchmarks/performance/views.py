@@ -97,7 +97,7 @@ def _ours(size: int, device: Any) -> Callable[[Tensor], Tensor]:
     return lambda rows: views.strong(rows, generator)
 
 
-def _torchvision_batch(size: int, device: Any) -> Callable[[Tensor], Tensor]:
+def _torchvision_batch(size: int, _device: Any) -> Callable[[Tensor], Tensor]:
     import torch
     from torchvision.transforms import v2
 

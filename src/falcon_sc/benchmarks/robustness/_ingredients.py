@@ -1,5 +1,7 @@
 """What odd objects are made of: values, formats, columns of labels and embeddings, each under a name."""
 
+# ruff: noqa: ARG005 - entries of a table share one signature and use what they need of it
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -87,11 +87,11 @@ class Views(Protocol):
 class SameViews:
     """The sample itself, for everyone: cells are not augmented (paper, appendix G)."""
 
-    def weak(self, rows: Any, generator: Generator) -> Any:
+    def weak(self, rows: Any, generator: Generator) -> Any:  # noqa: ARG002 - the protocol's name
         """As it is."""
         return rows
 
-    def strong(self, rows: Any, generator: Generator) -> Any:
+    def strong(self, rows: Any, generator: Generator) -> Any:  # noqa: ARG002 - the protocol's name
         """As it is."""
         return rows
 

@@ -33,7 +33,7 @@ def fit_projection(X: Any, n_pcs: int, rng: np.random.Generator) -> Projection:
     """Principal components of `X` (N, features), scaled to a mean variance of one."""
     from sklearn.decomposition import PCA
 
-    n_samples, n_features = X.shape
+    n_samples = X.shape[0]
     rows = np.sort(rng.choice(n_samples, _FIT_MAX, replace=False)) if n_samples > _FIT_MAX else slice(None)
     block = X[rows].toarray() if sp.issparse(X) else np.asarray(X[rows])
     n_pcs = min(n_pcs, *block.shape)

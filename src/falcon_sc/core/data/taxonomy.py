@@ -7,6 +7,7 @@ M = [M_1 | M_2 | ...], and a sample's class is a column of it, so that eq. 17 is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class Taxonomy:
     def blocks(self) -> list[slice]:
         """Columns of each data set."""
         edges = np.searchsorted(self.dataset_of_column, np.arange(len(self.datasets) + 1))
-        return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
     @property
     def reference(self) -> int:

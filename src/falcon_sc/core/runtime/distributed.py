@@ -115,11 +115,11 @@ class _Mean(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
+    def forward(_ctx: Any, values: Tensor) -> Tensor:
         return total(values) / size()
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+    def backward(_ctx: Any, *grad_outputs: Tensor) -> Tensor:
         return grad_outputs[0]
 
 

@@ -61,7 +61,7 @@ def reproducibility(
             for half in halve(counts, rng)
         ]
         for clustered, judged in (halves, halves[::-1]):
-            curves += [_tightness_of_clusters(clustered, judged, *name, ks, rng) for name in REPRESENTATIONS]
+            curves += [_tightness_of_clusters(clustered, judged, *name, ks=ks, rng=rng) for name in REPRESENTATIONS]
     return np.asarray(curves)
 
 
@@ -70,6 +70,7 @@ def _tightness_of_clusters(
     judged: ClassRepresentations,
     normalization: str,
     n_dims: int,
+    *,
     ks: Sequence[int],
     rng: np.random.Generator,
 ) -> list[float]:

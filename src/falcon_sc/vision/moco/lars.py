@@ -39,7 +39,7 @@ class LARS(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002 - torch's signature
         """One step, without waiting for the device."""
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]

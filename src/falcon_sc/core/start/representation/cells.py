@@ -49,6 +49,7 @@ def variable_columns(
     counts: np.ndarray | sparse.csr_matrix | None,
     kind: Kind,
     fit_cells: np.ndarray,
+    *,
     batch: np.ndarray | None,
     n_genes: int,
 ) -> np.ndarray:

@@ -137,7 +137,7 @@ def class_representations(
     n = rows.shape[0]
     fit_cells = np.arange(n) if n <= max_cells else np.sort(rng.choice(n, max_cells, replace=False))
     counts, library = counts_and_library(rows, kind, has_counts=has_counts)
-    columns = variable_columns(rows, counts, kind, fit_cells, batch, n_genes)
+    columns = variable_columns(rows, counts, kind, fit_cells, batch=batch, n_genes=n_genes)
     cells_of_class = Cells(rows, counts, library, columns)
     fit_block = cells_of_class.block(fit_cells)
     normalizer = Normalizer.learn(kind, *fit_block)
