@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import check_adata, check_int, check_key_added, obs_column
+from falcon_sc._checks import check_adata, check_int, check_key_added
 from falcon_sc._expression import read_expression
+from falcon_sc._labels import read_batch
 from falcon_sc._log import show_log
 from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
@@ -99,22 +100,6 @@ def select_genes(
     adata = adata.copy() if copy else adata
     adata.var[key_added] = chosen
     return adata if copy else None
-
-
-def read_batch(adata: AnnData, batch_key: str) -> np.ndarray:
-    """Integer code of the batch of each cell, int64, n_obs."""
-    column = obs_column(adata, batch_key, "batch_key")
-    if column.isna().any():
-        msg = f"batch_key={batch_key!r} is missing (NA) for {int(column.isna().sum())} cells: fill or remove them."
-        raise ValueError(msg)
-    codes: np.ndarray = np.unique(column.astype(str).to_numpy(), return_inverse=True)[1]
-    if codes.max() + 1 == codes.size > 1:
-        msg = (
-            f"batch_key={batch_key!r} has another value for each of the {codes.size} cells: give a column that many "
-            "cells share, such as the donor."
-        )
-        raise ValueError(msg)
-    return codes
 
 
 def choose_genes(expression: Expression, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import check_adata, check_int, check_key_added
-from falcon_sc._labels import read_labels, warn_missing
+from falcon_sc._labels import read_batch, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc.core.start.parallel import n_threads
-from falcon_sc.pp.select_genes import read_batch
 from falcon_sc.tl._classes import check_classes
 from falcon_sc.tl._estimates import MAX_PER_CLASS, estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_start
