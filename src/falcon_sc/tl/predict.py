@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from falcon_sc._checks import check_adata, check_key_added, check_unique_genes, listed
+from falcon_sc._checks import check_adata, check_unique_genes, listed
 from falcon_sc._expression import read_embedding, read_expression
 from falcon_sc._labels import read_groups, read_labels
 from falcon_sc._log import show_log
+from falcon_sc._written import CLASSES, check_free
 from falcon_sc.core.data.labels import match
 from falcon_sc.tl._inputs import check_choice
 from falcon_sc.tl._params import plain
@@ -92,8 +93,8 @@ def predict(
     (100, 10)
     """
     show_log()
-    check_adata(adata, copy=copy)
-    check_key_added(key_added)
+    check_adata(adata, copy=copy, genes=use_rep is None)
+    check_free(adata, key_added, CLASSES, coarse_key=coarse_key, dataset_key=dataset_key, use_rep=use_rep)
     check_choice(use_rep, layer)
     _check_model(model)
     coarse = None if coarse_key is None else _coarse(adata, coarse_key, model)
