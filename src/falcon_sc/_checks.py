@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _TRIED_OUT = 1 << 16  # bytes
 
 
-def check_adata(adata: AnnData, *, copy: bool) -> None:
-    """Refuse objects whose results could not be written back, or that hold nothing."""
+def check_adata(adata: AnnData, *, copy: bool, genes: bool = True) -> None:
+    """Refuse objects whose results could not be written back, or that hold nothing; `genes`: whether those are read."""
     from anndata import AnnData
 
     if not isinstance(adata, AnnData):
@@ -37,8 +37,9 @@ def check_adata(adata: AnnData, *, copy: bool) -> None:
             "call adata = adata.copy() first, or pass copy=True."
         )
         raise ValueError(msg)
-    if adata.n_obs == 0 or adata.n_vars == 0:
-        msg = f"adata is empty: {adata.n_obs} cells x {adata.n_vars} genes."
+    if adata.n_obs == 0 or (genes and adata.n_vars == 0):
+        hint = f" To use an embedding, give use_rep=...; there are: {listed(adata.obsm)}." if adata.n_obs else ""
+        msg = f"adata is empty: {adata.n_obs} cells x {adata.n_vars} genes.{hint}"
         raise ValueError(msg)
     if not adata.obs_names.is_unique:
         duplicate = adata.obs_names[adata.obs_names.duplicated()][0]

@@ -1,21 +1,27 @@
-"""Coarse labels as users keep them: strings, categories or integers, some of them missing."""
+"""Labels of the cells as people keep them in ``adata.obs``: text, categories or whole numbers, some of them missing."""
 
 from __future__ import annotations
 
 import logging
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from falcon_sc._checks import listed, obs_column
+from falcon_sc.core.data.labels import as_array, distinct, missing_as_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
 
 logger = logging.getLogger(__name__)
+
+_HERE = str(Path(__file__).parent)  # warnings name the line of the user that led here
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class Labels:
     Parameters
     ----------
     values
-        str or int64, one for each labelled cell.
+        str or whole numbers, one for each labelled cell: int64, or what holds larger ones exactly (uint64, object).
     known
         bool, n_obs: which cells are labelled.
     """
@@ -40,32 +46,57 @@ class Labels:
 
 
 def read_labels(adata: AnnData, key: str, argument: str) -> Labels:
-    """Read ``adata.obs[key]``: whole numbers stay numbers (2 sorts before 10), all else becomes strings."""
+    """Read ``adata.obs[key]``: whole numbers stay numbers (2 sorts before 10), all else becomes text.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If there is no such column, it holds nothing but missing values or fractions, or its labels would not be
+        kept exactly: two different ones would read the same, or had lost their last digits.
+    """
     column = obs_column(adata, key, argument)
-    known = column.notna().to_numpy()
-    if not known.any():
-        msg = f"{argument}={key!r} holds only missing values (NA)."
-        raise ValueError(msg)
-    column = column[known]
+    what = f"{argument}={key!r}"
     if isinstance(column.dtype, pd.CategoricalDtype):
-        categories = column.cat.categories
-        unused = categories.difference(column.cat.remove_unused_categories().cat.categories)
+        unused = column.cat.categories.difference(column.cat.remove_unused_categories().cat.categories)
         if len(unused):
-            logger.info("%s=%r has categories without a cell, ignored: %s", argument, key, listed(unused))
-        column = column.astype(categories.dtype)
-    return Labels(_plain(column, key, argument), known)
+            logger.info("%s has categories without a cell, ignored: %s", what, listed(unused))
+    codes, found = distinct(column, what)
+    known = codes >= 0
+    if not known.any():
+        msg = f"{what} holds only missing values (NA)."
+        raise ValueError(msg)
+    if _are_numbers(found) and (fractions := [label for label in found if isinstance(label, float)]):
+        msg = f"{what} holds fractions such as {fractions[0]:g}: it must hold class labels."
+        raise ValueError(msg)
+    return Labels(_names(found, key, argument)[codes[known]], known)
 
 
-def _plain(column: pd.Series, key: str, argument: str) -> np.ndarray:
-    """One numpy array of str or int64."""
-    kind = column.dtype.kind if column.dtype.kind in "iuf" else column.infer_objects().dtype.kind
-    if kind in "iuf":
-        numbers = column.to_numpy(dtype=np.float64)
-        if not np.array_equal(numbers, np.rint(numbers)):
-            msg = f"{argument}={key!r} holds fractions such as {numbers[numbers % 1 != 0][0]:g}: it must hold class labels."
-            raise ValueError(msg)
-        return numbers.astype(np.int64)
-    return column.astype(str).to_numpy(dtype=np.str_)
+def read_groups(adata: AnnData, key: str, argument: str) -> np.ndarray:
+    """Read ``adata.obs[key]``, which puts every cell in a group, such as its data set: str or whole numbers, n_obs.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If there is no such column, a value is missing, or two different ones would read the same.
+    """
+    codes, found = distinct(obs_column(adata, key, argument), f"{argument}={key!r}")
+    n_missing = int((codes < 0).sum())
+    if n_missing:
+        msg = f"{argument}={key!r} is missing (NA) for {n_missing} cells: fill or remove them."
+        raise ValueError(msg)
+    return _names(found, key, argument)[codes]
+
+
+def read_batch(adata: AnnData, batch_key: str) -> np.ndarray:
+    """Integer code of the batch of each cell, int64, n_obs."""
+    codes: np.ndarray = np.unique(read_groups(adata, batch_key, "batch_key"), return_inverse=True)[1]
+    if codes.max() + 1 == codes.size > 1:
+        msg = (
+            f"batch_key={batch_key!r} has another value for each of the {codes.size} cells: give a column that many "
+            "cells share, such as the donor."
+        )
+        raise ValueError(msg)
+    return codes
 
 
 def warn_missing(labels: Labels, key: str, argument: str, consequence: str) -> None:
@@ -73,4 +104,33 @@ def warn_missing(labels: Labels, key: str, argument: str, consequence: str) -> N
     n_missing = int((~labels.known).sum())
     if n_missing:
         msg = f"{argument}={key!r} is missing (NA) for {n_missing} of {labels.known.size} cells: {consequence}."
-        warnings.warn(msg, UserWarning, stacklevel=3)
+        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
+
+
+def _names(found: Sequence[Any], key: str, argument: str) -> np.ndarray:
+    """One array for all labels: whole numbers, or the text of each, if that tells them apart."""
+    if _are_numbers(found) and not any(isinstance(label, float) for label in found):
+        return as_array(found)
+    labels: dict[str, Any] = {}
+    for label in found:
+        other = labels.setdefault(str(label), label)
+        if other is not label:
+            msg = (
+                f"{argument}={key!r} holds {other!r} ({type(other).__name__}) and {label!r} ({type(label).__name__}), "
+                "which read the same: if they are one, make the column one kind, "
+                f"adata.obs[{key!r}] = adata.obs[{key!r}].astype(str); if not, rename one."
+            )
+            raise ValueError(msg)
+    suspects = missing_as_text(found)
+    if suspects:
+        msg = (
+            f"{argument}={key!r} holds the text {listed(suspects)}, which is taken for a name like any other. If it "
+            f"stands for a missing value, set that first: adata.obs.loc[adata.obs[{key!r}].isin({suspects}), {key!r}] "
+            "= None."
+        )
+        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
+    return as_array(list(labels))
+
+
+def _are_numbers(found: Sequence[Any]) -> bool:
+    return all(isinstance(label, int | float) and not isinstance(label, bool) for label in found)

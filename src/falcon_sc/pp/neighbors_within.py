@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import warnings
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from falcon_sc._checks import check_adata, check_int, check_key_added
+from falcon_sc._checks import check_adata, check_int
 from falcon_sc._expression import read_embedding, read_expression
 from falcon_sc._labels import read_labels, warn_missing
 from falcon_sc._log import show_log
+from falcon_sc._written import GRAPH, check_free
 from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
 
@@ -97,8 +99,8 @@ def neighbors_within(
     (700, 700)
     """
     show_log()
-    check_adata(adata, copy=copy)
-    check_key_added(key_added)
+    check_adata(adata, copy=copy, genes=use_rep is None)
+    check_free(adata, key_added, GRAPH)
     n_neighbors = check_int(n_neighbors, "n_neighbors")
     labels = read_labels(adata, coarse_key, "coarse_key")
     _umap()  # before any work
@@ -112,6 +114,7 @@ def neighbors_within(
     adata = adata.copy() if copy else adata
     keys = {"distances_key": f"{key_added}_distances", "connectivities_key": f"{key_added}_connectivities"}
     params = {"n_neighbors": n_neighbors + 1, "method": "umap", "metric": _METRIC, "coarse_key": coarse_key}
+    params["falcon_sc"] = version("falcon-sc")
     if use_rep is not None:
         params["use_rep"] = use_rep
     adata.obsp[keys["distances_key"]] = _embed(distances, place, adata.n_obs)

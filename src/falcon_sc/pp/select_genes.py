@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import check_adata, check_int, check_key_added, obs_column
+from falcon_sc._checks import check_adata, check_int
 from falcon_sc._expression import read_expression
+from falcon_sc._labels import read_batch
 from falcon_sc._log import show_log
+from falcon_sc._written import GENES, check_free
 from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
 
@@ -66,10 +69,12 @@ def select_genes(
 
     Returns
     -------
-    None if ``copy=False``, else the copy. Sets the following field:
+    None if ``copy=False``, else the copy. Sets the following fields:
 
     ``adata.var[key_added]`` : bool
         True for the chosen genes.
+    ``adata.uns[key_added]`` : dict
+        ``n_genes``, how many were chosen, and ``params``, plain scalars.
 
     Raises
     ------
@@ -77,8 +82,8 @@ def select_genes(
         `layer` or `batch_key` is not in `adata`.
     ValueError
         The matrix holds NaN, inf, negative values or only zeros; `batch_key` has missing values, or another one for
-        each cell;
-        `adata` is a view, backed or empty; `n_top_genes` is below 1.
+        each cell; `adata` is a view, backed or empty; `n_top_genes` is below 1; `key_added` names something that
+        neither this function nor :func:`falcon_sc.tl.discover` wrote.
     RuntimeError
         Numba finds no folder for its compiled code, or the process was forked from one with threads of numba.
 
@@ -92,29 +97,18 @@ def select_genes(
     """
     show_log()
     check_adata(adata, copy=copy)
-    check_key_added(key_added)
+    check_free(adata, key_added, GENES)
     n_top_genes = check_int(n_top_genes, "n_top_genes")
     batch = None if batch_key is None else read_batch(adata, batch_key)
     chosen = choose_genes(read_expression(adata, layer), n_top_genes, batch)
     adata = adata.copy() if copy else adata
+    params = {"n_top_genes": n_top_genes, "layer": layer, "batch_key": batch_key, "falcon_sc": version("falcon-sc")}
     adata.var[key_added] = chosen
+    adata.uns[key_added] = {
+        "n_genes": int(chosen.sum()),
+        "params": {name: value for name, value in params.items() if value is not None},
+    }
     return adata if copy else None
-
-
-def read_batch(adata: AnnData, batch_key: str) -> np.ndarray:
-    """Integer code of the batch of each cell, int64, n_obs."""
-    column = obs_column(adata, batch_key, "batch_key")
-    if column.isna().any():
-        msg = f"batch_key={batch_key!r} is missing (NA) for {int(column.isna().sum())} cells: fill or remove them."
-        raise ValueError(msg)
-    codes: np.ndarray = np.unique(column.astype(str).to_numpy(), return_inverse=True)[1]
-    if codes.max() + 1 == codes.size > 1:
-        msg = (
-            f"batch_key={batch_key!r} has another value for each of the {codes.size} cells: give a column that many "
-            "cells share, such as the donor."
-        )
-        raise ValueError(msg)
-    return codes
 
 
 def choose_genes(expression: Expression, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from falcon_sc._checks import obs_column
 from falcon_sc._expression import read_embedding, read_expression
 from falcon_sc.pp.select_genes import choose_genes
 
 if TYPE_CHECKING:
+    import numpy as np
     from anndata import AnnData
     from scipy import sparse
 
@@ -93,12 +91,3 @@ def _start_of(labelled: Expression, batch: np.ndarray | None) -> StartInput:
     if labelled.counts is None:
         return StartInput(labelled.log_normalised(labelled.expressed), "lognorm", batch)
     return StartInput(labelled.counts[:, labelled.expressed], "counts", batch)
-
-
-def dataset_names(adata: AnnData, dataset_key: str) -> np.ndarray:
-    """str, n_obs: the data set each cell belongs to."""
-    column = obs_column(adata, dataset_key, "dataset_key")
-    if column.isna().any():
-        msg = f"dataset_key={dataset_key!r} is missing (NA) for {int(column.isna().sum())} cells: fill or remove them."
-        raise ValueError(msg)
-    return column.astype(str).to_numpy(dtype=np.str_)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import check_adata, check_int, check_key_added, check_unique_genes
-from falcon_sc._labels import read_labels, warn_missing
+from falcon_sc._checks import check_adata, check_int, check_unique_genes
+from falcon_sc._labels import read_batch, read_groups, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._saving import check_folders, save_fitted
-from falcon_sc.pp.select_genes import read_batch
+from falcon_sc._written import CLASSES, check_free
 from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._estimates import estimate, totals
-from falcon_sc.tl._inputs import check_choice, dataset_names, read_inputs
+from falcon_sc.tl._inputs import check_choice, read_inputs
 from falcon_sc.tl._params import about_run, check_licence, check_rng, plain, with_keywords
 from falcon_sc.tl._write import Results, write
 
@@ -54,12 +54,14 @@ def run(
     The arguments are those of :func:`falcon_sc.tl.discover`; `keywords` are those that replace values of `config`.
     """
     show_log()
-    check_adata(adata, copy=copy)
-    check_key_added(key_added)
+    check_adata(adata, copy=copy, genes=use_rep is None)
+    check_free(
+        adata, key_added, CLASSES, coarse_key=coarse_key, batch_key=batch_key, dataset_key=dataset_key, use_rep=use_rep
+    )
     check_choice(use_rep, layer)
     n_top_genes = check_int(n_top_genes, "n_top_genes")
     labels = read_labels(adata, coarse_key, "coarse_key")
-    dataset = None if dataset_key is None else dataset_names(adata, dataset_key)[labels.known]
+    dataset = None if dataset_key is None else read_groups(adata, dataset_key, "dataset_key")[labels.known]
     check_classes(labels, coarse_key)
     budget = check_n_fine(n_fine, labels, dataset)
     batch = None if batch_key is None else read_batch(adata, batch_key)

@@ -1,8 +1,9 @@
-"""The one place where results reach `adata`."""
+"""The one place where fine classes get their names and results reach `adata`."""
 
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from falcon_sc._checks import listed
-from falcon_sc.tl._names import fine_names
+from falcon_sc._written import CLASSES, GENES, is_kind
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -50,10 +51,37 @@ class Results:
     params: dict[str, str | int | float | bool]
 
 
+def fine_names(relation: np.ndarray, coarse_names: np.ndarray, coarse_dataset: np.ndarray) -> np.ndarray:
+    """``"<coarse>:<i>"``, with the parents of all data sets joined by ``|``.
+
+    Parameters
+    ----------
+    relation
+        M, n_fine x n_coarse, 0 or 1; fine classes of one parent in the order of their numbers.
+    coarse_names
+        Coarse label of each column.
+    coarse_dataset
+        Data set of each column.
+
+    Returns
+    -------
+    str, n_fine, all different.
+    """
+    blocks = [np.flatnonzero(coarse_dataset == name) for name in dict.fromkeys(coarse_dataset.tolist())]
+    next_number: Counter[str] = Counter()
+    names = []
+    for row in relation:
+        parents = [str(coarse_names[column]) for block in blocks for column in block[row[block] == 1]]
+        parent = "|".join(dict.fromkeys(parents))  # data sets that agree on the name give it once
+        names.append(f"{parent}:{next_number[parent]}")
+        next_number[parent] += 1
+    return np.array(names, dtype=np.str_)
+
+
 def write(adata: AnnData, key: str, model: Falcon, results: Results) -> None:
     """Write all slots, or none: whatever interrupts this restores what was there.
 
-    Results of an earlier run under the same key, colours included, are replaced or removed.
+    Results of an earlier run under the same key, colors included, are replaced or removed.
     """
     slots = _slots(adata, key, model, results)
     before = [(slot, name, slot.get(name, _MISSING)) for slot, name, _ in slots]
@@ -80,15 +108,23 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
         about["coarse_dataset"] = model.coarse_dataset_.astype(np.str_)
     fine = pd.Series(pd.Categorical.from_codes(results.fine.tolist(), categories=names.tolist()), index=adata.obs_names)
     fine = fine.cat.remove_unused_categories()  # scanpy's plots fail at a category without a cell
-    return [
+    slots = [
         (adata.obs, f"{key}_fine", fine),
         (adata.obs, f"{key}_confidence", results.confidence),
         (adata.obsm, f"{key}_proba", results.proba),
         (adata.obsm, f"X_{key}", results.embedding),
         (adata.uns, key, about),
         (adata.uns, f"{key}_fine_colors", _MISSING),
-        (adata.var, f"{key}_highly_variable", _MISSING if results.genes is None else results.genes),
     ]
+    mark = f"{key}_highly_variable"
+    selected = is_kind(adata.uns.get(mark), GENES)  # by `select_genes`, which notes that in uns
+    if results.genes is not None:
+        slots.append((adata.var, mark, results.genes))
+        if selected:
+            slots.append((adata.uns, mark, _MISSING))
+    elif is_kind(adata.uns.get(key), CLASSES) and not selected:
+        slots.append((adata.var, mark, _MISSING))  # of an earlier run on genes
+    return slots
 
 
 def _warn_of_single_cells(fine: pd.Series) -> None:

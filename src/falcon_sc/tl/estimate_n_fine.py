@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import check_adata, check_int, check_key_added
-from falcon_sc._labels import read_labels, warn_missing
+from falcon_sc._checks import check_adata, check_int
+from falcon_sc._labels import read_batch, read_labels, warn_missing
 from falcon_sc._log import show_log
+from falcon_sc._written import NUMBERS, check_free
 from falcon_sc.core.start.parallel import n_threads
-from falcon_sc.pp.select_genes import read_batch
 from falcon_sc.tl._classes import check_classes
 from falcon_sc.tl._estimates import MAX_PER_CLASS, estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_start
@@ -104,8 +104,8 @@ def estimate_n_fine(
     True
     """
     show_log()
-    check_adata(adata, copy=copy)
-    check_key_added(key_added)
+    check_adata(adata, copy=copy, genes=use_rep is None)
+    check_free(adata, key_added, NUMBERS)
     check_choice(use_rep, layer)
     max_per_class = check_int(max_per_class, "max_per_class")
     labels = read_labels(adata, coarse_key, "coarse_key")

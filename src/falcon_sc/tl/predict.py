@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from falcon_sc._checks import check_adata, check_key_added, check_unique_genes, listed
+from falcon_sc._checks import check_adata, check_unique_genes, listed
 from falcon_sc._expression import read_embedding, read_expression
-from falcon_sc._labels import read_labels
+from falcon_sc._labels import read_groups, read_labels
 from falcon_sc._log import show_log
-from falcon_sc.tl._inputs import check_choice, dataset_names
+from falcon_sc._written import CLASSES, check_free
+from falcon_sc.core.data.labels import match
+from falcon_sc.tl._inputs import check_choice
 from falcon_sc.tl._params import plain
 from falcon_sc.tl._write import Results, write
 
@@ -91,8 +93,8 @@ def predict(
     (100, 10)
     """
     show_log()
-    check_adata(adata, copy=copy)
-    check_key_added(key_added)
+    check_adata(adata, copy=copy, genes=use_rep is None)
+    check_free(adata, key_added, CLASSES, coarse_key=coarse_key, dataset_key=dataset_key, use_rep=use_rep)
     check_choice(use_rep, layer)
     _check_model(model)
     coarse = None if coarse_key is None else _coarse(adata, coarse_key, model)
@@ -122,32 +124,33 @@ def _check_model(model: object) -> None:
 
 
 def _coarse(adata: AnnData, coarse_key: str, model: Falcon) -> np.ndarray:
-    """Coarse labels as the model knows them, object, n_obs; None where the label is missing."""
+    """Coarse labels, all of them known to the model, object, n_obs; None where the label is missing."""
     labels = read_labels(adata, coarse_key, "coarse_key")
-    as_model = {str(name): name for name in model.coarse_names_.tolist()}
-    unknown = [name for name in labels.names if str(name) not in as_model]
+    known = list(dict.fromkeys(model.coarse_names_.tolist()))
+    unknown = [name for name, place in zip(labels.names, match(labels.names, known), strict=True) if place < 0]
     if unknown:
         msg = (
             f"coarse_key={coarse_key!r} holds labels that the model does not know: {listed(unknown)}. "
-            f"It knows {listed(as_model)}. Rename them, or set them to NA to let the model choose freely."
+            f"It knows {listed(known)}. Rename them, or set them to NA to let the model choose freely."
         )
         raise ValueError(msg)
     coarse = np.full(adata.n_obs, None, dtype=object)
-    coarse[labels.known] = [as_model[str(name)] for name in labels.values]
+    coarse[labels.known] = labels.values
     return coarse
 
 
 def _dataset(adata: AnnData, coarse_key: str | None, dataset_key: str | None, model: Falcon) -> np.ndarray | None:
     """Data set of each cell, for a model of several whose coarse labels are given."""
-    known = np.unique(model.coarse_dataset_)
-    if coarse_key is None or known.size == 1:
+    known = list(dict.fromkeys(model.coarse_dataset_.tolist()))
+    if coarse_key is None or len(known) == 1:
         return None
     if dataset_key is None:
         msg = f"the model was trained on the data sets {listed(known)}: say with dataset_key=... whose labels coarse_key holds."
         raise ValueError(msg)
-    dataset = dataset_names(adata, dataset_key)
-    unknown = np.setdiff1d(dataset, known)
-    if unknown.size:
+    dataset = read_groups(adata, dataset_key, "dataset_key")
+    names = np.unique(dataset)
+    unknown = [name for name, place in zip(names, match(names, known), strict=True) if place < 0]
+    if unknown:
         msg = f"dataset_key={dataset_key!r} holds {listed(unknown)}, the model knows {listed(known)}."
         raise ValueError(msg)
     return dataset

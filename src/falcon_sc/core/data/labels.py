@@ -149,7 +149,8 @@ def as_array(labels: Sequence[Any]) -> NDArray[Any]:
 def _coded(values: Any, argument: str) -> tuple[NDArray[np.int64], Sequence[Any]]:
     """Codes, and what they stand for before it is made plain."""
     if isinstance(values, pd.Series | pd.Index):
-        values = values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
+        numbers = isinstance(values.dtype, np.dtype) and values.dtype.kind in "biuf"
+        values = values.to_numpy() if numbers else values.array
     if isinstance(values, pd.Categorical):
         used, codes = np.unique(values.codes, return_inverse=True)
         n_missing = int(used[0] < 0) if used.size else 0
