@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from falcon_sc.tl._names import fine_names
+from falcon_sc.tl._write import fine_names
 
 
 @pytest.mark.parametrize(
