@@ -131,7 +131,8 @@ def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
     if use_rep not in adata.obsm:
         msg = f"use_rep={use_rep!r} is not in adata.obsm, which has: {listed(adata.obsm)}. Compute it first."
         raise KeyError(msg)
-    place, found = f"adata.obsm[{use_rep!r}]", adata.obsm[use_rep]
+    place = f"adata.obsm[{use_rep!r}]"
+    found: Any = adata.obsm[use_rep]
     if sparse.issparse(found):
         found = found.toarray()
     try:
