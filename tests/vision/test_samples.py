@@ -86,5 +86,9 @@ def test_a_torch_data_set_is_read(images):
 def test_read_only_images_make_no_noise() -> None:
     images = np.full((2, 4, 4, 3), 7, dtype=np.uint8)
     images.setflags(write=False)
-    samples = image_samples(images, device=torch.device("cpu"))
+    torch.set_warn_always(True)  # else once a process
+    try:
+        samples = image_samples(images, device=torch.device("cpu"))
+    finally:
+        torch.set_warn_always(False)
     assert samples.rows(torch.tensor([0])).unique().tolist() == [7]
