@@ -39,8 +39,11 @@ def test_view(cells: AnnData) -> None:
 def test_empty(cells: AnnData) -> None:
     with pytest.raises(ValueError, match="adata is empty: 0 cells x 160 genes"):
         check_adata(cells[:0].copy(), copy=False)
-    with pytest.raises(ValueError, match="adata is empty: 240 cells x 0 genes"):
-        check_adata(cells[:, :0].copy(), copy=False)
+    without = cells[:, :0].copy()
+    without.obsm["X_rep"] = np.ones((240, 2))
+    with pytest.raises(ValueError, match=r"adata is empty: 240 cells x 0 genes\. .* use_rep=.*'X_rep'"):
+        check_adata(without, copy=False)
+    check_adata(without, copy=False, genes=False)
 
 
 def test_duplicate_names(cells: AnnData) -> None:

@@ -131,12 +131,25 @@ def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
     if use_rep not in adata.obsm:
         msg = f"use_rep={use_rep!r} is not in adata.obsm, which has: {listed(adata.obsm)}. Compute it first."
         raise KeyError(msg)
+    place = f"adata.obsm[{use_rep!r}]"
     found: Any = adata.obsm[use_rep]
     if sparse.issparse(found):
         found = found.toarray()
-    values = np.ascontiguousarray(found, dtype=np.float32)
+    try:
+        with np.errstate(over="ignore"):  # what becomes infinite is named below
+            values = np.require(
+                found, dtype=np.float32, requirements=["C", "W"]
+            )  # torch warns of what it cannot write to
+    except (TypeError, ValueError) as error:
+        msg = (
+            f"{place} holds something that is no number ({error}): keep its numeric columns, in another entry of obsm."
+        )
+        raise TypeError(msg) from error
+    if values.ndim != 2 or values.shape[1] == 0:
+        msg = f"{place} has shape {values.shape}: a matrix with a row of numbers for each cell is needed."
+        raise ValueError(msg)
     if not np.isfinite(values).all():
-        msg = f"adata.obsm[{use_rep!r}] holds NaN or inf: remove or fill those values first."
+        msg = f"{place} holds NaN or inf: remove or fill those values first."
         raise ValueError(msg)
     return values
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +62,7 @@ def test_scanpy_uses_the_graph(embedded: AnnData) -> None:
         "connectivities_key": "inside_connectivities",
         "params": {
             "n_neighbors": 8, "method": "umap", "metric": "cosine", "coarse_key": "coarse", "use_rep": "X_rep",
+            "falcon_sc": version("falcon-sc"),
         },
     }  # fmt: skip
     sc.tl.leiden(embedded, neighbors_key="inside", flavor="igraph", n_iterations=2, directed=False)
@@ -120,3 +122,17 @@ def test_errors(embedded: AnnData, fingerprint, key, options, error, message) ->
     with pytest.raises(error, match=message):
         neighbors_within(embedded, key, **options)
     assert fingerprint(embedded) == before
+
+
+def test_marks_that_are_no_marks(cells: AnnData) -> None:
+    cells.var["falcon_highly_variable"] = [True, None] * 80  # as concat leaves it for genes of one object only
+    with pytest.raises(
+        ValueError, match=r"adata\.var\['falcon_highly_variable'\] is missing \(NA\) for 80 of 160 genes"
+    ):
+        neighbors_within(cells, "coarse")
+    cells.var["falcon_highly_variable"] = ["True", "False"] * 80
+    with pytest.raises(ValueError, match="holds 'True', which is neither True nor False"):
+        neighbors_within(cells, "coarse")
+    cells.var["falcon_highly_variable"] = False
+    with pytest.raises(ValueError, match="marks no gene"):
+        neighbors_within(cells, "coarse")

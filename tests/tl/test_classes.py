@@ -91,3 +91,20 @@ def test_a_series_over_categories(cells: AnnData) -> None:
     assert isinstance(counts.index.dtype, pd.CategoricalDtype)
     assert check_n_fine(counts, labels, None) == {"B cell": 2, "CD4/CD8 T": 2, "µ glia": 2}
     assert check_n_fine(np.float64(counts.sum()), labels, None) == 6
+
+
+def test_an_embedding_needs_no_genes(cells: AnnData, quick: dict[str, Any], tmp_path: Path) -> None:
+    import anndata
+
+    values = np.random.default_rng(0).normal(size=(240, 6)).astype(np.float32)
+    values.setflags(write=False)
+    bare = anndata.AnnData(obs=cells.obs, obsm={"X_rep": values})
+    fsc.tl.discover(bare, "coarse", 6, use_rep="X_rep", save_model=tmp_path, **quick)
+    assert bare.obs["falcon_fine"].notna().all()
+    again = fsc.tl.predict(
+        bare, fsc.Falcon.load(tmp_path, device="cpu"), use_rep="X_rep", coarse_key="coarse", copy=True
+    )
+    assert again.obs["falcon_fine"].equals(bare.obs["falcon_fine"])
+    fsc.pp.neighbors_within(bare, "coarse", n_neighbors=5, use_rep="X_rep")
+    fsc.tl.estimate_n_fine(bare, "coarse", use_rep="X_rep", max_per_class=2, progress_bar=False, n_jobs=1)
+    assert {"falcon_n_fine", "falcon_neighbors"} <= set(bare.uns)

@@ -81,3 +81,14 @@ def test_a_torch_data_set_is_read(images):
     samples = image_samples(_Photographs(images), size=10, device="cpu", n_workers=0)
     (rows,) = samples.stream([torch.tensor([4])])
     np.testing.assert_array_equal(rows[0], images[4, 1:11].transpose(2, 0, 1))  # 12 x 10: the middle rows
+
+
+def test_read_only_images_make_no_noise() -> None:
+    images = np.full((2, 4, 4, 3), 7, dtype=np.uint8)
+    images.setflags(write=False)
+    torch.set_warn_always(True)  # else once a process
+    try:
+        samples = image_samples(images, device=torch.device("cpu"))
+    finally:
+        torch.set_warn_always(False)
+    assert samples.rows(torch.tensor([0])).unique().tolist() == [7]

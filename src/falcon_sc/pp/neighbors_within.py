@@ -19,6 +19,7 @@ from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
     from falcon_sc.core.config import Metric
@@ -86,7 +87,9 @@ def neighbors_within(
     KeyError
         `coarse_key`, `use_rep` or `layer` is not in `adata`.
     ValueError
-        `use_rep` and `layer` are both given; wrong values in the matrix; `adata` is a view, backed or empty.
+        `use_rep` and `layer` are both given; wrong values in the matrix; ``adata.var["falcon_highly_variable"]``
+        holds missing values, or marks no gene; `adata` is a view, backed or empty; `key_added` names something that
+        this function did not write.
     RuntimeError
         Numba finds no folder for its compiled code, or the process was forked from one with threads of numba.
 
@@ -132,9 +135,29 @@ def _points(adata: AnnData, use_rep: str | None, layer: str | None) -> np.ndarra
         return read_embedding(adata, use_rep)
     genes = None
     if _SELECTED in adata.var:
-        genes = adata.var[_SELECTED].to_numpy(dtype=bool)
+        genes = _marked(adata.var[_SELECTED])
         logger.info("distances over the %d genes marked in adata.var[%r]", genes.sum(), _SELECTED)
     return read_expression(adata, layer).log_normalised(genes)
+
+
+def _marked(mark: pd.Series) -> np.ndarray:
+    """bool, n_vars: the marked genes."""
+    place = f"adata.var[{_SELECTED!r}]"
+    again = f"mark genes anew (del {place}, then falcon_sc.pp.select_genes) or fill it with True and False."
+    if mark.isna().any():
+        msg = (
+            f"{place} is missing (NA) for {int(mark.isna().sum())} of {len(mark)} genes, as anndata.concat leaves it "
+            f"for genes that one of the objects did not have: {again}"
+        )
+        raise ValueError(msg)
+    if not mark.isin([True, False]).all():
+        msg = f"{place} holds {mark[~mark.isin([True, False])].iloc[0]!r}, which is neither True nor False: {again}"
+        raise ValueError(msg)
+    genes: np.ndarray = mark.to_numpy(dtype=bool)
+    if not genes.any():
+        msg = f"{place} marks no gene: {again}"
+        raise ValueError(msg)
+    return genes
 
 
 def _graph(points: Any, codes: np.ndarray, n_neighbors: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:

@@ -96,7 +96,8 @@ def discover(
     rng
         Seed or generator. On the CPU the same seed gives the same labels, bit for bit.
     key_added
-        Prefix of everything that is written.
+        Prefix of everything that is written. Refused if that would replace anything but earlier results that
+        this function or :func:`falcon_sc.tl.predict` wrote under the same prefix, or what this call reads.
     save_model
         Folder to save the model in, for :meth:`falcon_sc.Falcon.load` and :func:`falcon_sc.tl.predict`.
     checkpoint

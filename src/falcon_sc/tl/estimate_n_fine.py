@@ -70,7 +70,7 @@ def estimate_n_fine(
     rng
         Seed or generator. The same seed gives the same numbers, whatever `n_jobs`.
     key_added
-        Name of the entry of ``adata.uns``.
+        Name of the entry of ``adata.uns``. Refused if anything but an earlier estimate is there.
     copy
         Work on a copy and return it.
 

@@ -62,7 +62,8 @@ def predict(
     dataset_key
         Column of ``adata.obs`` with the data set whose coarse labels `coarse_key` holds, for a model of several.
     key_added
-        Prefix of everything that is written.
+        Prefix of everything that is written. Refused if that would replace anything but earlier results that
+        this function or :func:`falcon_sc.tl.discover` wrote under the same prefix, or what this call reads.
     copy
         Work on a copy and return it.
 

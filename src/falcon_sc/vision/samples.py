@@ -36,6 +36,8 @@ class ImageTensorSamples(InMemory):
     """
 
     def __init__(self, images: np.ndarray | Tensor, device: torch.device) -> None:
+        if isinstance(images, np.ndarray):  # torch warns of what is read-only, such as np.load(..., mmap_mode="r")
+            images = np.require(images, requirements="W")
         tensor = torch.as_tensor(images)
         tensor = tensor[..., None] if tensor.ndim == 3 else tensor
         if tensor.ndim != 4 or tensor.dtype != torch.uint8 or tensor.shape[3] not in (1, 3) or not tensor.numel():

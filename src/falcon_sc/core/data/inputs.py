@@ -23,7 +23,10 @@ def as_input(X: Any) -> Any:
         return X
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu().numpy()
-    X = X.tocsr().astype(np.float32) if sp.issparse(X) else np.asarray(X, dtype=np.float32)
+    if sp.issparse(X):
+        X = X.tocsr().astype(np.float32)
+    else:  # a copy where it is read-only, as torch warns of such
+        X = np.require(np.asarray(X, dtype=np.float32), requirements="W")
     if X.ndim != 2 or 0 in X.shape:
         msg = f"X must be a matrix of samples and features, found shape {X.shape}."
         raise ValueError(msg)
