@@ -37,8 +37,10 @@ classes = CoarseClasses(StartInput(X, "embedding", None), np.arange(300) % 4)
 try:
     classes.each(task, n_jobs=4, progress_bar=False)
 except KeyboardInterrupt:
-    others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
-    print("threads left:", [name for name in others if name != "tqdm_monitor"], flush=True)  # tqdm's sleeps
+    others = [t for t in threading.enumerate() if t is not threading.main_thread() and t.name != "tqdm_monitor"]
+    for thread in others:  # one that the interrupt met while it was being started is not waited for, and ends as well
+        thread.join(10)
+    print("threads left:", [thread.name for thread in others if thread.is_alive()], flush=True)
 """
 
 
