@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from itertools import permutations
 
 import numpy as np
@@ -334,11 +332,3 @@ def test_graph_edit_distance_errors(change, message):
     arguments = {"M": relation([0, 0, 1, 1], 2), "M_true": relation([0, 0, 1, 1], 2), **change}
     with pytest.raises(ValueError, match=message):
         metrics.graph_edit_distance(**arguments)
-
-
-def test_import_is_light():
-    code = (
-        "import sys, falcon_sc.metrics; print([m for m in ('scipy', 'sklearn', 'pandas', 'torch') if m in sys.modules])"
-    )
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed.strip() == "[]"

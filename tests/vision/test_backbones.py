@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
@@ -65,17 +64,3 @@ def test_without_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(ImportError, match=r"pip install 'falcon-sc\[image\]'"):
         build_backbone("resnet18", small_images=True, generator=_source())
-
-
-def test_import_loads_nothing_heavy() -> None:
-    code = "import sys, falcon_sc.vision; print({'torch', 'torchvision', 'scanpy', 'anndata'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"
-
-
-def test_views_and_pretraining_load_no_cell_libraries() -> None:
-    code = (
-        "import sys; from falcon_sc.vision import ImageViews, pretrain; print({'scanpy', 'anndata'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "set()\n"

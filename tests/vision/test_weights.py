@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from falcon_sc.vision.backbones import build_backbone
 from falcon_sc.vision.weights import load_pretrained, save_encoder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import nn
@@ -66,18 +68,24 @@ def _assert_equal(one: nn.Module, other: nn.Module) -> None:
         assert torch.equal(tensor, expected[name]), name
 
 
-@pytest.mark.parametrize("prefix", ["backbone", "encoder"])
-def test_solo_learn_resnet18(tmp_path: Path, prefix: str) -> None:
-    source, target = _network(seed=1), _network(seed=2)
-    torch.save(_solo_learn(source, prefix), tmp_path / "mocov3-cifar100.ckpt")
-    load_pretrained(target, tmp_path / "mocov3-cifar100.ckpt")
-    _assert_equal(target, source)
+def _with_a_head(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {**network.state_dict(), "fc.weight": torch.rand(10, 512), "fc.bias": torch.rand(10)}
 
 
-def test_public_moco_v3_resnet50(tmp_path: Path) -> None:
-    source, target = _network("resnet50", 1, small=False), _network("resnet50", 2, small=False)
-    torch.save(_moco_v3(source), tmp_path / "r-50.pth.tar")
-    load_pretrained(target, tmp_path / "r-50.pth.tar")
+@pytest.mark.parametrize(
+    ("network", "layout"),
+    [
+        ({"name": "resnet18"}, partial(_solo_learn, prefix="backbone")),
+        ({"name": "resnet18"}, partial(_solo_learn, prefix="encoder")),
+        ({"name": "resnet50", "small": False}, _moco_v3),
+        ({"name": "resnet18"}, _with_a_head),
+    ],
+    ids=["solo-learn", "older solo-learn", "moco-v3", "state with a head"],
+)
+def test_public_layouts(tmp_path: Path, network: dict, layout: Callable[[nn.Module], dict]) -> None:
+    source, target = _network(**network, seed=1), _network(**network, seed=2)
+    torch.save(layout(source), tmp_path / "weights.pth.tar")
+    load_pretrained(target, tmp_path / "weights.pth.tar")
     _assert_equal(target, source)
 
 
@@ -87,13 +95,6 @@ def test_our_own_file(tmp_path: Path) -> None:
     load_pretrained(target, tmp_path / "new" / "encoder.pt")
     _assert_equal(target, source)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["encoder.pt"]
-
-
-def test_plain_state_with_a_head(tmp_path: Path) -> None:
-    source, target = _network(seed=1), _network(seed=2)
-    torch.save({**source.state_dict(), "fc.weight": torch.rand(10, 512), "fc.bias": torch.rand(10)}, tmp_path / "a.pt")
-    load_pretrained(target, tmp_path / "a.pt")
-    _assert_equal(target, source)
 
 
 @pytest.mark.parametrize(

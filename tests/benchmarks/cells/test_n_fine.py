@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from falcon_sc.benchmarks.cells import n_fine
 
@@ -40,8 +39,3 @@ def test_summary():
     (summary,) = n_fine.summarize(pd.DataFrame(rows)).to_dict("records")
     assert (summary["estimate"], summary["ratio"], summary["seconds"]) == (6.0, 1.5, 1.0)
     assert np.isfinite(summary["classes_in_range"])
-
-
-def test_refusal():
-    with pytest.raises(ValueError, match="seeds must be at least 1, found 0"):
-        n_fine.run(seeds=0)

@@ -47,8 +47,3 @@ def test_confidence_is_judged_half_by_half():
     assert found["confident_half"] == 100
     assert found["other_half"] == 50
     assert found["confidence"] == pytest.approx(73.75)
-
-
-def test_no_seeds_are_refused():
-    with pytest.raises(ValueError, match="seeds must be at least 1, found 0"):
-        training.run(seeds=0)

@@ -163,8 +163,6 @@ def test_settings():
 def test_refusals(folder):
     with pytest.raises(ValueError, match=r"data is not given: name the folder with cifar100_part0.npz"):
         images.run()
-    with pytest.raises(ValueError, match="seeds must be at least 1, found 0"):
-        images.run(data=folder, seeds=0)
     with pytest.raises(ValueError, match=r"\['Kmeans'\] are not among \['coarse labels alone', 'K-Means'"):
         images.run(data=folder, methods=["Kmeans"])
     with pytest.raises(FileNotFoundError, match=r"has no file 'cifar100_part1.npz': this setting reads 4 of them"):

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -240,13 +238,3 @@ def test_random_relation():
     assert (relations.random_relation(30, 8, 0.1, rng) != M).any()
     with pytest.raises(ValueError, match=r"3 fine classes .* for 8 coarse classes"):
         relations.random_relation(3, 8, 0.1, 0)
-
-
-def test_nothing_heavy_is_imported_before_it_is_needed():
-    code = (
-        "import sys\n"
-        "import falcon_sc.core.relations.problem\n"
-        "print({'numba', 'gurobipy', 'torch', 'scipy'} & set(sys.modules))\n"
-    )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert shown.stdout == "set()\n"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -204,9 +202,3 @@ def test_a_download_that_fails_says_where_to_put_the_file(tmp_path: Path, monkey
     monkeypatch.setattr(cifar, "URL", f"{server}.missing")
     with pytest.raises(OSError, match=r"404.*put the file there yourself: .*new/cifar-100-python.tar.gz"):
         cifar100(tmp_path / "new", download=True, progress_bar=False)
-
-
-def test_import_loads_neither_torch_nor_scanpy() -> None:
-    heavy = ("torch", "torchvision", "kornia", "scanpy", "anndata")
-    code = f"import falcon_sc.vision.datasets, sys; print([name for name in {heavy!r} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
