@@ -10,6 +10,8 @@ from PIL import Image
 from falcon_sc._cli import main
 from falcon_sc.vision import build_backbone, load_pretrained, pretrain
 
+pytestmark = pytest.mark.image  # ResNets
+
 OPTIONS = ["--n-epochs", "1", "--batch-size", "2", "--seed", "3", "--device", "cpu", "--no-progress-bar"]
 
 

@@ -11,6 +11,7 @@ from falcon_sc.baselines.leiden import _edges
 from .blobs import TRUE_COUNTS, blobs
 
 
+@pytest.mark.leiden
 @pytest.mark.parametrize("missing", ["igraph", "leidenalg"])
 def test_says_what_to_install(monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
@@ -20,12 +21,14 @@ def test_says_what_to_install(monkeypatch, missing):
     assert caught.value.__notes__ == ["Leiden comes with scanpy: pip install 'scanpy[leiden]'"]
 
 
+@pytest.mark.leiden
 def test_refuses_numbers_for_each_class():
     X, coarse, _ = blobs()
     with pytest.raises(TypeError, match="give the total; one resolution"):
         FairLeiden(TRUE_COUNTS).fit(X, coarse)
 
 
+@pytest.mark.leiden
 def test_nearest_total_is_kept_where_none_fits():
     # two components that nothing joins: no resolution gives one cluster in each of the two classes
     X = np.repeat([[0.0], [100.0]], 40, axis=0) + np.random.default_rng(0).normal(size=(80, 1))

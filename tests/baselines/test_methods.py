@@ -10,7 +10,8 @@ from falcon_sc.metrics import clustering_accuracy
 
 from .blobs import PARENTS, TRUE_COUNTS, blobs
 
-METHODS = [FairKMeans, FairLeiden, FairMixture]
+LEIDEN = pytest.mark.leiden
+METHODS = [FairKMeans, pytest.param(FairLeiden, marks=LEIDEN), FairMixture]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -26,7 +27,10 @@ def test_finds_planted_blobs(method):
 @pytest.mark.parametrize(
     ("method", "n_fine"),
     # mixtures lose components that are nowhere the most probable
-    [(FairKMeans, 7), (FairKMeans, 10), (FairKMeans, 16), (FairLeiden, 7), (FairLeiden, 16), (FairMixture, 7)],
+    [
+        *[(FairKMeans, 7), (FairKMeans, 10), (FairKMeans, 16), (FairMixture, 7)],
+        *[pytest.param(FairLeiden, n_fine, marks=LEIDEN) for n_fine in (7, 16)],
+    ],
 )
 def test_hits_the_total_with_nested_labels(method, n_fine):
     X, coarse, _ = blobs()

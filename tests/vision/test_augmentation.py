@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from torchvision.transforms import RandomResizedCrop
-from torchvision.transforms.v2 import functional as reference
 
 from falcon_sc.vision.augmentation import ImageViews, Recipe, _blur, _crop, _recolour, pretraining_recipes
 
@@ -56,7 +54,10 @@ def test_plain_view_of_the_right_size_is_the_image() -> None:
     )
 
 
+@pytest.mark.image
 def test_plain_view_of_a_large_image_is_its_middle() -> None:
+    from torchvision.transforms.v2 import functional as reference
+
     rows = torch.randint(0, 256, (2, 3, 120, 150), dtype=torch.uint8, generator=_source())
     expected = reference.center_crop(reference.resize(rows.float() / 255, [80], antialias=True), [70, 70])
     torch.testing.assert_close(ImageViews(70, **EXACT).plain(rows), expected)
@@ -83,8 +84,11 @@ def _boxes(recipe: Recipe, height: int, width: int, n: int = 4000) -> np.ndarray
     return torch.stack([middle_x - w / 2, middle_y - h / 2, w, h, (slope_x < 0).double()], 1).numpy()
 
 
+@pytest.mark.image
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (32, 48)])
 def test_boxes_are_distributed_as_torchvision_draws_them(height: int, width: int) -> None:
+    from torchvision.transforms import RandomResizedCrop
+
     left, top, w, h, mirrored = _boxes(Recipe(crop_min=0.2), height, width).T
     assert min(left.min(), top.min()) > -0.02
     assert max((left + w).max(), (top + h).max()) < 1.02
@@ -116,8 +120,11 @@ def _jitter(**changes: float) -> Recipe:
     return Recipe(0.5, jitter=tuple(changes.get(name, 0.0) for name in names), jitter_probability=1)
 
 
+@pytest.mark.image
 @pytest.mark.parametrize("change", ["brightness", "contrast", "saturation"])
 def test_colours_change_as_in_torchvision(change: str) -> None:
+    from torchvision.transforms.v2 import functional as reference
+
     images = _gentle(8)
     found = _recolour(images, _jitter(**{change: 0.3}), _source())
     adjust = getattr(reference, f"adjust_{change}")
@@ -152,7 +159,10 @@ def test_hue_turns_the_colours_and_keeps_luminance() -> None:
     assert 30 < np.abs((hues + 0.5) % 1 - 0.5).max() * 360 < 55
 
 
+@pytest.mark.image
 def test_grayscale_and_probabilities() -> None:
+    from torchvision.transforms.v2 import functional as reference
+
     images = torch.rand(2000, 3, 4, 4, generator=_source())
     gray = _recolour(images, Recipe(0.5, grayscale=0.2), _source())
     is_gray = (gray.amax(1) - gray.amin(1)).amax((1, 2)) < 1e-5

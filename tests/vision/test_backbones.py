@@ -5,7 +5,6 @@ import sys
 import pytest
 import torch
 from torch import nn
-from torchvision.models import resnet18
 
 from falcon_sc.vision.backbones import build_backbone
 
@@ -14,6 +13,7 @@ def _source(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+@pytest.mark.image
 @pytest.mark.parametrize(("name", "n_features"), [("resnet18", 512), ("resnet50", 2048)])
 @pytest.mark.parametrize("small_images", [True, False])
 def test_features(name: str, n_features: int, small_images: bool) -> None:
@@ -25,6 +25,7 @@ def test_features(name: str, n_features: int, small_images: bool) -> None:
     assert all(torch.isfinite(tensor).all() for tensor in network.state_dict().values())
 
 
+@pytest.mark.image
 def test_weights_come_from_the_generator_alone() -> None:
     before = torch.get_rng_state()
     one, again, other = (
@@ -35,7 +36,10 @@ def test_weights_come_from_the_generator_alone() -> None:
     assert not torch.equal(one["conv1.weight"], other["conv1.weight"])
 
 
+@pytest.mark.image
 def test_weights_are_drawn_as_torchvision_draws_them() -> None:
+    from torchvision.models import resnet18
+
     torch.manual_seed(0)
     expected = resnet18().state_dict()
     found = build_backbone("resnet18", small_images=False, generator=_source()).state_dict()

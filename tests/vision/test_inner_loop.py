@@ -18,6 +18,8 @@ from falcon_sc.vision.discovery import default_config, for_convolutions
 from falcon_sc.vision.moco.network import MoCo
 from falcon_sc.vision.moco.training import MoCoSettings, MoCoTraining
 
+pytestmark = pytest.mark.image  # ResNets
+
 N, N_FINE = 48, 6
 
 

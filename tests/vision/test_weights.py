@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+pytestmark = pytest.mark.image  # ResNets
+
 
 def _network(name: str = "resnet18", seed: int = 0, *, small: bool = True) -> nn.Module:
     return build_backbone(name, small_images=small, generator=torch.Generator().manual_seed(seed))

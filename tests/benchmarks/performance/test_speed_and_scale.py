@@ -34,6 +34,7 @@ def test_neighbors_compares_both_searches():
     assert np.isfinite(table["exact_s"]).all()
 
 
+@pytest.mark.image
 def test_views_are_drawn_by_all_libraries(tmp_path):
     table = views.run(out=tmp_path, device="cpu", size=8, n_images=6, n_times=1).set_index("views")
     different = table["different views of 64 copies"]
@@ -43,6 +44,7 @@ def test_views_are_drawn_by_all_libraries(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"views.csv", "views.md"}
 
 
+@pytest.mark.image
 def test_steps_are_timed_eager_and_compiled(monkeypatch, tmp_path):
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda network: compiled.append(network) or network)  # takes a minute

@@ -63,6 +63,7 @@ def test_cifar_si_keeps_at_least_thirty_percent() -> None:
     assert (kept // 5).sum() == 6_415
 
 
+@pytest.mark.image
 def test_official_checksums_are_those_of_torchvision() -> None:
     from torchvision.datasets import CIFAR100
 
