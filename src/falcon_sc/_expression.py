@@ -93,7 +93,8 @@ class Expression:
 
 def factors_to(total: float, sums: np.ndarray) -> np.ndarray:
     """What brings each of `sums` to `total`, float64; 0 where there is nothing to bring."""
-    return np.divide(total, sums, out=np.zeros_like(sums), where=sums > 0)
+    factors: np.ndarray = np.divide(total, sums, out=np.zeros_like(sums), where=sums > 0)
+    return factors
 
 
 def log_scaled(values: sparse.csr_matrix, factors: np.ndarray) -> sparse.csr_matrix:

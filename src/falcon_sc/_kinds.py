@@ -27,7 +27,7 @@ VALUES: tuple[Values, ...] = ("counts", "lognorm", "continuous")
 _LARGEST_LOG = 30.0  # log2(1 + 10^9): no logarithm of a count or a rate is larger
 _LARGEST_TOTAL = 2e6  # rates of a cell are scaled to a million at most, in practice
 _BASES = (np.e, 2.0, 10.0)  # of log1p in scanpy and Seurat, of log2(x + 1) in bulk pipelines, of log10(x + 1)
-_CONSTANT = 1e-3  # relative spread below which sums of cells count as equal; values kept with three digits pass
+_CONSTANT = 2e-3  # relative spread below which sums of cells count as equal; logarithms kept with two digits pass
 _FEWEST_CELLS = 3  # two cells of a hundred pairs have sums as close as that by chance, three do not
 _CELLS_LOOKED_AT = 2000  # spread evenly over the matrix
 _FEWEST_BESIDE = 20  # values around one and around two, without which a gap between them proves nothing
@@ -64,8 +64,8 @@ def recognize(values: sparse.csr_matrix, name: str) -> Recognized:
         told = Recognized("linear")
     if told is not None:
         return told
-    sums = by_base[np.e].sum(axis=1)
-    return Recognized("lognorm", sure=False, plausible=float(np.median(sums)) <= _LARGEST_TOTAL)
+    typical = float(np.median(_sums(by_base[np.e])))
+    return Recognized("lognorm", sure=False, plausible=typical <= _LARGEST_TOTAL)
 
 
 def check_stated(values: sparse.csr_matrix | np.ndarray, name: str, stated: Values) -> None:
@@ -108,7 +108,9 @@ def spread(sums: np.ndarray) -> float:
     return float(filled.std() / filled.mean()) if filled.size >= _FEWEST_CELLS else np.inf
 
 
-def _whole_and_largest(values: sparse.csr_matrix, name: str, problem: str = "it looks scaled or centered") -> tuple:
+def _whole_and_largest(
+    values: sparse.csr_matrix, name: str, problem: str = "it looks scaled or centered"
+) -> tuple[bool, float]:
     """Whether all values are whole numbers, and the largest one."""
     largest, whole = 0.0, True
     for chunk in _chunks(values.data):
@@ -161,7 +163,7 @@ def _gaps_between_whole_numbers(data: np.ndarray) -> bool:
     """Corrected counts: many near one and near two, few between (measured: logarithms have no such gap)."""
     between = np.count_nonzero((data > 1.35) & (data <= 1.65))
     beside = [np.count_nonzero(np.abs(data - whole) <= 0.15) for whole in (1, 2)]
-    return min(beside) >= _FEWEST_BESIDE and between < min(beside) / 2
+    return bool(min(beside) >= _FEWEST_BESIDE and between < min(beside) / 2)
 
 
 def _sums(rates: sparse.csr_matrix) -> np.ndarray:

@@ -133,16 +133,14 @@ def choose_genes(expression: Expression, n_top_genes: int, batch: np.ndarray | N
 
 def most_variable(values: np.ndarray | sparse.csr_matrix, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:
     """bool, n_vars: columns of continuous values with the largest variance inside batches; constant ones are left out."""
-    from scipy import sparse
-
     within = np.zeros(values.shape[1])
     for rows in [slice(None)] if batch is None else [batch == code for code in np.unique(batch)]:
         block = values[rows]
-        if sparse.issparse(block):
+        if isinstance(block, np.ndarray):
+            within += block.var(axis=0, dtype=np.float64) * block.shape[0]
+        else:
             mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
             within += np.asarray(block.power(2).sum(axis=0, dtype=np.float64)).ravel() - block.shape[0] * mean**2
-        else:
-            within += block.var(axis=0, dtype=np.float64) * block.shape[0]
     within[within < 1e-9 * values.shape[0]] = 0
     order = np.argsort(-within, kind="stable")[:n_top_genes]
     chosen = np.zeros(within.size, dtype=bool)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from falcon_sc._checks import obs_column
 from falcon_sc._expression import read_continuous, read_embedding, read_expression
@@ -16,6 +15,7 @@ from falcon_sc.tl._training_values import TrainingValues
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from scipy import sparse
 
     from falcon_sc._expression import Expression
     from falcon_sc._kinds import Values
@@ -123,7 +123,7 @@ def _continuous(
         msg = "values='continuous': no column of the matrix varies over the labelled cells."
         raise ValueError(msg)
     chosen = matrix[:, genes]
-    features = chosen.toarray() if sparse.issparse(chosen) else np.ascontiguousarray(chosen)
+    features = np.ascontiguousarray(chosen) if isinstance(chosen, np.ndarray) else chosen.toarray()
     start = StartInput(features[known], "embedding", batch)
     return Inputs(features, start, genes, "continuous", TrainingValues.of_continuous(features[known]))
 

@@ -10,15 +10,18 @@ import pandas as pd
 from scipy import sparse
 
 from falcon_sc._checks import check_unique_genes, listed
+from falcon_sc.tl._training_values import TrainingValues
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from falcon_sc.core.model import Falcon
 
+    type Features = np.ndarray | sparse.csr_matrix
+
 MissingGenes = Literal["error", "fill"]
 
-_MOST_FILLED = 0.2  # share of the genes of a model, as far as was measured: docs/when_it_fails.md
+_MOST_FILLED = 0.1  # of the variance of the training cells, measured: docs/when_it_fails.md
 
 
 def match_genes(
@@ -40,40 +43,45 @@ def match_genes(
         raise ValueError(msg)
     check_unique_genes(adata)
     position = adata.var_names.get_indexer(pd.Index(names))
-    missing = names[position < 0]
-    if missing.size:
-        _refuse_or_warn(missing, names.size, missing_genes, model)
+    if (position < 0).any():
+        _refuse_or_warn(names, position < 0, missing_genes, model)
     return position
 
 
-def _refuse_or_warn(missing: np.ndarray, n_genes: int, missing_genes: MissingGenes, model: Falcon) -> None:
-    found = f"{missing.size} of the {n_genes} genes of the model ({missing.size / n_genes:.1%}) are not in adata.var_names"
+def _refuse_or_warn(names: np.ndarray, missing: np.ndarray, missing_genes: MissingGenes, model: Falcon) -> None:
+    """Genes are missing: an error, or, where they are to be filled and are not too many, a warning."""
+    found = f"{missing.sum()} of the {names.size} genes of the model ({missing.mean():.1%}) are not in adata.var_names"
+    same_names = "Use the same gene names (symbols or identifiers) as in training"
     if missing_genes == "error":
-        msg = (
-            f"{found}: {listed(missing)}. Use the same gene names (symbols or identifiers) as in training. "
-            f"Up to {_MOST_FILLED:.0%} of them can be filled with missing_genes='fill'."
-        )
+        msg = f"{found}: {listed(names[missing])}. {same_names}, or fill a few of them with missing_genes='fill'."
         raise ValueError(msg)
-    if missing.size > _MOST_FILLED * n_genes:
-        msg = (
-            f"{found}: {listed(missing)}. missing_genes='fill' fills up to {_MOST_FILLED:.0%}: beyond that labels are "
-            "lost. Use the same gene names (symbols or identifiers) as in training, or train on the genes in common."
-        )
-        raise ValueError(msg)
-    if "training_values" not in model.metadata:
+    trained = TrainingValues.of_model(model)
+    if trained is None:
         msg = f"{found}, and the model was fitted on arrays, without the means that missing_genes='fill' needs."
         raise ValueError(msg)
-    msg = f"{found}: filled with their mean over the training cells. They are {listed(missing)}."
+    share = float(trained.variances[missing].sum() / trained.variances.sum())
+    found = f"{found}; they held {share:.1%} of the variance of the training cells"
+    if share > _MOST_FILLED:
+        msg = (
+            f"{found}: {listed(names[missing])}. missing_genes='fill' stops at {_MOST_FILLED:.0%}, beyond which too many "
+            f"labels change. {same_names}, or train a model on the genes in common."
+        )
+        raise ValueError(msg)
+    msg = f"{found} and were filled with their mean there: {listed(names[missing])}."
     warnings.warn(msg, UserWarning, stacklevel=4)
 
 
-def filled(
-    features: np.ndarray | sparse.csr_matrix, position: np.ndarray, means: np.ndarray
-) -> np.ndarray | sparse.csr_matrix:
+def filled(features: Features, position: np.ndarray, model: Falcon) -> Features:
     """Columns of all genes of the model: `features` where they are there (`position` >= 0), else the mean in training."""
+    trained = TrainingValues.of_model(model)
+    return features if (position >= 0).all() or trained is None else in_place(features, position, trained.means)
+
+
+def in_place(features: Features, position: np.ndarray, fill: np.ndarray) -> Features:
+    """`features` (n_obs x genes that are there) with a column of `fill` (n_genes) for each gene with a negative `position`."""
     there = position >= 0
     order = np.argsort(np.concatenate([np.flatnonzero(there), np.flatnonzero(~there)]))
-    means_only = np.tile(means[~there].astype(np.float32), (features.shape[0], 1))
-    if not sparse.issparse(features):
-        return np.hstack([features, means_only])[:, order]
-    return sparse.hstack([features, sparse.csr_matrix(means_only)], format="csr")[:, order]
+    constant = np.tile(fill[~there].astype(np.float32), (features.shape[0], 1))
+    if isinstance(features, np.ndarray):
+        return np.hstack([features, constant])[:, order]
+    return sparse.hstack([features, sparse.csr_matrix(constant)], format="csr")[:, order]

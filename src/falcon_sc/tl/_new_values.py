@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SAME = 1e-3  # relative difference of totals that is rounding
-_COMPLETE = 0.99  # share of the training cells' rates in the genes at hand from which on their sums are totals
+_COMPLETE = 0.95  # share of the training cells' rates in the genes at hand from which on their sums are totals
 _ALIKE = 2.0  # factor between sums over some genes that the composition of cells explains
 _FAR = 20.0  # factor that no composition explains: no logarithms of what the model was trained on
 _WIDE = 1.0  # spread of sums between cells; of rates 0.1 to 0.7 on real data, of counts taken for logarithms 1 to 18
@@ -74,8 +74,11 @@ def _brought_over(
     of_training = np.zeros(names.size)
     of_training[position[shared]] = 1
     expected, share = trained.expected(shared), trained.share(shared)
-    logarithms = rates_behind(expression.values) @ of_training  # sums of the rates, if the values are logarithms
-    kind = expression.kind if expression.sure else _guess(logarithms / expected, trained)
+    kind = expression.kind
+    if not expression.sure or kind == "lognorm":
+        logarithms = rates_behind(expression.values) @ of_training
+    if not expression.sure:
+        kind = _guess(logarithms / expected, trained)
     logger.info("new cells: taken for %s", kind)
     if kind != "lognorm":
         factors = factors_to(expected, expression.values @ of_training)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
 from falcon_sc._expression import TARGET_SUM
 from falcon_sc._kinds import equal_sums, rates_behind
 
@@ -34,8 +35,8 @@ class TrainingValues:
         str: the genes with a value in at least one training cell; none for continuous values.
     rates
         float64: mean rate of each of them over the training cells.
-    means
-        float64: mean of each feature of the model over the training cells.
+    means, variances
+        float64: of each feature of the model over the training cells.
     limits
         Smallest and largest feature of continuous values.
     """
@@ -45,6 +46,7 @@ class TrainingValues:
     genes: np.ndarray
     rates: np.ndarray
     means: np.ndarray
+    variances: np.ndarray
     limits: tuple[float, float] | None = None
 
     @classmethod
@@ -59,14 +61,14 @@ class TrainingValues:
             of_genes = np.asarray(rates.sum(axis=0)).ravel()
         else:
             of_genes = expression.values.T @ expression.factors
-        return cls(expression.kind, total, names[expressed], of_genes[expressed] / n, _means(features))
+        return cls(expression.kind, total, names[expressed], of_genes[expressed] / n, *_moments(features))
 
     @classmethod
     def of_continuous(cls, features: np.ndarray) -> TrainingValues:
         """From the features of the training cells."""
         nothing = np.empty(0)
         limits = float(features.min()), float(features.max())
-        return cls("continuous", None, nothing.astype(np.str_), nothing, _means(features), limits)
+        return cls("continuous", None, nothing.astype(np.str_), nothing, *_moments(features), limits)
 
     @classmethod
     def of_model(cls, model: Falcon) -> TrainingValues | None:
@@ -74,7 +76,7 @@ class TrainingValues:
         kept = model.metadata.get(_KEY)
         if kept is None:
             return None
-        arrays = {name: np.asarray(kept[name], dtype=np.float64) for name in ("rates", "means")}
+        arrays = {name: np.asarray(kept[name], dtype=np.float64) for name in ("rates", "means", "variances")}
         limits = None if kept["limits"] is None else tuple(kept["limits"])
         return cls(kept["kind"], kept["total"], np.asarray(kept["genes"], dtype=np.str_), **arrays, limits=limits)
 
@@ -95,12 +97,18 @@ class TrainingValues:
             "genes": self.genes.tolist(),
             "rates": _rounded(self.rates),
             "means": _rounded(self.means),
+            "variances": _rounded(self.variances),
             "limits": None if self.limits is None else list(self.limits),
         }
 
 
-def _means(matrix: np.ndarray | sparse.csr_matrix) -> np.ndarray:
-    return np.asarray(matrix.mean(axis=0, dtype=np.float64)).ravel()
+def _moments(matrix: np.ndarray | sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each column."""
+    means = np.asarray(matrix.mean(axis=0, dtype=np.float64)).ravel()
+    if isinstance(matrix, np.ndarray):
+        return means, matrix.var(axis=0, dtype=np.float64)
+    squares = np.asarray(matrix.power(2).mean(axis=0, dtype=np.float64)).ravel()
+    return means, np.maximum(squares - means**2, 0)
 
 
 def _rounded(numbers: np.ndarray) -> list[float]:

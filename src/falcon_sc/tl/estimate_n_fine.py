@@ -115,15 +115,18 @@ def estimate_n_fine(
     check_classes(labels, coarse_key)
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
-    start, assumed = read_start(
-        adata, known=labels.known, layer=layer, use_rep=use_rep, batch=batch, values=values
-    )
+    start, assumed = read_start(adata, known=labels.known, layer=layer, use_rep=use_rep, batch=batch, values=values)
     warn_missing(labels, coarse_key, "coarse_key", "they have no say in the numbers")
 
     found = estimate(start, labels, rng=rng, progress_bar=progress_bar, max_per_class=max_per_class, n_jobs=n_jobs)
     names, sizes = np.unique(labels.values, return_counts=True)
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer}
-    about |= {"values": values, "batch_key": batch_key, "max_per_class": max_per_class, "falcon_sc": version("falcon-sc")}
+    about |= {
+        "values": values,
+        "batch_key": batch_key,
+        "max_per_class": max_per_class,
+        "falcon_sc": version("falcon-sc"),
+    }
     if isinstance(rng, Integral):
         about["seed"] = int(rng)
     adata = adata.copy() if copy else adata

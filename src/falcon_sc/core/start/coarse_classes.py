@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start.representation.contrast import Background, background_cells
 from falcon_sc.core.start.parallel import in_threads
+from falcon_sc.core.start.representation.contrast import Background, background_cells
 from falcon_sc.core.start.representation.normalizations import recovered_counts
 
 if TYPE_CHECKING:
