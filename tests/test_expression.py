@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import sparse
 
-from falcon_sc._expression import Expression, read_embedding, read_expression
+from falcon_sc._expression import Expression, read_continuous, read_embedding, read_expression
+from falcon_sc.core.start.coarse_classes import CoarseClasses
+from falcon_sc.core.start.input import StartInput
 
 COUNTS = np.random.default_rng(0).poisson(0.7, (40, 30)).astype(np.float64)
 LOGNORM = np.log1p(COUNTS / COUNTS.sum(axis=1, keepdims=True) * 1e4)
@@ -92,11 +94,29 @@ def test_counts_are_recovered_from_logarithms() -> None:
         np.testing.assert_array_equal(_read(values).counts.toarray(), COUNTS[:, : values.shape[1]])
 
 
+@pytest.mark.parametrize("log", [np.log2, np.log10])
+def test_other_bases_are_brought_to_natural_logarithms(log, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "falcon_sc"):
+        expression = _read(log(1 + LINEAR))
+    np.testing.assert_allclose(expression.values.toarray(), LOGNORM, rtol=1e-5)
+    np.testing.assert_array_equal(expression.counts.toarray(), COUNTS)
+    assert "brought to the base e" in caplog.text
+
+
+@pytest.mark.parametrize("share", [0.005, 0.05])
+def test_one_rule_says_whether_there_are_counts(share: float) -> None:
+    """Perturbed values: what the surface says, the start says as well."""
+    rng = np.random.default_rng(0)
+    perturbed = np.where((COUNTS > 1) & (rng.random(COUNTS.shape) < share), COUNTS + 0.4, COUNTS)
+    lognorm = np.log1p(perturbed * rng.lognormal(0, 1, (40, 1)))
+    classes = CoarseClasses(StartInput(lognorm.astype(np.float32), "lognorm"), np.zeros(40, dtype=np.int64))
+    assert (_read(lognorm).counts is not None) == classes.has_counts == (share < 0.02)
+
+
 def test_counts_are_not_invented() -> None:
     smooth = np.random.default_rng(1).gamma(1, 1, (40, 30))
     assert _read(smooth).kind == "lognorm"
     assert _read(smooth).counts is None
-    assert _read(np.log2(1 + LINEAR)).counts is None
     assert _read(LINEAR).counts is None
     assert _read(COUNTS).counts.sum() == COUNTS.sum()
 
@@ -138,8 +158,44 @@ def test_what_was_assumed_is_said_once(caplog: pytest.LogCaptureFixture) -> None
     with caplog.at_level(logging.INFO, "falcon_sc"):
         _read(COUNTS).log_normalised()
     assert [record.message for record in caplog.records] == [
-        "adata.X: taken for raw counts (non-negative integers); normalised to 10,000 a cell, then log1p"
+        "adata.X: taken for raw counts; normalized to 10,000 a cell, then log1p"
     ]
+
+
+def test_stated_kinds() -> None:
+    corrected = AnnData(COUNTS * np.random.default_rng(0).uniform(0.5, 1, COUNTS.shape))
+    stated = read_expression(corrected, None, "counts")
+    assert stated.kind == "counts"
+    np.testing.assert_array_equal(stated.counts.toarray(), corrected.X.astype(np.float32))
+    np.testing.assert_allclose(np.expm1(stated.log_normalised().toarray()).sum(axis=1), 1e4, rtol=1e-4)
+    small = AnnData(COUNTS / 10)
+    assert read_expression(small, None).kind == "linear"
+    assert read_expression(small, None, "lognorm").kind == "lognorm"
+    np.testing.assert_array_equal(
+        read_expression(small, None, "lognorm").log_normalised().toarray(), np.float32(small.X)
+    )
+    with pytest.raises(ValueError, match=r"adata\.X holds negative values .*values='counts' cannot be"):
+        read_expression(AnnData(-COUNTS), None, "counts")
+
+
+def test_a_guess_that_is_hard_to_believe_is_a_warning() -> None:
+    smooth = np.random.default_rng(1).gamma(2, 2, (40, 30))
+    with pytest.warns(UserWarning, match=r"adata\.X was taken for log-normalized values.*Say values='counts'"):
+        read_expression(AnnData(smooth * 1.5), None)
+    assert read_expression(AnnData(smooth * 1.5), None, "lognorm").sure
+
+
+@pytest.mark.parametrize("flavor", [np.asarray, np.asfortranarray, sparse.csr_matrix, sparse.csc_matrix])
+def test_continuous_values_are_read_as_they_are(flavor) -> None:
+    values = LOGNORM - 2
+    found = read_continuous(AnnData(flavor(values)), None)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(
+        found if isinstance(found, np.ndarray) else found.toarray(), values.astype(np.float32)
+    )
+    values[0, 0] = np.inf
+    with pytest.raises(ValueError, match=r"adata\.X holds NaN or inf"):
+        read_continuous(AnnData(flavor(values)), None)
 
 
 def test_embedding() -> None:

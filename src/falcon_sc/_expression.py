@@ -1,40 +1,38 @@
-"""What kind of values an expression matrix holds, and its log-normalised form.
+"""Expression values as users have them, and their log-normalized form.
 
-Raw counts and log-normalised values are both welcome, users have either. The matrix is
-never made dense and the input never changed.
+Raw counts and log-normalized values are both welcome. A sparse matrix is never made dense and the input never changed.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 from falcon_sc._checks import listed
+from falcon_sc._kinds import Recognized, check_stated, recognize
+from falcon_sc.core.start.representation.normalizations import recovered_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from anndata import AnnData
 
-    Kind = Literal["counts", "lognorm", "linear"]
+    from falcon_sc._kinds import Kind, Values
 
 logger = logging.getLogger(__name__)
 
 TARGET_SUM = 1e4  # paper and scanpy's tutorials: counts of a cell sum to 10,000 before log1p
-_LARGEST_LOG = 30.0  # log2(1 + 10^9): no logarithm of a count or a rate is larger
-_CONSTANT = 1e-3  # relative spread below which row sums count as equal
-_ROWS_TO_JUDGE = 10  # equal row sums of fewer cells prove nothing
-_CHUNK = 1 << 22
 
-_ASSUMED = {
-    "counts": "raw counts (non-negative integers); normalised to 10,000 a cell, then log1p",
-    "lognorm": "log-normalised values (non-negative, not integers, none above 30); used as they are",
-    "linear": "normalised values without a logarithm (non-negative, not integers); scaled to 10,000 a cell, then log1p",
+ASSUMED: dict[str, str] = {
+    "counts": "raw counts; normalized to 10,000 a cell, then log1p",
+    "lognorm": "log-normalized values (non-negative, not whole numbers, none above 30); used as they are",
+    "linear": "normalized or corrected counts without a logarithm (non-negative, not whole numbers); "
+    "scaled to 10,000 a cell, then log1p",
+    "continuous": "continuous values; used as they are",
 }
 
 
@@ -48,82 +46,126 @@ class Expression:
         float32 CSR, n_obs x n_vars, as found in `adata`, without stored zeros.
     kind
         What the values were taken for.
+    sure
+        Whether there was evidence for it, or the user said it.
     """
 
     values: sparse.csr_matrix
     kind: Kind
+    sure: bool = True
 
     @property
     def assumed(self) -> str:
         """One sentence about what was assumed."""
-        return _ASSUMED[self.kind]
+        return ASSUMED[self.kind]
 
     @cached_property
     def counts(self) -> sparse.csr_matrix | None:
         """Raw counts, float32 CSR: the values themselves, or recovered from the logarithms, or None."""
         if self.kind == "counts":
             return self.values
-        return _recovered_counts(self.values) if self.kind == "lognorm" else None
+        counts = recovered_counts(self.values) if self.kind == "lognorm" else None
+        if counts is not None:
+            logger.info("raw counts were recovered from the log-normalized values")
+        return counts
 
     @cached_property
     def expressed(self) -> np.ndarray:
         """bool, n_vars: genes with a value in at least one cell."""
         return np.bincount(self.values.indices, minlength=self.values.shape[1]) > 0
 
+    @property
+    def factors(self) -> np.ndarray:
+        """float64, n_obs: what makes the values of a cell sum to 10,000; 0 for an empty one."""
+        return factors_to(TARGET_SUM, np.asarray(self.values.sum(axis=1, dtype=np.float64)).ravel())
+
     def of_cells(self, cells: np.ndarray) -> Expression:
         """The expression of some of the cells, chosen by a mask."""
-        return self if cells.all() else Expression(self.values[cells], self.kind)
+        return self if cells.all() else replace(self, values=self.values[cells])
 
     def log_normalised(self, genes: np.ndarray | None = None) -> sparse.csr_matrix:
         """float32 CSR with the chosen genes, normalised by the total over all genes."""
         chosen = self.values if genes is None else self.values[:, genes]
         if self.kind == "lognorm":
             return chosen
-        totals = np.asarray(self.values.sum(axis=1, dtype=np.float64)).ravel()
-        factors = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
-        data = np.log1p(chosen.data * np.repeat(factors, np.diff(chosen.indptr)).astype(np.float32))
-        return sparse.csr_matrix((data, chosen.indices, chosen.indptr), shape=chosen.shape)
+        return log_scaled(chosen, self.factors)
 
 
-def read_expression(adata: AnnData, layer: str | None) -> Expression:
-    """Read ``adata.X`` or a layer, say in the log what it was taken for, refuse what cannot be right."""
+def factors_to(total: float, sums: np.ndarray) -> np.ndarray:
+    """What brings each of `sums` to `total`, float64; 0 where there is nothing to bring."""
+    factors: np.ndarray = np.divide(total, sums, out=np.zeros_like(sums), where=sums > 0)
+    return factors
+
+
+def log_scaled(values: sparse.csr_matrix, factors: np.ndarray) -> sparse.csr_matrix:
+    """float32 CSR: log1p of each row times its factor."""
+    data = np.log1p(values.data * np.repeat(factors, np.diff(values.indptr)).astype(np.float32))
+    return sparse.csr_matrix((data, values.indices, values.indptr), shape=values.shape)
+
+
+def read_expression(
+    adata: AnnData, layer: str | None, values: Values | None = None, *, announce: bool = True
+) -> Expression:
+    """Read ``adata.X`` or a layer, say what it was taken for, refuse what cannot be right.
+
+    `values`, where it is given, is what the user says that the matrix holds: "counts" or "lognorm". Without `announce`,
+    nothing is said: the caller knows better what to make of a guess (`Expression.sure`).
+    """
+    found, name = _find(adata, layer)
+    matrix = _as_csr(found, name)
+    if values is not None:
+        check_stated(matrix, name, values)
+    recognized = recognize(matrix, name)
+    if values is not None:
+        told = recognized if recognized.kind == values else Recognized("counts" if values == "counts" else "lognorm")
+        recognized = replace(told, sure=True)
+    if recognized.base != np.e:
+        logger.info("%s: logarithms to the base %g, brought to the base e", name, recognized.base)
+        natural = matrix.data * np.float32(np.log(recognized.base))
+        matrix = sparse.csr_matrix((natural, matrix.indices, matrix.indptr), shape=matrix.shape)
+    if announce:
+        _announce(recognized, name)
+    return Expression(matrix, recognized.kind, recognized.sure)
+
+
+def _announce(recognized: Recognized, name: str) -> None:
+    """Say in the log what the values were taken for, and with a warning where that is hard to believe."""
+    logger.info("%s: taken for %s", name, ASSUMED[recognized.kind])
+    if recognized.sure:
+        return
+    logger.info("%s: nothing in the values proves it; if it is wrong, say values='counts' or 'continuous'", name)
+    if not recognized.plausible:
+        msg = (
+            f"{name} was taken for log-normalized values, but the rates behind them sum to more than a million a cell: "
+            "they may be corrected counts. Say values='counts', 'lognorm' or 'continuous'."
+        )
+        warnings.warn(msg, UserWarning, stacklevel=4)
+
+
+def read_continuous(adata: AnnData, layer: str | None) -> np.ndarray | sparse.csr_matrix:
+    """Read ``adata.X`` or a layer as it is, float32, dense or CSR: negative values are welcome, NaN and inf are not."""
+    found, name = _find(adata, layer)
+    if sparse.issparse(found):
+        matrix: np.ndarray | sparse.csr_matrix = _as_csr(found, name)
+    else:
+        _check_matrix(found, name)
+        matrix = np.asarray(found, dtype=np.float32)
+    check_stated(matrix, name, "continuous")
+    logger.info("%s: taken for %s", name, ASSUMED["continuous"])
+    return matrix
+
+
+def _find(adata: AnnData, layer: str | None) -> tuple[Any, str]:
+    """``adata.X`` or a layer, and what to call it."""
     layers = [name for name in list(adata.layers.keys()) if name is not None]  # newer anndata lists X under None
     if layer is not None and layer not in layers:
         msg = f"layer={layer!r} is not in adata.layers, which has: {listed(layers)}."
         raise KeyError(msg)
-    name = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
     found = adata.X if layer is None else adata.layers[layer]
     if found is None:
         msg = f"adata.X is empty: choose one of the layers with layer=..., which are: {listed(layers)}."
         raise ValueError(msg)
-    values = _as_csr(found, name)
-    kind = recognise(values, name)
-    logger.info("%s: taken for %s", name, _ASSUMED[kind])
-    return Expression(values, kind)
-
-
-def recognise(values: sparse.csr_matrix, name: str) -> Kind:
-    """Tell counts from log-normalised and linear values; refuse NaN, inf, negative values and an empty matrix."""
-    largest, integers = 0.0, True
-    for chunk in _chunks(values.data):
-        if not np.isfinite(chunk).all():
-            msg = f"{name} holds NaN or inf: remove or fill those values first."
-            raise ValueError(msg)
-        if chunk.min() < 0:
-            msg = (
-                f"{name} holds negative values (smallest found {chunk.min():g}), so it looks scaled or centred: "
-                "pass raw counts or log-normalised values, e.g. with layer='counts' or adata.raw.to_adata(), "
-                "or an embedding with use_rep=..."
-            )
-            raise ValueError(msg)
-        largest = max(largest, float(chunk.max()))
-        integers = integers and bool((chunk == np.rint(chunk)).all())
-    if largest == 0.0:
-        msg = f"{name} holds nothing but zeros."
-        raise ValueError(msg)
-    if integers:
-        return "counts"
-    return "linear" if largest > _LARGEST_LOG or _equal_row_sums(values) else "lognorm"
+    return found, "adata.X" if layer is None else f"adata.layers[{layer!r}]"
 
 
 def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
@@ -156,6 +198,20 @@ def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
 
 def _as_csr(found: Any, name: str) -> sparse.csr_matrix:
     """float32 CSR in canonical form without stored zeros; shares memory with the input where it can."""
+    _check_matrix(found, name)
+    values = sparse.csr_matrix(found, dtype=np.float32)
+    # The new object may share its arrays with the input, which must not be changed in place.
+    if not values.has_canonical_format:
+        values = values.copy()
+        values.sum_duplicates()
+    if not values.data.all():
+        values = values.copy()
+        values.eliminate_zeros()
+    return values
+
+
+def _check_matrix(found: Any, name: str) -> None:
+    """A matrix of real numbers in memory."""
     if not sparse.issparse(found) and not isinstance(found, np.ndarray):
         msg = (
             f"{name} is a {type(found).__name__}: a numpy array or a scipy sparse matrix is needed (adata.to_memory())."
@@ -164,43 +220,3 @@ def _as_csr(found: Any, name: str) -> sparse.csr_matrix:
     if found.dtype.kind not in "biuf":
         msg = f"{name} has dtype {found.dtype}: real numbers are needed."
         raise TypeError(msg)
-    values = sparse.csr_matrix(found, dtype=np.float32)
-    # The new object may share its arrays with the input, which must not be changed in place.
-    if not values.has_canonical_format:
-        values = values.copy()
-        values.sum_duplicates()
-    if not all(chunk.all() for chunk in _chunks(values.data)):
-        values = values.copy()
-        values.eliminate_zeros()
-    return values
-
-
-def _chunks(data: np.ndarray) -> Iterator[np.ndarray]:
-    """Pieces of the stored values, so that a test of them needs little memory."""
-    for start in range(0, data.size, _CHUNK):
-        yield data[start : start + _CHUNK]
-
-
-def _equal_row_sums(values: sparse.csr_matrix) -> bool:
-    """Whether every cell sums to the same total, as after a normalisation without a logarithm."""
-    sums = np.asarray(values.sum(axis=1, dtype=np.float64)).ravel()
-    sums = sums[sums > 0]
-    return sums.size >= _ROWS_TO_JUDGE and bool(sums.std() < _CONSTANT * sums.mean())
-
-
-def _recovered_counts(values: sparse.csr_matrix) -> sparse.csr_matrix | None:
-    """Counts behind log1p-normalised values: the smallest value of nearly every cell stands for one count.
-
-    Dividing ``expm1(x)`` of a cell by its smallest value gives integers if that holds. None if
-    more than 1% of the results are further than 0.05 from an integer.
-    """
-    filled = np.flatnonzero(np.diff(values.indptr))
-    rates = np.expm1(values.data, dtype=np.float64)
-    one = np.ones(values.shape[0])
-    one[filled] = np.minimum.reduceat(rates, values.indptr[filled])
-    rates /= np.repeat(one, np.diff(values.indptr))
-    counts = np.rint(rates)
-    if (np.abs(rates - counts) > 0.05).mean() > 0.01:
-        return None
-    logger.info("raw counts were recovered from the log-normalised values")
-    return sparse.csr_matrix((counts.astype(np.float32), values.indices, values.indptr), shape=values.shape)

@@ -45,6 +45,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             ("checkpoint", as_path, "state of the training, from which an interrupted run goes on"),
         ),
     )
+    options.add_argument(
+        "--values", choices=("counts", "lognorm", "continuous"), help="what the matrix holds (recognized)"
+    )
     options.add_argument("--relation-solver", choices=("auto", "flow", "gurobi"), help="solver of the relation (auto)")
     add_run_options(options)
 

@@ -11,7 +11,8 @@ import numpy as np
 from scipy import sparse
 
 from falcon_sc._checks import check_adata, check_int
-from falcon_sc._expression import read_embedding, read_expression
+from falcon_sc._expression import read_continuous, read_embedding, read_expression
+from falcon_sc._kinds import check_values
 from falcon_sc._labels import read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._written import GRAPH, check_free
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
+    from falcon_sc._kinds import Values
     from falcon_sc.core.config import Metric
 
     type _Pieces = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]  # data, rows, columns
@@ -39,6 +41,7 @@ def neighbors_within(
     n_neighbors: int = 20,
     use_rep: str | None = None,
     layer: str | None = None,
+    values: Values | None = None,
     key_added: str = "falcon_neighbors",
     copy: bool = False,
 ) -> AnnData | None:
@@ -65,6 +68,8 @@ def neighbors_within(
         Embedding in ``adata.obsm`` to use instead of genes.
     layer
         Layer to read instead of ``adata.X``.
+    values
+        What the matrix holds, where what is recognized is wrong: see :func:`falcon_sc.tl.discover`.
     key_added
         Name of the graph.
     copy
@@ -87,7 +92,7 @@ def neighbors_within(
     KeyError
         `coarse_key`, `use_rep` or `layer` is not in `adata`.
     ValueError
-        `use_rep` and `layer` are both given; wrong values in the matrix; ``adata.var["falcon_highly_variable"]``
+        `use_rep` is given with `layer` or `values`; wrong values in the matrix; ``adata.var["falcon_highly_variable"]``
         holds missing values, or marks no gene; `adata` is a view, backed or empty; `key_added` names something that
         this function did not write.
     RuntimeError
@@ -106,8 +111,9 @@ def neighbors_within(
     check_free(adata, key_added, GRAPH)
     n_neighbors = check_int(n_neighbors, "n_neighbors")
     labels = read_labels(adata, coarse_key, "coarse_key")
+    check_values(values)
     _umap()  # before any work
-    points = _points(adata, use_rep, layer)
+    points = _points(adata, use_rep, layer, values)
     warn_missing(labels, coarse_key, "coarse_key", "they get no neighbours")
 
     codes = np.unique(labels.values, return_inverse=True)[1]
@@ -126,18 +132,24 @@ def neighbors_within(
     return adata if copy else None
 
 
-def _points(adata: AnnData, use_rep: str | None, layer: str | None) -> np.ndarray | sparse.csr_matrix:
+def _points(
+    adata: AnnData, use_rep: str | None, layer: str | None, values: Values | None
+) -> np.ndarray | sparse.csr_matrix:
     """Coordinates in which distances are measured, n_obs rows."""
     if use_rep is not None:
-        if layer is not None:
-            msg = f"use_rep={use_rep!r} and layer={layer!r} were both given: choose one."
-            raise ValueError(msg)
+        for name, given in {"layer": layer, "values": values}.items():
+            if given is not None:
+                msg = f"use_rep={use_rep!r} and {name}={given!r} were both given: choose one."
+                raise ValueError(msg)
         return read_embedding(adata, use_rep)
     genes = None
     if _SELECTED in adata.var:
         genes = _marked(adata.var[_SELECTED])
         logger.info("distances over the %d genes marked in adata.var[%r]", genes.sum(), _SELECTED)
-    return read_expression(adata, layer).log_normalised(genes)
+    if values == "continuous":
+        matrix = read_continuous(adata, layer)
+        return matrix if genes is None else matrix[:, genes]
+    return read_expression(adata, layer, values).log_normalised(genes)
 
 
 def _marked(mark: pd.Series) -> np.ndarray:

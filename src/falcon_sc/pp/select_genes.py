@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import check_adata, check_int
-from falcon_sc._expression import read_expression
+from falcon_sc._expression import read_continuous, read_expression
+from falcon_sc._kinds import check_values
 from falcon_sc._labels import read_batch
 from falcon_sc._log import show_log
 from falcon_sc._written import GENES, check_free
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from falcon_sc._expression import Expression
+    from falcon_sc._kinds import Values
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ def select_genes(
     *,
     n_top_genes: int = 2000,
     layer: str | None = None,
+    values: Values | None = None,
     batch_key: str | None = None,
     key_added: str = "falcon_highly_variable",
     copy: bool = False,
@@ -45,6 +48,7 @@ def select_genes(
     counts; log-normalised values are turned back into counts where that is possible, and go to
     flavor ``"seurat"`` otherwise. Genes without a single value are never chosen. With no more
     expressed genes than `n_top_genes` (targeted panels) all of them are marked, and the log says so.
+    Of continuous values (``values="continuous"``) the columns with the largest variance are taken, inside batches.
 
     Cells with fewer than 200 genes and genes found in fewer than 5 cells, which the paper
     removes, are counted in the log and kept: what to remove is the user's decision.
@@ -59,6 +63,8 @@ def select_genes(
         How many genes to choose. 2,000 is the number of the paper.
     layer
         Layer to read instead of ``adata.X``.
+    values
+        What the matrix holds, where what is recognized is wrong: see :func:`falcon_sc.tl.discover`.
     batch_key
         Column of ``adata.obs``, e.g. the donor. Genes are chosen in each batch and those
         variable in most batches are taken, as in the paper. A batch of one cell has no say.
@@ -81,7 +87,7 @@ def select_genes(
     KeyError
         `layer` or `batch_key` is not in `adata`.
     ValueError
-        The matrix holds NaN, inf, negative values or only zeros; `batch_key` has missing values, or another one for
+        The matrix holds NaN, inf, negative values or only zeros, or cannot hold what `values` says; `batch_key` has missing values, or another one for
         each cell; `adata` is a view, backed or empty; `n_top_genes` is below 1; `key_added` names something that
         neither this function nor :func:`falcon_sc.tl.discover` wrote.
     RuntimeError
@@ -100,7 +106,11 @@ def select_genes(
     check_free(adata, key_added, GENES)
     n_top_genes = check_int(n_top_genes, "n_top_genes")
     batch = None if batch_key is None else read_batch(adata, batch_key)
-    chosen = choose_genes(read_expression(adata, layer), n_top_genes, batch)
+    check_values(values)
+    if values == "continuous":
+        chosen = most_variable(read_continuous(adata, layer), n_top_genes, batch)
+    else:
+        chosen = choose_genes(read_expression(adata, layer, values), n_top_genes, batch)
     adata = adata.copy() if copy else adata
     params = {"n_top_genes": n_top_genes, "layer": layer, "batch_key": batch_key, "falcon_sc": version("falcon-sc")}
     adata.var[key_added] = chosen
@@ -148,6 +158,23 @@ def _without_lone_cells(expression: Expression, batch: np.ndarray | None) -> tup
     return expression.of_cells(kept), batch[kept] if n_kept > 1 else None
 
 
+def most_variable(values: np.ndarray | sparse.csr_matrix, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:
+    """bool, n_vars: columns of continuous values with the largest variance inside batches; constant ones are left out."""
+    within = np.zeros(values.shape[1])
+    for rows in [slice(None)] if batch is None else [batch == code for code in np.unique(batch)]:
+        block = values[rows]
+        if isinstance(block, np.ndarray):
+            within += block.var(axis=0, dtype=np.float64) * block.shape[0]
+        else:
+            mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
+            within += np.asarray(block.power(2).sum(axis=0, dtype=np.float64)).ravel() - block.shape[0] * mean**2
+    within[within < 1e-9 * values.shape[0]] = 0
+    order = np.argsort(-within, kind="stable")[:n_top_genes]
+    chosen = np.zeros(within.size, dtype=bool)
+    chosen[order[within[order] > 0]] = True
+    return chosen
+
+
 def _report_poor_cells_and_genes(values: sparse.csr_matrix) -> None:
     """Count what the paper would have removed."""
     n_cells, n_genes = values.shape
@@ -162,16 +189,20 @@ def _report_poor_cells_and_genes(values: sparse.csr_matrix) -> None:
 
 
 def _highly_variable_counts(counts: sparse.csr_matrix, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:
-    """seurat_v3, with a wider window where the local regression is singular in the default one."""
+    """seurat_v3, with a wider window where the local regression is singular in the default one.
+
+    What counts are was decided before: scanpy's warning about those that were corrected is not wanted.
+    """
+    options = {"flavor": "seurat_v3", "check_values": False}
     for span in _LOESS_SPANS[:-1]:
         try:
-            return _highly_variable(counts, n_top_genes, batch, flavor="seurat_v3", span=span)
+            return _highly_variable(counts, n_top_genes, batch, span=span, **options)
         except ValueError as error:
             # skmisc reports trouble of its regression as bytes, e.g. b'reciprocal condition number 0'
             if not str(error).startswith("b'"):
                 raise
             logger.info("the regression of seurat_v3 failed with span=%g (%s): trying a wider one", span, error)
-    return _highly_variable(counts, n_top_genes, batch, flavor="seurat_v3", span=_LOESS_SPANS[-1])
+    return _highly_variable(counts, n_top_genes, batch, span=_LOESS_SPANS[-1], **options)
 
 
 def _highly_variable(

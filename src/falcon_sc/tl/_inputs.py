@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from falcon_sc._expression import read_embedding, read_expression
-from falcon_sc.pp.select_genes import choose_genes
+import numpy as np
+
+from falcon_sc._expression import read_continuous, read_embedding, read_expression
+from falcon_sc._kinds import check_values
+from falcon_sc.pp.select_genes import choose_genes, most_variable
+from falcon_sc.tl._training_values import TrainingValues
 
 if TYPE_CHECKING:
-    import numpy as np
     from anndata import AnnData
     from scipy import sparse
 
     from falcon_sc._expression import Expression
+    from falcon_sc._kinds import Values
     from falcon_sc.core.start.input import StartInput
 
 
@@ -31,19 +35,24 @@ class Inputs:
         bool, n_vars: the chosen genes; None for an embedding.
     assumed
         What the values were taken for.
+    training_values
+        What `predict` has to know of the training cells; None for an embedding.
     """
 
     features: np.ndarray | sparse.csr_matrix
     start: StartInput
     genes: np.ndarray | None
     assumed: str
+    training_values: TrainingValues | None = None
 
 
-def check_choice(use_rep: str | None, layer: str | None) -> None:
-    """An embedding and a layer exclude each other."""
-    if use_rep is not None and layer is not None:
-        msg = f"use_rep={use_rep!r} and layer={layer!r} were both given: choose one."
-        raise ValueError(msg)
+def check_choice(use_rep: str | None, layer: str | None, values: Values | None = None) -> None:
+    """An embedding excludes a layer and what its values are: it is used as it is."""
+    check_values(values)
+    for name, given in {"layer": layer, "values": values}.items():
+        if use_rep is not None and given is not None:
+            msg = f"use_rep={use_rep!r} and {name}={given!r} were both given: choose one."
+            raise ValueError(msg)
 
 
 def read_inputs(
@@ -54,26 +63,42 @@ def read_inputs(
     use_rep: str | None,
     n_top_genes: int,
     batch: np.ndarray | None,
+    values: Values | None = None,
 ) -> Inputs:
-    """Read an embedding, or choose genes and normalise them; only labelled cells have a say in the choice."""
+    """Read an embedding, or choose genes and normalize them; only labelled cells have a say in the choice."""
     batch = None if batch is None else batch[known]
     if use_rep is not None:
         return _embedding(adata, use_rep, known, batch)
-    expression = read_expression(adata, layer)
+    if values == "continuous":
+        return _continuous(adata, layer, known, n_top_genes, batch)
+    expression = read_expression(adata, layer, values)
     labelled = expression.of_cells(known)
     genes = choose_genes(labelled, n_top_genes, batch)
-    return Inputs(expression.log_normalised(genes), _start_of(labelled, batch), genes, expression.kind)
+    features = expression.log_normalised(genes)
+    names = adata.var_names.to_numpy(dtype=np.str_)
+    training_values = TrainingValues.of(labelled, features if known.all() else features[known], names)
+    return Inputs(features, _start_of(labelled, batch), genes, expression.kind, training_values)
 
 
 def read_start(
-    adata: AnnData, *, known: np.ndarray, layer: str | None, use_rep: str | None, batch: np.ndarray | None
+    adata: AnnData,
+    *,
+    known: np.ndarray,
+    layer: str | None,
+    use_rep: str | None,
+    batch: np.ndarray | None,
+    values: Values | None = None,
 ) -> tuple[StartInput, str]:
     """What the start clusters, labelled cells only, and what the values were taken for."""
     batch = None if batch is None else batch[known]
-    if use_rep is not None:
-        inputs = _embedding(adata, use_rep, known, batch)
+    if use_rep is not None or values == "continuous":
+        inputs = (
+            _embedding(adata, use_rep, known, batch)
+            if use_rep is not None
+            else _continuous(adata, layer, known, adata.n_vars, batch)
+        )
         return inputs.start, inputs.assumed
-    expression = read_expression(adata, layer)
+    expression = read_expression(adata, layer, values)
     return _start_of(expression.of_cells(known), batch), expression.kind
 
 
@@ -83,6 +108,23 @@ def _embedding(adata: AnnData, use_rep: str, known: np.ndarray, batch: np.ndarra
     embedding = read_embedding(adata, use_rep)
     start = StartInput(embedding[known], "embedding", batch)
     return Inputs(embedding, start, None, f"embedding adata.obsm[{use_rep!r}]")
+
+
+def _continuous(
+    adata: AnnData, layer: str | None, known: np.ndarray, n_top_genes: int, batch: np.ndarray | None
+) -> Inputs:
+    """Values as they are: the columns that vary most are used like the dimensions of an embedding."""
+    from falcon_sc.core.start.input import StartInput
+
+    matrix = read_continuous(adata, layer)
+    genes = most_variable(matrix[known], n_top_genes, batch)
+    if not genes.any():
+        msg = "values='continuous': no column of the matrix varies over the labelled cells."
+        raise ValueError(msg)
+    chosen = matrix[:, genes]
+    features = np.ascontiguousarray(chosen) if isinstance(chosen, np.ndarray) else chosen.toarray()
+    start = StartInput(features[known], "embedding", batch)
+    return Inputs(features, start, genes, "continuous", TrainingValues.of_continuous(features[known]))
 
 
 def _start_of(labelled: Expression, batch: np.ndarray | None) -> StartInput:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
+    from falcon_sc._kinds import Values
     from falcon_sc._labels import Labels
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.model import Falcon
@@ -35,6 +36,7 @@ def run(
     n_fine: Any,
     *,
     layer: str | None = None,
+    values: Values | None = None,
     use_rep: str | None = None,
     n_top_genes: int = 2000,
     batch_key: str | None = None,
@@ -58,7 +60,7 @@ def run(
     check_free(
         adata, key_added, CLASSES, coarse_key=coarse_key, batch_key=batch_key, dataset_key=dataset_key, use_rep=use_rep
     )
-    check_choice(use_rep, layer)
+    check_choice(use_rep, layer, values)
     n_top_genes = check_int(n_top_genes, "n_top_genes")
     labels = read_labels(adata, coarse_key, "coarse_key")
     dataset = None if dataset_key is None else read_groups(adata, dataset_key, "dataset_key")[labels.known]
@@ -78,7 +80,15 @@ def run(
     from falcon_sc.core.runtime.device import resolve_device
 
     where = resolve_device(device)
-    inputs = read_inputs(adata, known=labels.known, layer=layer, use_rep=use_rep, n_top_genes=n_top_genes, batch=batch)
+    inputs = read_inputs(
+        adata,
+        known=labels.known,
+        layer=layer,
+        use_rep=use_rep,
+        n_top_genes=n_top_genes,
+        batch=batch,
+        values=values,
+    )
     warn_missing(labels, coarse_key, "coarse_key", "they are not used for training and get no fine class")
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
     if budget is None:
@@ -89,10 +99,12 @@ def run(
     names = None if inputs.genes is None else adata.var_names[inputs.genes].to_numpy(dtype=np.str_)
     training = inputs.features if labels.known.all() else inputs.features[labels.known]
     model.fit(training, labels.values, dataset, start_input=inputs.start, feature_names=names, checkpoint=checkpoint)
-    about |= {"batch_key": batch_key, "dataset_key": dataset_key}
+    about |= {"batch_key": batch_key, "dataset_key": dataset_key, "values": values}
     if use_rep is None:
         about["n_top_genes"] = n_top_genes
     model.metadata |= plain(about | {"falcon_sc": version("falcon-sc")})
+    if inputs.training_values is not None:
+        inputs.training_values.keep(model)
     params = plain(config.to_dict() | model.metadata | about_run(model, rng))
     results = _results(model, inputs, labels, params)
     adata = adata.copy() if copy else adata

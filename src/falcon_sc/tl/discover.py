@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from anndata import AnnData
 
+    from falcon_sc._kinds import Values
     from falcon_sc.core.config import FalconConfig, Solver
 
 
@@ -22,6 +23,7 @@ def discover(
     n_fine: int | Mapping[Any, int] | Literal["auto"],
     *,
     layer: str | None = None,
+    values: Values | None = None,
     use_rep: str | None = None,
     n_top_genes: int = 2000,
     batch_key: str | None = None,
@@ -63,6 +65,11 @@ def discover(
         and its range.
     layer
         Layer to read instead of ``adata.X``.
+    values
+        What the matrix holds, where the kind that is recognized (``params["assumed"]``) is wrong. ``"counts"``: counts, also
+        corrected ones with decimals; cells are scaled to 10,000, then log1p. ``"lognorm"``: log-normalized values, used
+        as they are. ``"continuous"``: any values, negative ones too (z-scores, residuals, arcsinh of cytometry), used as
+        they are, like an embedding: no counts, and the `n_top_genes` columns with the largest variance inside batches.
     use_rep
         Embedding in ``adata.obsm`` (for instance a batch-corrected one) to use instead of genes.
     n_top_genes
@@ -138,7 +145,7 @@ def discover(
     ValueError
         One coarse class only, or one with a single cell; `n_fine` smaller than the number of coarse
         classes, larger than the number of cells, or a mapping that misses a class; NaN, inf or
-        negative values in the matrix; `layer` and `use_rep` together; duplicate cell names; `adata`
+        negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer` or `values`; duplicate cell names; `adata`
         is a view, backed or empty; a device that is not there.
     RuntimeError
         ``relation_solver="gurobi"`` and no licence, or one too small for this problem.
@@ -169,6 +176,7 @@ def discover(
         coarse_key,
         n_fine,
         layer=layer,
+        values=values,
         use_rep=use_rep,
         n_top_genes=n_top_genes,
         batch_key=batch_key,

@@ -21,12 +21,15 @@ from falcon_sc.tl._params import check_rng, plain
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from falcon_sc._kinds import Values
+
 
 def estimate_n_fine(
     adata: AnnData,
     coarse_key: str,
     *,
     layer: str | None = None,
+    values: Values | None = None,
     use_rep: str | None = None,
     batch_key: str | None = None,
     max_per_class: int = MAX_PER_CLASS,
@@ -55,6 +58,9 @@ def estimate_n_fine(
         Column of ``adata.obs`` with the coarse labels, at least two of them. Cells without a label (NA) are left out.
     layer
         Layer to read instead of ``adata.X``.
+    values
+        What the matrix holds, where what is recognized is wrong: see :func:`falcon_sc.tl.discover`. There are no counts
+        to halve in continuous values, as in an embedding.
     use_rep
         Embedding in ``adata.obsm`` to use instead of genes. There are no counts to halve then, and *supported* is the
         number of least BIC, which is often far too high.
@@ -92,7 +98,8 @@ def estimate_n_fine(
         `max_per_class` or `n_jobs` is no int, or `rng` neither an int nor a generator.
     ValueError
         One coarse class only, or one with a single cell; `max_per_class` below 1; `n_jobs` neither -1 nor above 0;
-        NaN, inf or negative values in the matrix; `layer` and `use_rep` together; duplicate cell names; `adata` is a view, backed or empty.
+        NaN, inf or negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer`
+        or `values`; duplicate cell names; `adata` is a view, backed or empty.
 
     Examples
     --------
@@ -106,20 +113,25 @@ def estimate_n_fine(
     show_log()
     check_adata(adata, copy=copy, genes=use_rep is None)
     check_free(adata, key_added, NUMBERS)
-    check_choice(use_rep, layer)
+    check_choice(use_rep, layer, values)
     max_per_class = check_int(max_per_class, "max_per_class")
     labels = read_labels(adata, coarse_key, "coarse_key")
     check_classes(labels, coarse_key)
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
     n_threads(n_jobs)  # refuses what is no number of threads
-    start, assumed = read_start(adata, known=labels.known, layer=layer, use_rep=use_rep, batch=batch)
+    start, assumed = read_start(adata, known=labels.known, layer=layer, use_rep=use_rep, batch=batch, values=values)
     warn_missing(labels, coarse_key, "coarse_key", "they have no say in the numbers")
 
     found = estimate(start, labels, rng=rng, progress_bar=progress_bar, max_per_class=max_per_class, n_jobs=n_jobs)
     names, sizes = np.unique(labels.values, return_counts=True)
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer}
-    about |= {"batch_key": batch_key, "max_per_class": max_per_class, "falcon_sc": version("falcon-sc")}
+    about |= {
+        "values": values,
+        "batch_key": batch_key,
+        "max_per_class": max_per_class,
+        "falcon_sc": version("falcon-sc"),
+    }
     if isinstance(rng, Integral):
         about["seed"] = int(rng)
     adata = adata.copy() if copy else adata

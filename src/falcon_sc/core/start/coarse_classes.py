@@ -8,7 +8,7 @@ import numpy as np
 
 from falcon_sc.core.start.parallel import in_threads
 from falcon_sc.core.start.representation.contrast import Background, background_cells
-from falcon_sc.core.start.representation.normalizations import look_like_counts, pseudo_counts
+from falcon_sc.core.start.representation.normalizations import recovered_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from falcon_sc.core.start.input import StartInput
-
-CELLS_LOOKED_AT = 2000  # to tell whether counts can be recovered from log-normalized values
 
 
 class CoarseClasses:
@@ -33,9 +31,7 @@ class CoarseClasses:
         self._batch = start_input.batch
         self._coarse = coarse
         self.sizes = np.bincount(coarse)
-        self.has_counts = kind == "counts" or (
-            kind == "lognorm" and look_like_counts(pseudo_counts(self._matrix[:CELLS_LOOKED_AT]))
-        )
+        self.has_counts = kind == "counts" or (kind == "lognorm" and recovered_counts(self._matrix) is not None)
 
     def members(self, c: int) -> np.ndarray:
         """Sorted indices of the cells of a class."""

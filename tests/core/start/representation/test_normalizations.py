@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.start.representation.normalizations import Normalizer, look_like_counts, pseudo_counts
+from falcon_sc.core.start.representation.normalizations import (
+    Normalizer,
+    counts_behind,
+    pseudo_counts,
+    recovered_counts,
+)
 
 
 @pytest.fixture
@@ -15,11 +20,15 @@ def counts() -> np.ndarray:
     return counts
 
 
-def test_counts_are_recovered_from_log_normalized_values(counts: np.ndarray) -> None:
-    lognorm = np.log1p(counts / counts.sum(1, keepdims=True) * 1e4).astype(np.float32)
+@pytest.mark.parametrize("target", [100.0, 1e4, 1e6])
+def test_counts_are_recovered_from_log_normalized_values(counts: np.ndarray, target: float) -> None:
+    lognorm = np.log1p(counts / counts.sum(1, keepdims=True) * target).astype(np.float32)
     np.testing.assert_allclose(pseudo_counts(lognorm), counts, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(pseudo_counts(sparse.csr_matrix(lognorm)).toarray(), counts, rtol=1e-4, atol=1e-4)
-    assert look_like_counts(pseudo_counts(lognorm))
+    dense, csr = recovered_counts(lognorm), recovered_counts(sparse.csr_matrix(lognorm))
+    assert dense.dtype == csr.dtype == np.float32
+    np.testing.assert_array_equal(dense, counts)
+    np.testing.assert_array_equal(csr.toarray(), counts)
 
 
 def test_an_empty_cell_stays_empty() -> None:
@@ -30,12 +39,37 @@ def test_an_empty_cell_stays_empty() -> None:
         np.testing.assert_allclose(found, [[0, 0], [1, 3]], rtol=1e-6)
 
 
+def test_counts_behind_rates(counts: np.ndarray) -> None:
+    rates = counts * np.random.default_rng(1).lognormal(0, 1, (80, 1))
+    np.testing.assert_array_equal(counts_behind(rates), counts)
+    before = rates.copy()
+    counts_behind(rates)
+    np.testing.assert_array_equal(rates, before)
+
+
 def test_what_is_no_count_is_not_taken_for_one(counts: np.ndarray) -> None:
     rng = np.random.default_rng(0)
-    assert not look_like_counts(counts + rng.random(counts.shape))
-    assert not look_like_counts((counts > 0).astype(float))
-    assert not look_like_counts(np.zeros((3, 3)))
-    assert look_like_counts(counts)
+    assert counts_behind(counts + rng.random(counts.shape)) is None
+    assert counts_behind((counts > 0).astype(float)) is None
+    assert counts_behind(np.zeros((3, 3))) is None
+    assert counts_behind(np.array([[1.0, 2, 3]])) is None  # too few values to prove anything
+
+
+@pytest.mark.parametrize(("share", "are_counts"), [(0.01, True), (0.05, False)])
+def test_perturbed_values(counts: np.ndarray, share: float, are_counts: bool) -> None:
+    """The same answer for the first cells and for all of them, wherever the perturbed values are."""
+    rng = np.random.default_rng(2)
+    perturbed = np.where((counts > 1) & (rng.random(counts.shape) < share), counts + 0.4, counts)
+    lognorm = np.log1p(perturbed / 50)
+    assert (recovered_counts(lognorm) is not None) == are_counts
+    assert (recovered_counts(sparse.csr_matrix(lognorm)) is not None) == are_counts
+
+
+def test_values_of_one_do_not_outvote_what_is_no_count() -> None:
+    """Nine in ten values are the smallest of their cell, which are whole numbers in any matrix."""
+    rng = np.random.default_rng(3)
+    rates = np.where(rng.random((50, 100)) < 0.02, rng.uniform(1.1, 9, (50, 100)), 1.0)
+    assert counts_behind(rates) is None
 
 
 def test_matrices_by_their_formulas(counts: np.ndarray) -> None:

@@ -15,35 +15,59 @@ if TYPE_CHECKING:
 
 THETA = 100.0  # overdispersion of the Pearson residuals, the common default
 MAX_SCORE = 10.0  # clip of the z-scores
-COUNT_SHARE = 0.98  # recovered values that must be near integers to be taken for counts
+COUNT_SHARE = 0.98  # of the values judged that must be near whole numbers to be taken for counts
 INTEGER_DISTANCE = 0.05
+LARGEST_JUDGED = 100.0  # three digits of a logarithm tell 99 from 100 counts, not 999 from 1,000
+FEWEST_JUDGED = 8  # one value in ten is near a whole number by chance, eight of eight are not
+
+
+def counts_behind(rates: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix | None:
+    """Counts that were scaled by a factor of each cell's own, in the form and the shape of `rates`; None if there are none.
+
+    The smallest positive rate of nearly every cell stands for one count. Only what is larger than that one says
+    anything: it must lie near whole numbers. Large counts are left out, whose digits are lost in a logarithm.
+    """
+    units = _in_units(rates)
+    data: np.ndarray = units if isinstance(units, np.ndarray) else units.data
+    judged = data[(data > 1 + INTEGER_DISTANCE) & (data <= LARGEST_JUDGED)]
+    if judged.size < FEWEST_JUDGED or (np.abs(judged - np.rint(judged)) > INTEGER_DISTANCE).mean() > 1 - COUNT_SHARE:
+        return None
+    np.rint(data, out=data)
+    return units.astype(np.float32)
+
+
+def recovered_counts(lognorm: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix | None:
+    """Counts behind log1p-normalized values, float32, or None: the one rule of the house, see `counts_behind`."""
+    return counts_behind(_expm1(lognorm))
 
 
 def pseudo_counts(lognorm: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix:
     """Undo log1p and the size factor: expm1, divided by the smallest positive value of each cell (a count of one)."""
-    if isinstance(lognorm, np.ndarray):
-        values = np.expm1(lognorm.astype(np.float64))
+    return _in_units(_expm1(lognorm)).astype(np.float32)
+
+
+def _expm1(values: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix:
+    """`expm1` in float64, for nothing but stored values of a sparse matrix."""
+    if isinstance(values, np.ndarray):
+        return np.expm1(values, dtype=np.float64)
+    data = np.expm1(np.asarray(values.data), dtype=np.float64)
+    return sparse.csr_matrix((data, values.indices, values.indptr), shape=values.shape)
+
+
+def _in_units(rates: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix:
+    """Each cell divided by its smallest positive value, float64; an empty one stays empty."""
+    if isinstance(rates, np.ndarray):
+        values = rates.astype(np.float64)
         lowest = np.where(values > 0, values, np.inf).min(axis=1, keepdims=True)
-        return (values / np.where(np.isfinite(lowest), lowest, 1)).astype(np.float32)
-    result = lognorm.astype(np.float64).tocsr()
+        return np.asarray(values / np.where(np.isfinite(lowest), lowest, 1))
+    result = rates.astype(np.float64).tocsr()
     result.eliminate_zeros()
-    np.expm1(result.data, out=result.data)
     filled = np.diff(result.indptr) > 0
     smallest = np.ones(result.shape[0])
     if filled.any():
         smallest[filled] = np.minimum.reduceat(result.data, result.indptr[:-1][filled])
     result.data /= np.repeat(smallest, np.diff(result.indptr))
-    return result.astype(np.float32)
-
-
-def look_like_counts(values: np.ndarray | sparse.csr_matrix) -> bool:
-    """Whether nearly all positive values lie near an integer, and not all of them are one."""
-    data = np.asarray(values.data if sparse.issparse(values) else values, dtype=np.float64)
-    data = data[data > 0]
-    if data.size == 0 or (data < 0).any():
-        return False
-    near = np.abs(data - np.rint(data)) < INTEGER_DISTANCE
-    return bool(near.mean() >= COUNT_SHARE and data.max() > 1 + INTEGER_DISTANCE)
+    return result
 
 
 @dataclass(frozen=True)
