@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from falcon_sc.core.config import FalconConfig
@@ -103,3 +104,11 @@ def test_large_images_begin_a_new_cosine_every_thirty_epochs():
 def test_an_unknown_data_set_is_named():
     with pytest.raises(ValueError, match=r"name='living18' is not one of \['living17'"):
         FalconConfig.breeds("living18")
+
+
+def test_numbers_of_numpy_are_numbers():
+    config = FalconConfig(n_neighbors=np.int64(5), n_neighbors_per_step=np.int32(2), lr=np.float32(0.5))
+    assert config == FalconConfig(n_neighbors=5, n_neighbors_per_step=2, lr=0.5)
+    assert {type(value) for value in config.to_dict().values()} <= {int, float, str, bool, type(None), list, tuple}
+    with pytest.raises(ValueError, match="n_neighbors=0 must be"):
+        FalconConfig(n_neighbors=np.int64(0))

@@ -207,6 +207,8 @@ class FalconConfig(PaperSettings):
     def _check(self, name: str, hint: object) -> None:
         """Refuse a value that is not what the annotation and the range of the field say."""
         value, kinds = getattr(self, name), get_args(hint) or (hint,)
+        if hasattr(value, "item"):  # a number of numpy, np.int64(20), is 20
+            object.__setattr__(self, name, value := value.item())
         if get_origin(hint) is Literal:
             wanted, valid = f"one of {list(kinds)}", value in kinds
         elif get_origin(hint) is tuple or bool in kinds or (value is None and NoneType in kinds):

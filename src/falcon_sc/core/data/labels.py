@@ -10,7 +10,6 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,6 +40,8 @@ def whole_number(value: object) -> int | None:
 
 def plain_label(value: Any) -> Any:
     """A label as plain Python: str, int (also for 3.0) or bool; None where it is missing; all else as it is."""
+    import pandas as pd  # here, because errors of light parts use this file as well
+
     if isinstance(value, str):
         return str(value)
     if isinstance(value, bool | np.bool_):
@@ -148,6 +149,8 @@ def as_array(labels: Sequence[Any]) -> NDArray[Any]:
 
 def _coded(values: Any, argument: str) -> tuple[NDArray[np.int64], Sequence[Any]]:
     """Codes, and what they stand for before it is made plain."""
+    import pandas as pd
+
     if isinstance(values, pd.Series | pd.Index):
         numbers = isinstance(values.dtype, np.dtype) and values.dtype.kind in "biuf"
         values = values.to_numpy() if numbers else values.array
