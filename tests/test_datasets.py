@@ -51,12 +51,12 @@ def test_pbmc_has_two_levels_of_labels(pbmc):
     assert_nested(pbmc)
 
 
-def test_pbmc_is_log_normalised_counts(pbmc):
+def test_pbmc_is_log_normalized_counts(pbmc):
     assert isspmatrix_csr(pbmc.X)
     assert pbmc.X.dtype == np.float32
-    normalised = np.expm1(pbmc.X.toarray().astype(np.float64))
-    assert (normalised.sum(axis=1) < 10_000).all()  # the 765 genes are part of all genes
-    counts = normalised * pbmc.obs["n_counts"].to_numpy()[:, None] / 10_000
+    normalized = np.expm1(pbmc.X.toarray().astype(np.float64))
+    assert (normalized.sum(axis=1) < 10_000).all()  # the 765 genes are part of all genes
+    counts = normalized * pbmc.obs["n_counts"].to_numpy()[:, None] / 10_000
     assert counts.max() > 50
     # the file holds three decimals of the logarithm
     assert (np.abs(counts - counts.round()) < 1e-3 * counts + 1e-3).all()
@@ -95,12 +95,12 @@ def test_unreachable_gini_is_refused():
 # --- counts ---------------------------------------------------------------------------------------------------
 
 
-def counts_of_one_profile(means, n_cells, rng, **programme):
+def counts_of_one_profile(means, n_cells, rng, **program):
     total = means.sum()
     depth = np.full(n_cells, total)
     none = {"programmes": np.empty((0, len(means))), "usage": np.empty((n_cells, 0))}
     return sample_counts(
-        depth, means[None] / total, np.zeros(n_cells, dtype=np.int64), **(none | programme), rng=rng
+        depth, means[None] / total, np.zeros(n_cells, dtype=np.int64), **(none | program), rng=rng
     ).toarray()
 
 
@@ -223,7 +223,7 @@ def test_same_seed_same_cells(simulated):
 
 
 def held_out_accuracy(adata):
-    """Logistic regression inside each coarse class, on log-normalised counts."""
+    """Logistic regression inside each coarse class, on log-normalized counts."""
     X = adata.X.toarray()
     X = np.log1p(10_000 * X / X.sum(axis=1, keepdims=True))
     fine, coarse = (adata.obs[key].to_numpy() for key in ("fine", "coarse"))

@@ -25,7 +25,7 @@ from tests.vision.networks import Tiny
 if TYPE_CHECKING:
     from pathlib import Path
 
-# no batch normalisation: on the CPU its batch statistics are those of each process
+# no batch normalization: on the CPU its batch statistics are those of each process
 CONFIG = FalconConfig(
     start="random",
     n_pcs=None,
@@ -55,7 +55,7 @@ def fit(config: FalconConfig, checkpoint: Path | None = None) -> dict:
 def moco_step(n_processes: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Loss of the whole batch, and a gradient.
 
-    Normalisation in evaluation mode: in training mode it is the GPUs' SyncBatchNorm that joins the batches.
+    Normalization in evaluation mode: in training mode it is the GPUs' SyncBatchNorm that joins the batches.
     """
     generator = torch.Generator().manual_seed(0)
     moco = MoCo(Tiny(norm=False), temperature=0.2, generator=generator, n_hidden=12, n_out=6).eval()
@@ -118,7 +118,7 @@ def test_cells(two: list[dict], name: str) -> None:
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_images(two: list[dict], name: str) -> None:
-    """Without batch normalisation, which torch joins over processes on GPUs only."""
+    """Without batch normalization, which torch joins over processes on GPUs only."""
     one = IMAGES[name]()
     assert_same_run(two[0][name], two[1][name])
     assert_same_run(two[0][name], one, within=1e-4)
@@ -144,7 +144,7 @@ def test_only_the_leader_writes(folder: Path) -> None:
 
 
 def test_running_statistics_are_those_of_the_leader(two: list[dict]) -> None:
-    """On the CPU every process normalises its own share, and still predicts the same in the end."""
+    """On the CPU every process normalizes its own share, and still predicts the same in the end."""
     np.testing.assert_array_equal(two[0]["norms"]["labels"], two[1]["norms"]["labels"])
 
 
@@ -168,7 +168,7 @@ def test_an_error_is_one_in_both(two: list[dict], name: str, text: str) -> None:
     ],
     ids=["gloo", "nccl"],
 )
-def test_normalisation_on_gpus_is_that_of_the_joined_batch(tmp_path: Path, device: str, backend: str | None) -> None:
+def test_normalization_on_gpus_is_that_of_the_joined_batch(tmp_path: Path, device: str, backend: str | None) -> None:
     group = {} if backend is None else {"group": partial(dist.init_process_group, backend)}  # else `discover` makes it
     first, second = in_two_processes(group | {"images": partial(discover_without_chance, device)}, tmp_path)
     two, one = first["images"], discover_without_chance("cuda:0")

@@ -39,15 +39,15 @@ def _read(matrix) -> Expression:
         (LOGNORM[:1], "lognorm"),  # the sum of a single cell says nothing
     ],
 )
-@pytest.mark.parametrize("flavour", [np.asarray, sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
-def test_kind(values: np.ndarray, kind: str, flavour) -> None:
-    assert _read(flavour(values)).kind == kind
+@pytest.mark.parametrize("flavor", [np.asarray, sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array])
+def test_kind(values: np.ndarray, kind: str, flavor) -> None:
+    assert _read(flavor(values)).kind == kind
 
 
 @pytest.mark.parametrize("values", [COUNTS, LINEAR, LOGNORM])
-@pytest.mark.parametrize("flavour", [np.asarray, np.asfortranarray, sparse.csr_matrix, sparse.csc_matrix])
-def test_log_normalised(values: np.ndarray, flavour) -> None:
-    result = _read(flavour(values)).log_normalised()
+@pytest.mark.parametrize("flavor", [np.asarray, np.asfortranarray, sparse.csr_matrix, sparse.csc_matrix])
+def test_log_normalized(values: np.ndarray, flavor) -> None:
+    result = _read(flavor(values)).log_normalized()
     assert isinstance(result, sparse.csr_matrix)
     assert result.dtype == np.float32
     np.testing.assert_allclose(result.toarray(), LOGNORM, rtol=1e-5)
@@ -55,15 +55,15 @@ def test_log_normalised(values: np.ndarray, flavour) -> None:
 
 def test_totals_run_over_all_genes() -> None:
     genes = np.arange(30) % 3 == 0
-    np.testing.assert_allclose(_read(COUNTS).log_normalised(genes).toarray(), LOGNORM[:, genes], rtol=1e-5)
+    np.testing.assert_allclose(_read(COUNTS).log_normalized(genes).toarray(), LOGNORM[:, genes], rtol=1e-5)
     order = np.array([5, 0, 7])
-    np.testing.assert_allclose(_read(COUNTS).log_normalised(order).toarray(), LOGNORM[:, order], rtol=1e-5)
+    np.testing.assert_allclose(_read(COUNTS).log_normalized(order).toarray(), LOGNORM[:, order], rtol=1e-5)
 
 
 def test_a_cell_without_counts_stays_zero() -> None:
     values = COUNTS.copy()
     values[3] = 0
-    result = _read(values).log_normalised().toarray()
+    result = _read(values).log_normalized().toarray()
     assert np.isfinite(result).all()
     assert not result[3].any()
 
@@ -72,7 +72,7 @@ def test_a_cell_without_counts_stays_zero() -> None:
 def test_dense_and_sparse_agree(values: np.ndarray) -> None:
     dense, csr, csc = (_read(f(values)) for f in (np.asarray, sparse.csr_matrix, sparse.csc_matrix))
     for other in (csr, csc):
-        assert (dense.log_normalised() != other.log_normalised()).nnz == 0
+        assert (dense.log_normalized() != other.log_normalized()).nnz == 0
         np.testing.assert_array_equal(dense.expressed, other.expressed)
 
 
@@ -122,12 +122,12 @@ def test_counts_are_not_invented() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("flavour", [np.asarray, sparse.csr_matrix])
-def test_nan_and_inf(bad: float, flavour) -> None:
+@pytest.mark.parametrize("flavor", [np.asarray, sparse.csr_matrix])
+def test_nan_and_inf(bad: float, flavor) -> None:
     values = COUNTS.copy()
     values[1, 2] = bad
     with pytest.raises(ValueError, match=r"adata\.X holds NaN or inf"):
-        _read(flavour(values))
+        _read(flavor(values))
 
 
 def test_negative_values_look_scaled() -> None:
@@ -156,7 +156,7 @@ def test_what_is_not_a_matrix_of_numbers() -> None:
 
 def test_what_was_assumed_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "falcon_sc"):
-        _read(COUNTS).log_normalised()
+        _read(COUNTS).log_normalized()
     assert [record.message for record in caplog.records] == [
         "adata.X: taken for raw counts; normalized to 10,000 a cell, then log1p"
     ]
@@ -167,12 +167,12 @@ def test_stated_kinds() -> None:
     stated = read_expression(corrected, None, "counts")
     assert stated.kind == "counts"
     np.testing.assert_array_equal(stated.counts.toarray(), corrected.X.astype(np.float32))
-    np.testing.assert_allclose(np.expm1(stated.log_normalised().toarray()).sum(axis=1), 1e4, rtol=1e-4)
+    np.testing.assert_allclose(np.expm1(stated.log_normalized().toarray()).sum(axis=1), 1e4, rtol=1e-4)
     small = AnnData(COUNTS / 10)
     assert read_expression(small, None).kind == "linear"
     assert read_expression(small, None, "lognorm").kind == "lognorm"
     np.testing.assert_array_equal(
-        read_expression(small, None, "lognorm").log_normalised().toarray(), np.float32(small.X)
+        read_expression(small, None, "lognorm").log_normalized().toarray(), np.float32(small.X)
     )
     with pytest.raises(ValueError, match=r"adata\.X holds negative values .*values='counts' cannot be"):
         read_expression(AnnData(-COUNTS), None, "counts")

@@ -36,7 +36,7 @@ def all_matchings(true, predicted):
 @given(label_pairs(max_classes=4, max_samples=12))
 def test_accuracies_equal_brute_force(pair):
     true, predicted = pair
-    # Tuples compare by right samples first: the best macro recall among the count-maximising matchings.
+    # Tuples compare by right samples first: the best macro recall among the count-maximizing matchings.
     right, macro = max(all_matchings(true, predicted))
     assert metrics.clustering_accuracy(true, predicted) == pytest.approx(right / len(true))
     assert metrics.macro_accuracy(true, predicted) == pytest.approx(macro)
@@ -181,11 +181,11 @@ def relation_pairs(draw, same_rows=True):
 
 def edges_of(M):
     n_fine = len(M)
-    neighbours = {node: set() for node in range(sum(M.shape))}
+    neighbors = {node: set() for node in range(sum(M.shape))}
     for f, c in np.argwhere(M):
-        neighbours[f].add(n_fine + c)
-        neighbours[n_fine + c].add(f)
-    return {node: {frozenset((node, other)) for other in others} for node, others in neighbours.items()}
+        neighbors[f].add(n_fine + c)
+        neighbors[n_fine + c].add(f)
+    return {node: {frozenset((node, other)) for other in others} for node, others in neighbors.items()}
 
 
 def assignment_distance(M, M_true):

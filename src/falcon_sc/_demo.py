@@ -44,14 +44,14 @@ def _summary(adata: AnnData) -> str:
 
 
 def _picture(adata: AnnData) -> Figure:
-    """The cells coloured by coarse class, fine class and confidence, and the relation."""
+    """The cells colored by coarse class, fine class and confidence, and the relation."""
     import matplotlib.pyplot as plt
     import scanpy as sc
 
     from falcon_sc.pl import relation
     from falcon_sc.pl._style import fine_colors
 
-    drawn = adata.copy()  # scanpy stores the colours it chooses
+    drawn = adata.copy()  # scanpy stores the colors it chooses
     plt.switch_backend("agg")  # a file, not a window
     figure, axes = plt.subplots(2, 2, figsize=(12, 8), layout="constrained")
     for ax, column, title, palette in zip(

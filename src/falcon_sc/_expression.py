@@ -83,8 +83,8 @@ class Expression:
         """The expression of some of the cells, chosen by a mask."""
         return self if cells.all() else replace(self, values=self.values[cells])
 
-    def log_normalised(self, genes: np.ndarray | None = None) -> sparse.csr_matrix:
-        """float32 CSR with the chosen genes, normalised by the total over all genes."""
+    def log_normalized(self, genes: np.ndarray | None = None) -> sparse.csr_matrix:
+        """float32 CSR with the chosen genes, normalized by the total over all genes."""
         chosen = self.values if genes is None else self.values[:, genes]
         if self.kind == "lognorm":
             return chosen

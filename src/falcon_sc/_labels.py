@@ -31,9 +31,9 @@ class Labels:
     Parameters
     ----------
     values
-        str or whole numbers, one for each labelled cell: int64, or what holds larger ones exactly (uint64, object).
+        str or whole numbers, one for each labeled cell: int64, or what holds larger ones exactly (uint64, object).
     known
-        bool, n_obs: which cells are labelled.
+        bool, n_obs: which cells are labeled.
     """
 
     values: np.ndarray

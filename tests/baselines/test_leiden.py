@@ -36,7 +36,7 @@ def test_nearest_total_is_kept_where_none_fits():
     assert model.n_per_class_.tolist() == [2, 2]
 
 
-def test_edges_are_those_of_either_neighbour():
+def test_edges_are_those_of_either_neighbor():
     X = np.array([[0.0], [1.0], [3.0], [7.0]])
     assert _edges(X, 1).tolist() == [[0, 1], [1, 2], [2, 3]]
     assert _edges(X[:1], 1).shape == (0, 2)

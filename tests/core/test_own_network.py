@@ -58,7 +58,7 @@ def test_a_network_of_its_own(data, tmp_path):
 
 
 def test_samples_and_the_matrix_of_them_train_the_same(data):
-    """With no space of the start in between: neighbours come from the features in both."""
+    """With no space of the start in between: neighbors come from the features in both."""
     config = replace(CONFIG, start="random", n_pcs=None)
     one = Falcon(6, config, device="cpu").fit(data.X, data.coarse)
     start = StartInput(data.X, "embedding")

@@ -22,7 +22,7 @@ def _classes(ax: Axes) -> list[str]:
 
 
 @pytest.fixture
-def labelled(discovered: AnnData) -> AnnData:
+def labeled(discovered: AnnData) -> AnnData:
     """The planted fine classes in place of the discovered ones: their markers are known."""
     adata = discovered.copy()
     names = adata.uns["falcon"]["fine_names"]
@@ -30,72 +30,72 @@ def labelled(discovered: AnnData) -> AnnData:
     return adata
 
 
-def test_planted_markers_are_drawn(labelled: AnnData, fingerprint) -> None:
-    before = fingerprint(labelled)
-    ax = fsc.pl.confident(labelled, n_genes=3)
+def test_planted_markers_are_drawn(labeled: AnnData, fingerprint) -> None:
+    before = fingerprint(labeled)
+    ax = fsc.pl.confident(labeled, n_genes=3)
     assert isinstance(ax, Axes)
-    assert _classes(ax) == labelled.uns["falcon"]["fine_names"].tolist()
+    assert _classes(ax) == labeled.uns["falcon"]["fine_names"].tolist()
     for code in range(6):
         planted = {f"gene{i}" for i in range(60 + 12 * code, 72 + 12 * code)}
         assert set(_genes(ax)[3 * code : 3 * code + 3]) <= planted
     ax.figure.draw_without_rendering()
-    assert fingerprint(labelled) == before
+    assert fingerprint(labeled) == before
 
 
-def test_genes_are_ranked_by_welchs_t_in_the_most_confident_cells(labelled: AnnData) -> None:
-    ax = fsc.pl.confident(labelled, coarse="µ glia", n_cells=10, n_genes=5)
-    values = labelled.X.toarray().astype(np.float64)
+def test_genes_are_ranked_by_welchs_t_in_the_most_confident_cells(labeled: AnnData) -> None:
+    ax = fsc.pl.confident(labeled, coarse="µ glia", n_cells=10, n_genes=5)
+    values = labeled.X.toarray().astype(np.float64)
     values = np.log1p(values / values.sum(axis=1, keepdims=True) * 1e4)
     expected = []
-    fine, confidence = labelled.obs["falcon_fine"], labelled.obs["falcon_confidence"]
+    fine, confidence = labeled.obs["falcon_fine"], labeled.obs["falcon_confidence"]
     best = {name: confidence[fine == name].nlargest(10, keep="first").index for name in ("µ glia:0", "µ glia:1")}
     for one, other in (("µ glia:0", "µ glia:1"), ("µ glia:1", "µ glia:0")):
-        cells, siblings = (values[labelled.obs_names.isin(best[name])] for name in (one, other))
+        cells, siblings = (values[labeled.obs_names.isin(best[name])] for name in (one, other))
         with np.errstate(invalid="ignore", divide="ignore"):
             t = stats.ttest_ind(cells, siblings, equal_var=False).statistic
             # scipy divides by n - 1, the plot by n, which for groups of one size is the same order
-        expected += labelled.var_names[np.argsort(-np.nan_to_num(t), kind="stable")[:5]].tolist()
+        expected += labeled.var_names[np.argsort(-np.nan_to_num(t), kind="stable")[:5]].tolist()
     assert _genes(ax) == expected
     assert _classes(ax) == ["µ glia:0", "µ glia:1"]
 
 
-def test_dots_are_shares_and_means(labelled: AnnData) -> None:
-    ax = fsc.pl.confident(labelled, n_cells=1000, n_genes=1)
+def test_dots_are_shares_and_means(labeled: AnnData) -> None:
+    ax = fsc.pl.confident(labeled, n_cells=1000, n_genes=1)
     (dots,) = ax.collections
     genes = _genes(ax)
     sizes = dots.get_sizes().reshape(6, len(genes))
     colors = dots.get_array().reshape(6, len(genes))
-    found = (labelled[:, genes].X.toarray() > 0).astype(float)
+    found = (labeled[:, genes].X.toarray() > 0).astype(float)
     for code, name in enumerate(_classes(ax)):
-        here = (labelled.obs["falcon_fine"] == name).to_numpy()
+        here = (labeled.obs["falcon_fine"] == name).to_numpy()
         np.testing.assert_allclose(sizes[code] / sizes.max(), found[here].mean(axis=0), atol=0.02)
     np.testing.assert_allclose(colors.max(axis=0), 1)
     beside = [text.get_text() for text in ax.texts]
-    medians = labelled.obs.groupby("falcon_fine", observed=True)["falcon_confidence"].median()
+    medians = labeled.obs.groupby("falcon_fine", observed=True)["falcon_confidence"].median()
     assert beside == [f"{median:.2f}" for median in medians]
 
 
-def test_empty_classes_and_lone_children(labelled: AnnData) -> None:
-    labelled.obs["falcon_fine"] = labelled.obs["falcon_fine"].replace({"B cell:1": "B cell:0"})
-    labelled.obs["falcon_confidence"] = np.float32(1)  # of both halves cells are drawn
-    ax = fsc.pl.confident(labelled)
+def test_empty_classes_and_lone_children(labeled: AnnData) -> None:
+    labeled.obs["falcon_fine"] = labeled.obs["falcon_fine"].replace({"B cell:1": "B cell:0"})
+    labeled.obs["falcon_confidence"] = np.float32(1)  # of both halves cells are drawn
+    ax = fsc.pl.confident(labeled)
     assert _classes(ax) == ["B cell:0", "CD4/CD8 T:0", "CD4/CD8 T:1", "µ glia:0", "µ glia:1"]
     # without a sibling it stands against all others: genes of the coarse class mark it, of both its halves
     assert set(_genes(ax)[:2]) <= {f"gene{i}" for i in range(15)}
 
 
-def test_cells_without_class_are_left_out(labelled: AnnData) -> None:
-    expected = _genes(fsc.pl.confident(labelled[20:].copy()))
-    labelled.obs.loc[labelled.obs_names[:20], ["falcon_fine", "falcon_confidence"]] = None
-    assert _genes(fsc.pl.confident(labelled)) == expected
+def test_cells_without_class_are_left_out(labeled: AnnData) -> None:
+    expected = _genes(fsc.pl.confident(labeled[20:].copy()))
+    labeled.obs.loc[labeled.obs_names[:20], ["falcon_fine", "falcon_confidence"]] = None
+    assert _genes(fsc.pl.confident(labeled)) == expected
 
 
-def test_mistakes(labelled: AnnData, planted: AnnData) -> None:
+def test_mistakes(labeled: AnnData, planted: AnnData) -> None:
     with pytest.raises(ValueError, match=r"coarse='T cell' is no coarse class.* there are 'B cell'"):
-        fsc.pl.confident(labelled, coarse="T cell")
+        fsc.pl.confident(labeled, coarse="T cell")
     with pytest.raises(ValueError, match="n_genes must be at least 1"):
-        fsc.pl.confident(labelled, n_genes=0)
+        fsc.pl.confident(labeled, n_genes=0)
     with pytest.raises(KeyError, match="layer='raw' is not in"):
-        fsc.pl.confident(labelled, layer="raw")
+        fsc.pl.confident(labeled, layer="raw")
     with pytest.raises(KeyError, match=r"run falcon_sc\.tl\.discover"):
         fsc.pl.confident(planted)

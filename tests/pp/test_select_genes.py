@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COLUMN = "falcon_highly_variable"
 
 
-def _log_normalised(adata: AnnData) -> AnnData:
+def _log_normalized(adata: AnnData) -> AnnData:
     values = adata.X.toarray()
     return AnnData(sparse.csr_matrix(np.log1p(values / values.sum(axis=1, keepdims=True) * 1e4)), obs=adata.obs)
 
@@ -49,7 +49,7 @@ def test_a_batch_too_small_for_the_regression(cells: AnnData, caplog: pytest.Log
 def test_a_batch_of_one_cell_is_left_out_with_one_line(cells: AnnData, caplog: pytest.LogCaptureFixture, kind) -> None:
     """Warnings are errors here: scanpy gives four of them for such a batch (Group counts matches dof, ...)."""
     if kind == "continuous":
-        cells = _log_normalised(cells)
+        cells = _log_normalized(cells)
         cells.X.data *= np.random.default_rng(0).uniform(0.9, 1.1, cells.X.nnz).astype(np.float32)
     cells.obs["lone"] = ["alone", *cells.obs["donor"].astype(str)[1:]]
     with caplog.at_level(logging.INFO, "falcon_sc"):
@@ -80,7 +80,7 @@ def test_no_batch_with_two_cells_is_left(cells: AnnData, caplog: pytest.LogCaptu
 
 
 def test_logarithms_give_the_genes_of_their_counts(cells: AnnData) -> None:
-    logarithms = _log_normalised(cells)
+    logarithms = _log_normalized(cells)
     select_genes(cells, n_top_genes=50)
     select_genes(logarithms, n_top_genes=50)
     np.testing.assert_array_equal(cells.var[COLUMN], logarithms.var[COLUMN])
@@ -88,7 +88,7 @@ def test_logarithms_give_the_genes_of_their_counts(cells: AnnData) -> None:
 
 @pytest.mark.parametrize("batch_key", [None, "donor"])
 def test_without_counts(cells: AnnData, caplog: pytest.LogCaptureFixture, batch_key: str | None) -> None:
-    smooth = _log_normalised(cells)
+    smooth = _log_normalized(cells)
     smooth.X.data *= np.random.default_rng(0).uniform(0.9, 1.1, smooth.X.nnz).astype(np.float32)
     with caplog.at_level(logging.INFO, "falcon_sc"):
         select_genes(smooth, n_top_genes=50, batch_key=batch_key)
@@ -96,10 +96,10 @@ def test_without_counts(cells: AnnData, caplog: pytest.LogCaptureFixture, batch_
     assert "no counts: highly variable genes by scanpy's flavor 'seurat'" in caplog.text
 
 
-@pytest.mark.parametrize("flavour", [np.asarray, sparse.csc_matrix, sparse.csr_array])
-def test_every_flavour(cells: AnnData, flavour) -> None:
+@pytest.mark.parametrize("flavor", [np.asarray, sparse.csc_matrix, sparse.csr_array])
+def test_every_flavour(cells: AnnData, flavor) -> None:
     select_genes(cells, n_top_genes=50)
-    other = AnnData(flavour(cells.X.toarray() if flavour is np.asarray else cells.X))
+    other = AnnData(flavor(cells.X.toarray() if flavor is np.asarray else cells.X))
     select_genes(other, n_top_genes=50)
     np.testing.assert_array_equal(cells.var[COLUMN], other.var[COLUMN])
 

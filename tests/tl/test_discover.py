@@ -121,10 +121,10 @@ def test_seed(cells: AnnData, quick) -> None:
     assert "seed" not in generator.uns["falcon"]["params"]
 
 
-@pytest.mark.parametrize("flavour", [np.asarray, sparse.csc_matrix, sparse.csr_array])
-def test_dense_and_sparse_agree(cells: AnnData, quick, flavour) -> None:
+@pytest.mark.parametrize("flavor", [np.asarray, sparse.csc_matrix, sparse.csr_array])
+def test_dense_and_sparse_agree(cells: AnnData, quick, flavor) -> None:
     other = cells.copy()
-    other.X = flavour(cells.X.toarray() if flavour is np.asarray else cells.X)
+    other.X = flavor(cells.X.toarray() if flavor is np.asarray else cells.X)
     fsc.tl.discover(cells, "coarse", 6, n_top_genes=50, **quick)
     fsc.tl.discover(other, "coarse", 6, n_top_genes=50, **quick)
     assert cells.obs["falcon_fine"].equals(other.obs["falcon_fine"])

@@ -138,10 +138,10 @@ def test_view_and_backed(cells: AnnData, quick, tmp_path: Path) -> None:
     backed.file.close()
 
 
-def test_gurobi_licence_too_small(cells: AnnData, quick, fingerprint) -> None:
+def test_gurobi_license_too_small(cells: AnnData, quick, fingerprint) -> None:
     from falcon_sc.core import relations
 
-    n_fine = 230  # 693 variables still fit the piecewise-linear form of the free licence, more classes do not
+    n_fine = 230  # 693 variables still fit the piecewise-linear form of the free license, more classes do not
     cells.obs["many"] = (np.arange(240) // 20).astype(str)
     try:
         relations.solve(np.full((n_fine, 12), 1 / n_fine), 0.1, solver="gurobi")
@@ -152,7 +152,7 @@ def test_gurobi_licence_too_small(cells: AnnData, quick, fingerprint) -> None:
             fsc.tl.discover(cells, "many", n_fine, **quick)
         assert fingerprint(cells) == before
     else:
-        pytest.skip("a full Gurobi licence is here")
+        pytest.skip("a full Gurobi license is here")
 
 
 @pytest.mark.parametrize("message", ["neighbors:", "training:"])

@@ -66,9 +66,9 @@ def test_round_trip(estimated: AnnData, tmp_path: Path, suffix: str) -> None:
     fsc.pl.n_fine(back)
 
 
-@pytest.mark.parametrize("flavour", [np.asarray, sparse.csc_matrix, sparse.csr_array])
-def test_dense_and_sparse_agree(cells: AnnData, estimated: AnnData, flavour) -> None:
-    cells.X = flavour(cells.X.toarray() if flavour is np.asarray else cells.X)
+@pytest.mark.parametrize("flavor", [np.asarray, sparse.csc_matrix, sparse.csr_array])
+def test_dense_and_sparse_agree(cells: AnnData, estimated: AnnData, flavor) -> None:
+    cells.X = flavor(cells.X.toarray() if flavor is np.asarray else cells.X)
     fsc.tl.estimate_n_fine(cells, "coarse", **QUICK)
     assert same(cells.uns["falcon_n_fine"], estimated.uns["falcon_n_fine"])
 
@@ -80,8 +80,8 @@ def test_layer_embedding_and_batch(cells: AnnData, estimated: AnnData) -> None:
     fsc.tl.estimate_n_fine(cells, "coarse", layer="counts", batch_key="donor", key_added="donors", **QUICK)
     assert (cells.uns["donors"]["stability"] != estimated.uns["falcon_n_fine"]["stability"]).any()
     assert cells.uns["donors"]["params"]["batch_key"] == "donor"
-    centred = np.log1p(cells.layers["counts"].toarray())
-    cells.obsm["X_rep"] = np.linalg.svd(centred - centred.mean(axis=0), full_matrices=False)[0][:, :6]
+    centered = np.log1p(cells.layers["counts"].toarray())
+    cells.obsm["X_rep"] = np.linalg.svd(centered - centered.mean(axis=0), full_matrices=False)[0][:, :6]
     fsc.tl.estimate_n_fine(cells, "coarse", use_rep="X_rep", key_added="rep", **QUICK)
     assert cells.uns["rep"]["params"]["assumed"] == "embedding adata.obsm['X_rep']"
     np.testing.assert_array_equal(cells.uns["rep"]["estimate"], 2)

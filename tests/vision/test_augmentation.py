@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from falcon_sc.vision.augmentation import ImageViews, Recipe, _blur, _crop, _recolour, pretraining_recipes
+from falcon_sc.vision.augmentation import ImageViews, Recipe, _blur, _crop, _recolor, pretraining_recipes
 
 EXACT = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 
@@ -39,7 +39,7 @@ def test_every_image_has_its_own_parameters() -> None:
     assert len(torch.unique(views.flatten(1), dim=0)) == 64
 
 
-def test_weak_view_keeps_the_colours_and_strong_does_not() -> None:
+def test_weak_view_keeps_the_colors_and_strong_does_not() -> None:
     colors = torch.randint(0, 256, (64, 3, 1, 1), dtype=torch.uint8, generator=_source()).expand(-1, -1, 16, 16)
     views = ImageViews(16, **EXACT)
     torch.testing.assert_close(views.weak(colors, _source()), colors / 255)
@@ -122,11 +122,11 @@ def _jitter(**changes: float) -> Recipe:
 
 @pytest.mark.image
 @pytest.mark.parametrize("change", ["brightness", "contrast", "saturation"])
-def test_colours_change_as_in_torchvision(change: str) -> None:
+def test_colors_change_as_in_torchvision(change: str) -> None:
     from torchvision.transforms.v2 import functional as reference
 
     images = _gentle(8)
-    found = _recolour(images, _jitter(**{change: 0.3}), _source())
+    found = _recolor(images, _jitter(**{change: 0.3}), _source())
     adjust = getattr(reference, f"adjust_{change}")
     for image, view in zip(images, found, strict=True):
         # the factor that was drawn, from the pixel that it moves the most
@@ -138,17 +138,17 @@ def test_colours_change_as_in_torchvision(change: str) -> None:
     assert (found - images).abs().amax((1, 2, 3)).min() > 1e-3
 
 
-def test_hue_turns_the_colours_and_keeps_luminance() -> None:
+def test_hue_turns_the_colors_and_keeps_luminance() -> None:
     images = _gentle(8)
     luminance = torch.tensor([0.299, 0.587, 0.114])
-    found = _recolour(images, _jitter(hue=0.1), _source())
+    found = _recolor(images, _jitter(hue=0.1), _source())
     torch.testing.assert_close(
         torch.einsum("c,bchw->bhw", luminance, found), torch.einsum("c,bchw->bhw", luminance, images)
     )
     assert (found - images).abs().amax((1, 2, 3)).min() > 1e-3
     # a color goes up to a tenth of a turn either way, in the plane of color and so about as far on HSV's wheel
     red = torch.tensor([0.7, 0.5, 0.5])
-    turned = _recolour(red[:, None, None].expand(400, -1, 4, 4), _jitter(hue=0.1), _source())[:, :, 0, 0]
+    turned = _recolor(red[:, None, None].expand(400, -1, 4, 4), _jitter(hue=0.1), _source())[:, :, 0, 0]
     axes = torch.tensor([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
     (i, q), (i_0, q_0) = (turned @ axes.T).T, axes @ red
     degrees = torch.rad2deg(torch.atan2(q, i) - torch.atan2(q_0, i_0))
@@ -164,12 +164,12 @@ def test_grayscale_and_probabilities() -> None:
     from torchvision.transforms.v2 import functional as reference
 
     images = torch.rand(2000, 3, 4, 4, generator=_source())
-    gray = _recolour(images, Recipe(0.5, grayscale=0.2), _source())
+    gray = _recolor(images, Recipe(0.5, grayscale=0.2), _source())
     is_gray = (gray.amax(1) - gray.amin(1)).amax((1, 2)) < 1e-5
     assert 0.17 < is_gray.float().mean() < 0.23
     torch.testing.assert_close(gray[~is_gray], images[~is_gray], atol=1e-5, rtol=0)
     torch.testing.assert_close(gray[is_gray], reference.rgb_to_grayscale(images[is_gray], 3), atol=1e-3, rtol=0)
-    moved = _recolour(images, Recipe(0.5, jitter=(0.4, 0.0, 0.0, 0.0), jitter_probability=0.8), _source())
+    moved = _recolor(images, Recipe(0.5, jitter=(0.4, 0.0, 0.0, 0.0), jitter_probability=0.8), _source())
     assert 0.76 < ((moved - images).abs().amax((1, 2, 3)) > 1e-4).float().mean() < 0.84
 
 

@@ -25,7 +25,7 @@ def test_an_array_lives_on_the_device_channels_first(images, device):
     np.testing.assert_array_equal(rows.cpu(), images[[6, 2]].transpose(0, 3, 1, 2))
 
 
-def test_images_without_colour_get_three_channels(images):
+def test_images_without_color_get_three_channels(images):
     rows = image_samples(images[..., 0], device="cpu").rows(torch.tensor([3]))
     np.testing.assert_array_equal(rows[0], np.repeat(images[3, ..., 0][None], 3, axis=0))
 

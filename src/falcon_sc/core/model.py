@@ -134,7 +134,7 @@ class Falcon(Predictor):
         ----------
         X
             Samples, (N, features), finite: numpy array, scipy sparse matrix or torch tensor. For cells:
-            log-normalised expression of the variable genes. Or an object that reads samples in batches, see
+            log-normalized expression of the variable genes. Or an object that reads samples in batches, see
             :class:`falcon_sc.core.data.batches.Samples`, with a `network` that takes them.
         coarse
             Coarse label of each sample, (N,), none missing.

@@ -87,8 +87,8 @@ class PaperSettings:
         """The single-cell setting of the paper, with the published code where the text is silent or it does otherwise.
 
         From the text (section 4.3, appendices A and G): random start, 2,000 genes without PCA, a plain MLP, 10 epochs
-        of SGD at batch 1,024, the entropy regulariser and the unrestricted argmax. From the code: cosine distance, 5 of
-        the 20 neighbours at each iteration, pseudo-labels that are hard after 3 epochs, no balance penalty from then
+        of SGD at batch 1,024, the entropy regularizer and the unrestricted argmax. From the code: cosine distance, 5 of
+        the 20 neighbors at each iteration, pseudo-labels that are hard after 3 epochs, no balance penalty from then
         on, and costs of M summed over the teacher's predictions of the last `relation_interval` batches. M is solved as
         a flow, to the same optimum. On data sets under 10,000 cells it ends at the coarse classes or at one class.
         """
@@ -98,7 +98,7 @@ class PaperSettings:
     def cifar100(cls) -> Self:
         """The setting of the paper for CIFAR-100 (table G1, appendix G and the published code).
 
-        A random start, the entropy regulariser and the unrestricted argmax, 100 epochs of SGD at batch 256 from 0.1, a
+        A random start, the entropy regularizer and the unrestricted argmax, 100 epochs of SGD at batch 256 from 0.1, a
         tenth of it after epochs 60 and 80; from the code what :meth:`paper` takes from it. Half precision on a GPU is
         ours. Ours in all of it:
         ``dataclasses.replace(config, start="consensus", lambda_M=0, restrict_to_coarse=True)``.

@@ -45,7 +45,7 @@ def pbmc68k_reduced() -> AnnData:
     Annotated matrix of 700 cells x 765 genes with
 
     `X`
-        CSR, float32: log-normalised expression, ln(1 + 10,000 x count / `n_counts`). The totals were taken over all
+        CSR, float32: log-normalized expression, ln(1 + 10,000 x count / `n_counts`). The totals were taken over all
         genes before these 765 were chosen, so rows do not add up to 10,000. (In scanpy's object this matrix is
         `.raw`, and `X` is scaled.)
     `obs["coarse"]`, `obs["fine"]`

@@ -92,7 +92,7 @@ def confident(
     typical = np.array([_median(confidence[cells[codes == code]]) for code in drawn])
     expression = read_expression(adata, layer)
     candidates = np.flatnonzero(expression.expressed)
-    mean, square, found = _class_means(expression.log_normalised(candidates)[cells], codes, classes.size)
+    mean, square, found = _class_means(expression.log_normalized(candidates)[cells], codes, classes.size)
     sizes = np.bincount(codes, minlength=classes.size)
     markers = _markers(mean, square, sizes, parents, drawn, n_genes)
 

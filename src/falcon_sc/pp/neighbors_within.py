@@ -1,4 +1,4 @@
-"""Nearest neighbours inside each coarse class, as a graph that scanpy understands."""
+"""Nearest neighbors inside each coarse class, as a graph that scanpy understands."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def neighbors_within(
     key_added: str = "falcon_neighbors",
     copy: bool = False,
 ) -> AnnData | None:
-    """Find the nearest neighbours of every cell among the cells of its own coarse class.
+    """Find the nearest neighbors of every cell among the cells of its own coarse class.
 
-    A neighbour graph of the whole data set, cut to one class, loses the neighbours that lay
+    A neighbor graph of the whole data set, cut to one class, loses the neighbors that lay
     outside it. This graph is computed inside each class instead and has no edge between classes.
 
-    Distances are cosine distances (published code), over the embedding `use_rep` or over log-normalised genes: those that
+    Distances are cosine distances (published code), over the embedding `use_rep` or over log-normalized genes: those that
     :func:`falcon_sc.pp.select_genes` marked in ``adata.var["falcon_highly_variable"]`` (as in the
     paper), all genes where nothing is marked. Weights are those of UMAP
     (:func:`umap.umap_.fuzzy_simplicial_set`), computed class by class.
@@ -60,10 +60,10 @@ def neighbors_within(
     adata
         Annotated data, n_obs x n_vars.
     coarse_key
-        Column of ``adata.obs`` with the coarse labels. Cells without a label get no neighbours.
+        Column of ``adata.obs`` with the coarse labels. Cells without a label get no neighbors.
     n_neighbors
-        Neighbours of a cell, itself not counted. 20 is L of the paper. A class with fewer cells
-        than ``n_neighbors + 1`` has all of them as neighbours.
+        Neighbors of a cell, itself not counted. 20 is L of the paper. A class with fewer cells
+        than ``n_neighbors + 1`` has all of them as neighbors.
     use_rep
         Embedding in ``adata.obsm`` to use instead of genes.
     layer
@@ -80,7 +80,7 @@ def neighbors_within(
     None if ``copy=False``, else the copy. Sets the following fields:
 
     ``adata.obsp[f"{key_added}_distances"]`` : :class:`scipy.sparse.csr_matrix`, float32, n_obs x n_obs
-        Distance from a cell (row) to its neighbours.
+        Distance from a cell (row) to its neighbors.
     ``adata.obsp[f"{key_added}_connectivities"]`` : :class:`scipy.sparse.csr_matrix`, float32, n_obs x n_obs
         Weights in [0, 1], symmetric.
     ``adata.uns[key_added]`` : dict
@@ -114,7 +114,7 @@ def neighbors_within(
     check_values(values)
     _umap()  # before any work
     points = _points(adata, use_rep, layer, values)
-    warn_missing(labels, coarse_key, "coarse_key", "they get no neighbours")
+    warn_missing(labels, coarse_key, "coarse_key", "they get no neighbors")
 
     codes = np.unique(labels.values, return_inverse=True)[1]
     distances, connectivities = _graph(points[labels.known], codes, n_neighbors)
@@ -149,7 +149,7 @@ def _points(
     if values == "continuous":
         matrix = read_continuous(adata, layer)
         return matrix if genes is None else matrix[:, genes]
-    return read_expression(adata, layer, values).log_normalised(genes)
+    return read_expression(adata, layer, values).log_normalized(genes)
 
 
 def _marked(mark: pd.Series) -> np.ndarray:
@@ -173,7 +173,7 @@ def _marked(mark: pd.Series) -> np.ndarray:
 
 
 def _graph(points: Any, codes: np.ndarray, n_neighbors: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Distances and UMAP's weights, one class at a time because classes differ in their number of neighbours."""
+    """Distances and UMAP's weights, one class at a time because classes differ in their number of neighbors."""
     from falcon_sc.core.data.neighbors import neighbors_within_classes
 
     indices, distances = neighbors_within_classes(points, codes, n_neighbors, metric=_METRIC)
@@ -181,13 +181,13 @@ def _graph(points: Any, codes: np.ndarray, n_neighbors: int) -> tuple[sparse.csr
     weights: _Pieces = [], [], []
     for code in range(codes.max() + 1):
         members = np.flatnonzero(codes == code)
-        # Classes with too few cells repeat their neighbours to fill the row: keep each once.
+        # Classes with too few cells repeat their neighbors to fill the row: keep each once.
         n_real = min(n_neighbors, members.size - 1)
         if n_real == 0:
             continue
-        neighbours, near = indices[members, :n_real], distances[members, :n_real]
-        _append(lengths, near.ravel(), np.repeat(members, n_real), neighbours.ravel())
-        weight = _umap_weights(np.searchsorted(members, neighbours), near).tocoo()
+        neighbors, near = indices[members, :n_real], distances[members, :n_real]
+        _append(lengths, near.ravel(), np.repeat(members, n_real), neighbors.ravel())
+        weight = _umap_weights(np.searchsorted(members, neighbors), near).tocoo()
         _append(weights, weight.data, members[weight.row], members[weight.col])
     shape = (codes.size, codes.size)
     return _matrix(lengths, shape), _matrix(weights, shape)
@@ -215,17 +215,17 @@ def _umap() -> Any:
     return fuzzy_simplicial_set
 
 
-def _umap_weights(neighbours: np.ndarray, distances: np.ndarray) -> sparse.csr_matrix:
-    """UMAP's weights; it counts the cell itself as the first neighbour."""
-    n_cells, n_real = neighbours.shape
-    indices = np.column_stack([np.arange(n_cells), neighbours])
+def _umap_weights(neighbors: np.ndarray, distances: np.ndarray) -> sparse.csr_matrix:
+    """UMAP's weights; it counts the cell itself as the first neighbor."""
+    n_cells, n_real = neighbors.shape
+    indices = np.column_stack([np.arange(n_cells), neighbors])
     lengths = np.column_stack([np.zeros(n_cells), distances]).astype(np.float32)
     nothing = sparse.coo_matrix((n_cells, 1))  # only its number of rows is read
     return _umap()(nothing, n_real + 1, None, _METRIC, knn_indices=indices, knn_dists=lengths)[0]
 
 
 def _embed(matrix: sparse.csr_matrix, place: np.ndarray, n_obs: int) -> sparse.csr_matrix:
-    """Put a matrix over the labelled cells into one over all cells."""
+    """Put a matrix over the labeled cells into one over all cells."""
     if place.size == n_obs:
         return matrix
     coo = matrix.tocoo()

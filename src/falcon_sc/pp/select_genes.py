@@ -45,7 +45,7 @@ def select_genes(
     """Mark the highly variable genes on which fine classes are discovered.
 
     The genes come from :func:`scanpy.pp.highly_variable_genes`: flavor ``"seurat_v3"`` on raw
-    counts; log-normalised values are turned back into counts where that is possible, and go to
+    counts; log-normalized values are turned back into counts where that is possible, and go to
     flavor ``"seurat"`` otherwise. Genes without a single value are never chosen. With no more
     expressed genes than `n_top_genes` (targeted panels) all of them are marked, and the log says so.
     Of continuous values (``values="continuous"``) the columns with the largest variance are taken, inside batches.
@@ -58,7 +58,7 @@ def select_genes(
     Parameters
     ----------
     adata
-        Annotated data, n_obs x n_vars: raw counts or log-normalised values.
+        Annotated data, n_obs x n_vars: raw counts or log-normalized values.
     n_top_genes
         How many genes to choose. 2,000 is the number of the paper.
     layer
@@ -133,8 +133,8 @@ def choose_genes(expression: Expression, n_top_genes: int, batch: np.ndarray | N
     expressed = expression.expressed
     n_top_genes = min(n_top_genes, int(expressed.sum()))
     if expression.counts is None:
-        logger.info("no counts: highly variable genes by scanpy's flavor 'seurat' on log-normalised values")
-        variable = _highly_variable(expression.log_normalised(expressed), n_top_genes, batch, flavor="seurat")
+        logger.info("no counts: highly variable genes by scanpy's flavor 'seurat' on log-normalized values")
+        variable = _highly_variable(expression.log_normalized(expressed), n_top_genes, batch, flavor="seurat")
     else:
         variable = _highly_variable_counts(expression.counts[:, expressed], n_top_genes, batch)
     chosen = np.zeros(expressed.size, dtype=bool)

@@ -30,7 +30,7 @@ def check_classes(labels: Labels, coarse_key: str) -> None:
     if sizes.min() < 2:
         alone = [str(name) for name in names[sizes < 2]]
         msg = (
-            f"coarse_key={coarse_key!r} has classes of one cell, which has no neighbour: {alone}. "
+            f"coarse_key={coarse_key!r} has classes of one cell, which has no neighbor: {alone}. "
             "Merge them with another class, or set their labels to NA to leave those cells out."
         )
         raise ValueError(msg)
@@ -60,7 +60,7 @@ def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> 
     labels
         Coarse labels.
     dataset
-        Data set of each labelled cell, or None if there is only one.
+        Data set of each labeled cell, or None if there is only one.
 
     Returns
     -------

@@ -26,7 +26,7 @@ def estimate(
     max_per_class: int = MAX_PER_CLASS,
     n_jobs: int | None = None,
 ) -> Estimate:
-    """The core's estimate for the labelled cells; the log says the totals."""
+    """The core's estimate for the labeled cells; the log says the totals."""
     from falcon_sc.core.start.estimation import estimate_numbers
 
     codes = np.unique(labels.values, return_inverse=True)[1]

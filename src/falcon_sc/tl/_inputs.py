@@ -28,9 +28,9 @@ class Inputs:
     Parameters
     ----------
     features
-        float32, n_obs x n_features: chosen genes, log-normalised (CSR), or an embedding (dense).
+        float32, n_obs x n_features: chosen genes, log-normalized (CSR), or an embedding (dense).
     start
-        What the labels of the start come from: labelled cells only, all expressed genes.
+        What the labels of the start come from: labeled cells only, all expressed genes.
     genes
         bool, n_vars: the chosen genes; None for an embedding.
     assumed
@@ -65,19 +65,19 @@ def read_inputs(
     batch: np.ndarray | None,
     values: Values | None = None,
 ) -> Inputs:
-    """Read an embedding, or choose genes and normalize them; only labelled cells have a say in the choice."""
+    """Read an embedding, or choose genes and normalize them; only labeled cells have a say in the choice."""
     batch = None if batch is None else batch[known]
     if use_rep is not None:
         return _embedding(adata, use_rep, known, batch)
     if values == "continuous":
         return _continuous(adata, layer, known, n_top_genes, batch)
     expression = read_expression(adata, layer, values)
-    labelled = expression.of_cells(known)
-    genes = choose_genes(labelled, n_top_genes, batch)
-    features = expression.log_normalised(genes)
+    labeled = expression.of_cells(known)
+    genes = choose_genes(labeled, n_top_genes, batch)
+    features = expression.log_normalized(genes)
     names = adata.var_names.to_numpy(dtype=np.str_)
-    training_values = TrainingValues.of(labelled, features if known.all() else features[known], names)
-    return Inputs(features, _start_of(labelled, batch), genes, expression.kind, training_values)
+    training_values = TrainingValues.of(labeled, features if known.all() else features[known], names)
+    return Inputs(features, _start_of(labeled, batch), genes, expression.kind, training_values)
 
 
 def read_start(
@@ -89,7 +89,7 @@ def read_start(
     batch: np.ndarray | None,
     values: Values | None = None,
 ) -> tuple[StartInput, str]:
-    """What the start clusters, labelled cells only, and what the values were taken for."""
+    """What the start clusters, labeled cells only, and what the values were taken for."""
     batch = None if batch is None else batch[known]
     if use_rep is not None or values == "continuous":
         inputs = (
@@ -119,7 +119,7 @@ def _continuous(
     matrix = read_continuous(adata, layer)
     genes = most_variable(matrix[known], n_top_genes, batch)
     if not genes.any():
-        msg = "values='continuous': no column of the matrix varies over the labelled cells."
+        msg = "values='continuous': no column of the matrix varies over the labeled cells."
         raise ValueError(msg)
     chosen = matrix[:, genes]
     features = np.ascontiguousarray(chosen) if isinstance(chosen, np.ndarray) else chosen.toarray()
@@ -127,9 +127,9 @@ def _continuous(
     return Inputs(features, start, genes, "continuous", TrainingValues.of_continuous(features[known]))
 
 
-def _start_of(labelled: Expression, batch: np.ndarray | None) -> StartInput:
+def _start_of(labeled: Expression, batch: np.ndarray | None) -> StartInput:
     from falcon_sc.core.start.input import StartInput
 
-    if labelled.counts is None:
-        return StartInput(labelled.log_normalised(labelled.expressed), "lognorm", batch)
-    return StartInput(labelled.counts[:, labelled.expressed], "counts", batch)
+    if labeled.counts is None:
+        return StartInput(labeled.log_normalized(labeled.expressed), "lognorm", batch)
+    return StartInput(labeled.counts[:, labeled.expressed], "counts", batch)

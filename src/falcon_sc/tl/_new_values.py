@@ -50,7 +50,7 @@ def read_new_values(
         return features, "continuous"
     if trained is None:  # fitted on arrays: nothing is known but the names of the genes
         expression = read_expression(adata, layer, values)
-        return expression.log_normalised(columns), expression.kind
+        return expression.log_normalized(columns), expression.kind
     expression = read_expression(adata, layer, values, announce=False)
     return _brought_over(expression, trained, adata.var_names, columns)
 

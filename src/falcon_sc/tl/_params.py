@@ -49,8 +49,8 @@ def check_rng(rng: object) -> None:
         raise ValueError(msg)
 
 
-def check_licence(config: FalconConfig, n_fine: int | dict[Any, int], n_coarse: int) -> None:
-    """Let Gurobi solve one easy relation of the final size: a licence too small for it is known before any work."""
+def check_license(config: FalconConfig, n_fine: int | dict[Any, int], n_coarse: int) -> None:
+    """Let Gurobi solve one easy relation of the final size: a license too small for it is known before any work."""
     if config.relation_solver != "gurobi":
         return
     from falcon_sc.core import relations

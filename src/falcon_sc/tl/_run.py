@@ -15,7 +15,7 @@ from falcon_sc._written import CLASSES, check_free
 from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._estimates import estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_inputs
-from falcon_sc.tl._params import about_run, check_licence, check_rng, plain, with_keywords
+from falcon_sc.tl._params import about_run, check_license, check_rng, plain, with_keywords
 from falcon_sc.tl._write import Results, write
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run(
     check_rng(rng)
     config = with_keywords(config, **keywords or {})
     if budget is not None:
-        check_licence(config, budget, count_coarse(labels, dataset))
+        check_license(config, budget, count_coarse(labels, dataset))
     report_small_classes(labels, config.n_neighbors)
     if save_model is not None:
         check_unique_genes(adata)
@@ -94,7 +94,7 @@ def run(
     if budget is None:
         about |= totals(estimate(inputs.start, labels, rng=rng, progress_bar=progress_bar, n_jobs=config.n_jobs))
         budget = int(about["n_fine"])
-        check_licence(config, budget, count_coarse(labels, dataset))
+        check_license(config, budget, count_coarse(labels, dataset))
     model = Falcon(budget, config, device=where, rng=rng, progress_bar=progress_bar)
     names = None if inputs.genes is None else adata.var_names[inputs.genes].to_numpy(dtype=np.str_)
     training = inputs.features if labels.known.all() else inputs.features[labels.known]

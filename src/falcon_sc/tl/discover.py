@@ -49,12 +49,12 @@ def discover(
     put into a fine class of its own coarse class, unless ``restrict_to_coarse`` of `config` is off, as it is in the
     settings of the paper. No fine label is needed.
 
-    Raw counts and log-normalised values are told apart; the log says what was assumed.
+    Raw counts and log-normalized values are told apart; the log says what was assumed.
 
     Parameters
     ----------
     adata
-        Annotated data, n_obs x n_vars: raw counts or log-normalised values, dense or sparse.
+        Annotated data, n_obs x n_vars: raw counts or log-normalized values, dense or sparse.
     coarse_key
         Column of ``adata.obs`` with the coarse labels (strings, categories or integers), at least
         two of them. Cells without a label (NA) are not used for training and get no fine class.
@@ -92,7 +92,7 @@ def discover(
     lr
         Learning rate.
     relation_solver
-        Solver of eq. 14: ``"auto"`` takes ``"flow"``, which is exact and needs no licence.
+        Solver of eq. 14: ``"auto"`` takes ``"flow"``, which is exact and needs no license.
     device
         Where to compute, such as ``"cpu"`` or ``"cuda"``. By default a GPU if there is one; the log says which.
     n_jobs
@@ -148,7 +148,7 @@ def discover(
         negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer` or `values`; duplicate cell names; `adata`
         is a view, backed or empty; a device that is not there.
     RuntimeError
-        ``relation_solver="gurobi"`` and no licence, or one too small for this problem.
+        ``relation_solver="gurobi"`` and no license, or one too small for this problem.
     PermissionError
         `save_model` or `checkpoint` cannot be written.
     OSError

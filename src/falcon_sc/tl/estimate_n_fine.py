@@ -53,7 +53,7 @@ def estimate_n_fine(
     Parameters
     ----------
     adata
-        Annotated data, n_obs x n_vars: raw counts or log-normalised values, dense or sparse.
+        Annotated data, n_obs x n_vars: raw counts or log-normalized values, dense or sparse.
     coarse_key
         Column of ``adata.obs`` with the coarse labels, at least two of them. Cells without a label (NA) are left out.
     layer
@@ -66,7 +66,7 @@ def estimate_n_fine(
         number of least BIC, which is often far too high.
     batch_key
         Column of ``adata.obs``, e.g. the donor: for *stable*, genes are chosen across batches, and every batch is
-        centred. *Supported* knows no batches.
+        centered. *Supported* knows no batches.
     max_per_class
         Largest number tried in a coarse class (ours). A class of n cells is tried up to n / 8.
     n_jobs

@@ -150,7 +150,7 @@ class ImageViews:
             images = F.interpolate(images, resized, mode="bilinear", antialias=True, align_corners=False)
             top, left = (resized[0] - self.size) // 2, (resized[1] - self.size) // 2
             images = images[:, :, top : top + self.size, left : left + self.size]
-        return self._normalised(images)
+        return self._normalized(images)
 
     def draw(self, rows: Tensor, recipe: Recipe, generator: Generator) -> Tensor:
         """A random view of uint8 images (B, 3, H, W): float32, (B, 3, size, size), normalized.
@@ -159,15 +159,15 @@ class ImageViews:
         """
         images = _crop(rows.float() / 255, self.size, recipe, generator)
         if any(recipe.jitter) or recipe.grayscale:
-            images = _recolour(images, recipe, generator)
+            images = _recolor(images, recipe, generator)
         if recipe.blur:
             images = _blur(images, recipe.blur, generator)
         if recipe.solarise:
             chosen = _chance(recipe.solarise, images, generator)[:, None, None, None]
             images = torch.where(chosen & (images >= 0.5), 1 - images, images)
-        return self._normalised(images)
+        return self._normalized(images)
 
-    def _normalised(self, images: Tensor) -> Tensor:
+    def _normalized(self, images: Tensor) -> Tensor:
         mean, std = _constant(self.mean, images.device), _constant(self.std, images.device)
         return (images - mean[:, None, None]) / std[:, None, None]
 
@@ -190,7 +190,7 @@ def _crop(images: Tensor, size: int, recipe: Recipe, generator: Generator) -> Te
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
-def _recolour(images: Tensor, recipe: Recipe, generator: Generator) -> Tensor:
+def _recolor(images: Tensor, recipe: Recipe, generator: Generator) -> Tensor:
     """Brightness, contrast, saturation, hue and grayscale as one matrix and one offset an image.
 
     In YIQ the four changes commute as long as nothing is clipped, so their order, which others draw, does not matter.
@@ -204,7 +204,7 @@ def _recolour(images: Tensor, recipe: Recipe, generator: Generator) -> Tensor:
     cosine, sine = luminance * saturation * turn.cos(), luminance * saturation * turn.sin()
     none = torch.zeros_like(cosine)
     entries = [luminance, none, none, none, cosine, -sine, none, sine, cosine]
-    yiq, back = _colour_axes(images.device)
+    yiq, back = _color_axes(images.device)
     matrix = back @ torch.stack(entries, 1).view(-1, 3, 3) @ yiq
     offset = brightness * (1 - contrast) * (images.mean((2, 3)) @ yiq[0])
     return torch.baddbmm(offset[:, None, None], matrix, images.flatten(2)).view_as(images).clamp_(0, 1)
@@ -231,7 +231,7 @@ def _chance(probability: float, images: Tensor, generator: Generator) -> Tensor:
 
 
 @cache
-def _colour_axes(device: torch.device) -> tuple[Tensor, Tensor]:
+def _color_axes(device: torch.device) -> tuple[Tensor, Tensor]:
     """RGB to YIQ and back; inverting on the device would wait for it."""
     yiq = torch.tensor(_YIQ)
     return yiq.to(device), torch.linalg.inv(yiq).to(device)

@@ -13,7 +13,7 @@ ENOUGH = 600  # seconds, for problems of less than one: whatever else the machin
 
 
 @pytest.fixture(autouse=True)
-def wheel_licence(monkeypatch):
+def wheel_license(monkeypatch):
     """The size-limited license of the gurobipy wheel, whatever license this machine has."""
     (license,) = Path(gp.__file__).parent.rglob("gurobi.lic")
     monkeypatch.setenv("GRB_LICENSE_FILE", str(license))
@@ -52,7 +52,7 @@ def test_each_form_agrees_with_the_flow(form, shape, lam):
     assert relations.objective(M, cost, lam) == pytest.approx(best, abs=1e-9)
 
 
-def test_falls_back_to_the_form_that_the_licence_allows():
+def test_falls_back_to_the_form_that_the_license_allows():
     cost = simulate(40, 10, seed=1)
     with pytest.raises(RuntimeError, match="410 variables"):
         gurobi.solve(cost, 0.1, time_limit=ENOUGH, forms=(gurobi.quadratic,))
@@ -61,7 +61,7 @@ def test_falls_back_to_the_form_that_the_licence_allows():
     assert relations.objective(M, cost, 0.1) == pytest.approx(relations.objective(flow, cost, 0.1), abs=1e-9)
 
 
-def test_too_large_for_the_licence():
+def test_too_large_for_the_license():
     with pytest.raises(RuntimeError) as caught:
         relations.solve(simulate(100, 30, seed=0), 0.1, solver="gurobi")
     message = str(caught.value)
@@ -69,14 +69,14 @@ def test_too_large_for_the_licence():
         assert part in message
 
 
-def test_the_licence_in_use_is_named(monkeypatch):
+def test_the_license_in_use_is_named(monkeypatch):
     with gp.Env(params={"OutputFlag": 0}) as env, gp.Model(env=env) as model:
-        assert Path(gp.__file__).parent.name in gurobi._licence(model)
+        assert Path(gp.__file__).parent.name in gurobi._license(model)
         monkeypatch.delenv("GRB_LICENSE_FILE")
-        assert "comes with gurobipy" in gurobi._licence(model)
+        assert "comes with gurobipy" in gurobi._license(model)
         monkeypatch.setenv("GRB_WLSACCESSID", "some-access-id")
-        assert "web license" in gurobi._licence(model)
-        assert "some-access-id" not in gurobi._licence(model)
+        assert "web license" in gurobi._license(model)
+        assert "some-access-id" not in gurobi._license(model)
 
 
 def test_prints_nothing(capfd):
@@ -112,13 +112,13 @@ def test_interrupt_is_passed_on():
             gurobi.relation_found(model, M, scale=1.0)
 
 
-def test_missing_licence_file(monkeypatch, tmp_path):
+def test_missing_license_file(monkeypatch, tmp_path):
     monkeypatch.setenv("GRB_LICENSE_FILE", str(tmp_path / "none.lic"))
     with pytest.raises(RuntimeError, match=r"error 10009: Unable to open .*none\.lic.*solver=\"flow\""):
         relations.solve(np.eye(2), 0.1, solver="gurobi")
 
 
-def test_expired_licence(monkeypatch, tmp_path):
+def test_expired_license(monkeypatch, tmp_path):
     license = tmp_path / "gurobi.lic"
     license.write_text("TYPE=ACADEMIC\nVERSION=13\nHOSTID=12345678\nEXPIRATION=2020-01-01\nKEY=ABC\nCKEY=ABC\n")
     monkeypatch.setenv("GRB_LICENSE_FILE", str(license))
@@ -126,7 +126,7 @@ def test_expired_licence(monkeypatch, tmp_path):
         relations.solve(np.eye(2), 0.1, solver="gurobi")
 
 
-def test_web_licence_of_the_environment_is_handed_to_gurobi(monkeypatch):
+def test_web_license_of_the_environment_is_handed_to_gurobi(monkeypatch):
     """Behind a proxy that is not there Gurobi cannot ask for the license, but it must have tried."""
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("GRB_WLSACCESSID", "an-access-id")
@@ -137,7 +137,7 @@ def test_web_licence_of_the_environment_is_handed_to_gurobi(monkeypatch):
     assert "a-secret" not in str(caught.value)
 
 
-def test_incomplete_web_licence(monkeypatch):
+def test_incomplete_web_license(monkeypatch):
     monkeypatch.setenv("GRB_WLSACCESSID", "an-access-id")
     with pytest.raises(RuntimeError, match="incomplete: GRB_WLSSECRET, GRB_LICENSEID not set"):
         relations.solve(np.eye(2), 0.1, solver="gurobi")

@@ -64,7 +64,7 @@ def test_heads_are_those_of_the_paper() -> None:
     assert shapes["predictor.0.weight"] == (4096, 256)
     assert shapes["predictor.3.weight"] == (256, 4096)
     assert not any(name.endswith("0.bias") or name.endswith("3.bias") or ".4." in name for name in shapes)
-    with torch.no_grad():  # the projector ends with a normalisation that has no weights
+    with torch.no_grad():  # the projector ends with a normalization that has no weights
         out = moco.projector(torch.randn(64, 16, generator=torch.Generator().manual_seed(1)))
     torch.testing.assert_close(out.mean(0), torch.zeros(256), atol=1e-5, rtol=0)
 

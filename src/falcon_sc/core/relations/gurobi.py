@@ -105,7 +105,7 @@ def solve(
                 except gp.GurobiError as error:
                     if error.errno != gp.GRB.Error.SIZE_LIMIT_EXCEEDED:
                         raise
-                    license = _licence(model)
+                    license = _license(model)
                 else:
                     return relation_found(model, M, scale)
     n_fine, n_coarse = cost.shape
@@ -141,7 +141,7 @@ def relation_found(model: gp.Model, M: gp.MVar, scale: float) -> NDArray[np.uint
 
 def _environment() -> gp.Env:
     """Start Gurobi, which prints nothing: not even its license line."""
-    parameters: dict[str, Any] = {"OutputFlag": 0, **_web_licence()}
+    parameters: dict[str, Any] = {"OutputFlag": 0, **_web_license()}
     try:
         return gp.Env(params=parameters)
     except gp.GurobiError as error:
@@ -149,7 +149,7 @@ def _environment() -> gp.Env:
         raise RuntimeError(msg) from error
 
 
-def _web_licence() -> dict[str, str | int]:
+def _web_license() -> dict[str, str | int]:
     """Parameters of a web license: gurobipy reads them from a license file, but not from the environment."""
     given: dict[str, str | int] = {
         name: os.environ[variable] for name, variable in WLS_PARAMETERS.items() if os.environ.get(variable)
@@ -167,7 +167,7 @@ def _web_licence() -> dict[str, str | int]:
     return given
 
 
-def _licence(model: gp.Model) -> str:
+def _license(model: gp.Model) -> str:
     if os.environ.get(WLS_PARAMETERS["WLSAccessID"]):
         source = "the web license (WLS) of the environment"
     elif file := os.environ.get("GRB_LICENSE_FILE"):
