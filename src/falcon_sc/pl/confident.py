@@ -94,7 +94,7 @@ def confident(
     candidates = np.flatnonzero(expression.expressed)
     mean, square, found = _class_means(expression.log_normalized(candidates)[cells], codes, classes.size)
     sizes = np.bincount(codes, minlength=classes.size)
-    markers = _markers(mean, square, sizes, parents, drawn, n_genes)
+    markers = _markers(mean, square, sizes, parents, drawn, n_genes=n_genes)
 
     if ax is None:
         size = (2.8 + 0.2 * markers.size, 1.6 + 0.24 * drawn.size)
@@ -146,7 +146,7 @@ def _class_means(values: sparse.csr_matrix, codes: np.ndarray, n_classes: int) -
 
 
 def _markers(
-    mean: np.ndarray, square: np.ndarray, sizes: np.ndarray, parents: np.ndarray, drawn: np.ndarray, n_genes: int
+    mean: np.ndarray, square: np.ndarray, sizes: np.ndarray, parents: np.ndarray, drawn: np.ndarray, *, n_genes: int
 ) -> np.ndarray:
     """The best genes of each class that is drawn, in the order of the classes, each gene once."""
     markers: dict[int, None] = {}

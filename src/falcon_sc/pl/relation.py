@@ -70,7 +70,7 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     top = 0.0
     for parent in groups:
         members = np.flatnonzero(parents == parent)
-        _draw_group(ax, parent, names[members], sizes[members], colors[parent], top)
+        _draw_group(ax, parent, names[members], sizes[members], colors[parent], top=top)
         top += members.size + _GAP
     ax.set(ylim=(top - _GAP - 0.3, -0.7), xlim=(0, sizes.max() * 1.02), yticks=[], xlabel="cells")
     ax.grid(axis="x", color="#ececec", linewidth=0.8)
@@ -79,7 +79,7 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     return ax
 
 
-def _draw_group(ax: Axes, parent: str, names: np.ndarray, sizes: np.ndarray, color: str, top: float) -> None:
+def _draw_group(ax: Axes, parent: str, names: np.ndarray, sizes: np.ndarray, color: str, *, top: float) -> None:
     """One coarse class: its name, a stem, and a bar for each of its fine classes."""
     from matplotlib.transforms import ScaledTranslation
 

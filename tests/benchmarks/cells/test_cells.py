@@ -13,6 +13,7 @@ from falcon_sc.benchmarks.cells._methods import METHODS
 TINY: dict[str, Any] = {"n_obs": 240, "n_vars": 120, "n_coarse": 2, "n_fine": 5, "gini": 0.2, "difficulty": 0.3}
 
 
+@pytest.mark.leiden
 @pytest.mark.usefixtures("two_epochs")
 def test_run(tmp_path, capsys):
     methods = [name for name in METHODS if name != "falcon_sc (oracle)"]  # the same code as falcon_sc, and slow

@@ -154,6 +154,7 @@ def test_scores_inside_know_nothing_of_the_coarse_classes():
     assert _inside(found, fine, coarse) == pytest.approx({"inside_information": 50, "inside_ari": 50})
 
 
+@pytest.mark.image  # ResNet-18
 def test_settings():
     assert REDUCED.parts == 1
     assert FULL.parts == 4
