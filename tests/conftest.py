@@ -40,6 +40,12 @@ settings.register_profile("falcon_sc", deadline=None, derandomize=True, suppress
 settings.load_profile("falcon_sc")
 
 
+def pytest_runtest_setup() -> None:
+    torch.set_num_threads(
+        1
+    )  # numba may share its OpenMP with torch: what scanpy computes with it leaves another number
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = {
         "gpu": None if torch.cuda.is_available() else "no CUDA device",

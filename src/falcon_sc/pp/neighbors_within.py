@@ -221,7 +221,10 @@ def _umap_weights(neighbors: np.ndarray, distances: np.ndarray) -> sparse.csr_ma
     indices = np.column_stack([np.arange(n_cells), neighbors])
     lengths = np.column_stack([np.zeros(n_cells), distances]).astype(np.float32)
     nothing = sparse.coo_matrix((n_cells, 1))  # only its number of rows is read
-    return _umap()(nothing, n_real + 1, None, _METRIC, knn_indices=indices, knn_dists=lengths)[0]
+    from falcon_sc.core.runtime.threads import torch_threads
+
+    with torch_threads():  # umap computes with numba
+        return _umap()(nothing, n_real + 1, None, _METRIC, knn_indices=indices, knn_dists=lengths)[0]
 
 
 def _embed(matrix: sparse.csr_matrix, place: np.ndarray, n_obs: int) -> sparse.csr_matrix:
