@@ -85,6 +85,14 @@ def test_genes_are_those_selected(cells: AnnData) -> None:
     assert (cells.obsp["all_distances"] != cells.obsp["chosen_distances"]).nnz > 0
 
 
+def test_continuous_values_as_they_are(cells: AnnData) -> None:
+    values = np.random.default_rng(0).normal(size=cells.shape).astype(np.float32)
+    cells.layers["z"], cells.obsm["X_z"] = values, values
+    neighbors_within(cells, "coarse", n_neighbors=5, layer="z", values="continuous")
+    neighbors_within(cells, "coarse", n_neighbors=5, use_rep="X_z", key_added="rep")
+    assert (cells.obsp[DISTANCES] != cells.obsp["rep_distances"]).nnz == 0
+
+
 def test_cells_without_label_and_lonely_cells(embedded: AnnData) -> None:
     labels = embedded.obs["coarse"].astype(object)
     labels.iloc[:10] = None
@@ -114,6 +122,7 @@ def test_copy(embedded: AnnData, fingerprint) -> None:
         ("coarse", {"n_neighbors": 0}, ValueError, "n_neighbors must be at least 1"),
         ("coarse", {"use_rep": "X_pca"}, KeyError, "use_rep='X_pca' is not in adata.obsm"),
         ("coarse", {"use_rep": "X_rep", "layer": "counts"}, ValueError, "were both given: choose one"),
+        ("coarse", {"use_rep": "X_rep", "values": "counts"}, ValueError, "values='counts' were both given"),
         ("coarse", {"layer": "counts"}, KeyError, "layer='counts' is not in adata.layers"),
     ],
 )

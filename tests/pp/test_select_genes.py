@@ -137,6 +137,29 @@ def test_poor_cells_and_rare_genes_are_counted_and_kept(caplog: pytest.LogCaptur
     assert "1 of 300 genes are found in fewer than 5 cells; kept" in caplog.text
 
 
+@pytest.mark.parametrize("flavor", [np.asarray, sparse.csr_matrix])
+def test_continuous_values_by_their_variance_inside_batches(cells: AnnData, flavor) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, np.linspace(1, 2, 160), cells.shape)
+    values[:, 5] = -3  # constant
+    values[:, 0] += 20 * (cells.obs["donor"] == "d1")  # varies between donors only
+    cells.X = flavor(values)
+    select_genes(cells, n_top_genes=30, values="continuous", batch_key="donor")
+    within = sum(values[cells.obs["donor"] == donor].var(axis=0) for donor in ("d1", "d2"))
+    np.testing.assert_array_equal(np.flatnonzero(cells.var[COLUMN]), np.sort(np.argsort(-within)[:30]))
+    select_genes(cells, n_top_genes=30, values="continuous")
+    assert cells.var[COLUMN].iloc[0]
+    select_genes(cells, n_top_genes=500, values="continuous")
+    np.testing.assert_array_equal(np.flatnonzero(~cells.var[COLUMN]), [5])
+
+
+def test_corrected_counts(cells: AnnData) -> None:
+    """Warnings are errors, and scanpy has one for them."""
+    cells.X = cells.X * 0.31
+    select_genes(cells, n_top_genes=50, values="counts")
+    assert cells.var[COLUMN].sum() == 50
+
+
 def test_layer(cells: AnnData) -> None:
     cells.layers["counts"] = cells.X.copy()
     select_genes(cells, n_top_genes=50, key_added="expected")
@@ -164,6 +187,8 @@ def test_copy(cells: AnnData, fingerprint: Callable[[AnnData], bytes]) -> None:
         ({"batch_key": "lane"}, KeyError, "batch_key='lane' is not a column"),
         ({"batch_key": "holes"}, ValueError, r"batch_key='holes' is missing \(NA\) for 1 cells"),
         ({"batch_key": "barcode"}, ValueError, "batch_key='barcode' has another value for each of the 240 cells"),
+        ({"values": "tpm"}, ValueError, "values must be None or one of 'counts', 'lognorm', 'continuous', found 'tpm'"),
+        ({"values": "lognorm"}, ValueError, "values='lognorm' cannot be"),
         ({"key_added": "a/b"}, ValueError, "key_added"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",

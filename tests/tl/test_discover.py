@@ -277,6 +277,26 @@ def test_cells_without_label_and_new_cells_are_inferred_once(cells: AnnData, qui
     assert seen == [200, 40, 240]
 
 
+@pytest.mark.parametrize("flavor", [np.asarray, sparse.csr_matrix])
+def test_continuous_values_are_used_like_an_embedding(cells: AnnData, quick, flavor) -> None:
+    scores = cells.X.toarray()
+    scores = ((scores - scores.mean(axis=0)) / scores.std(axis=0)).astype(np.float32)
+    scores *= np.where(np.arange(160) < 40, 2, 1)
+    cells.layers["z"], cells.obsm["X_z"] = flavor(scores), scores[:, :40]
+    fsc.tl.discover(cells, "coarse", 6, layer="z", values="continuous", n_top_genes=40, **quick)
+    assert cells.uns["falcon"]["params"]["assumed"] == "continuous"
+    np.testing.assert_array_equal(cells.var["falcon_highly_variable"], np.arange(160) < 40)
+    fsc.tl.discover(cells, "coarse", 6, use_rep="X_z", key_added="rep", **quick)
+    np.testing.assert_array_equal(cells.obsm["falcon_proba"], cells.obsm["rep_proba"])
+
+
+def test_corrected_counts_that_are_stated(cells: AnnData, quick) -> None:
+    """They have counts for the choice of genes, which scanpy would warn about, and for the start."""
+    cells.X = cells.X * np.random.default_rng(0).uniform(0.6, 1, cells.shape)
+    fsc.tl.discover(cells, "coarse", 6, values="counts", n_top_genes=80, **quick)
+    assert cells.uns["falcon"]["params"]["assumed"] == cells.uns["falcon"]["params"]["values"] == "counts"
+
+
 def test_resumes_from_a_checkpoint(cells: AnnData, quick, tmp_path: Path, interrupted, caplog) -> None:
     plain = fsc.tl.discover(cells, "coarse", 6, copy=True, **quick)
     with interrupted():

@@ -30,6 +30,7 @@ def odd(cells: AnnData) -> AnnData:
     cells.layers["nan"] = np.where(np.arange(160) == 7, np.nan, cells.X.toarray())
     cells.layers["inf"] = np.where(np.arange(160) == 7, np.inf, cells.X.toarray())
     cells.layers["scaled"] = cells.X.toarray() - 1
+    cells.layers["constant"] = np.full(cells.shape, -2.5)
     cells.obsm["X_pca"] = np.ones((240, 4))
     return cells
 
@@ -74,6 +75,12 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "NaN": ({"layer": "nan"}, ValueError, "'nan'.* holds NaN or inf"),
     "inf": ({"layer": "inf"}, ValueError, "'inf'.* holds NaN or inf"),
     "scaled": ({"layer": "scaled"}, ValueError, "'scaled'.* holds negative values .*looks scaled"),
+    "values": ({"values": "tpm"}, ValueError, "values must be None or one of 'counts', 'lognorm', 'continuous'"),
+    "values, embedding": ({"values": "counts", "use_rep": "X_pca"}, ValueError, "values='counts' were both given"),
+    "negative counts": ({"layer": "scaled", "values": "counts"}, ValueError, "negative values .*'counts' cannot be"),
+    "counts as logarithms": ({"values": "lognorm"}, ValueError, "values='lognorm' cannot be: no logarithm"),
+    "NaN, continuous": ({"layer": "nan", "values": "continuous"}, ValueError, "'nan'.* holds NaN or inf"),
+    "constant": ({"layer": "constant", "values": "continuous"}, ValueError, "no column of the matrix varies"),
     "n_top_genes": ({"n_top_genes": 0}, ValueError, "n_top_genes must be at least 1"),
     "batch_key": ({"batch_key": "lane"}, KeyError, "batch_key='lane' is not a column"),
     "batch_key NA": ({"batch_key": "holes"}, ValueError, "batch_key='holes' is missing"),

@@ -87,6 +87,17 @@ def test_layer_embedding_and_batch(cells: AnnData, estimated: AnnData) -> None:
     np.testing.assert_array_equal(cells.uns["rep"]["estimate"], 2)
 
 
+def test_continuous_values_are_used_like_an_embedding(cells: AnnData) -> None:
+    logarithms = np.log1p(cells.X.toarray())[:, :30]
+    cells = cells[:, :30].copy()
+    cells.X = cells.obsm["X_same"] = logarithms - logarithms.mean(axis=0)
+    fsc.tl.estimate_n_fine(cells, "coarse", values="continuous", **QUICK)
+    fsc.tl.estimate_n_fine(cells, "coarse", use_rep="X_same", key_added="rep", **QUICK)
+    assert cells.uns["falcon_n_fine"]["params"]["values"] == "continuous"
+    for curve in ("stability", "support"):
+        np.testing.assert_array_equal(cells.uns["falcon_n_fine"][curve], cells.uns["rep"][curve])
+
+
 def test_cells_without_label_are_left_out(cells: AnnData) -> None:
     some = cells[20:].copy()
     cells.obs.loc[cells.obs_names[:20], "coarse"] = None
@@ -116,6 +127,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "layer": ({"layer": "raw"}, KeyError, "layer='raw' is not in adata.layers"),
     "use_rep": ({"use_rep": "X_scvi"}, KeyError, "use_rep='X_scvi' is not in adata.obsm"),
     "both": ({"layer": "raw", "use_rep": "X_scvi"}, ValueError, "were both given: choose one"),
+    "values": ({"values": "counts", "use_rep": "X_scvi"}, ValueError, "values='counts' were both given"),
     "batch_key": ({"batch_key": "lane"}, KeyError, "batch_key='lane' is not a column"),
     "rng": ({"rng": "zero"}, TypeError, "rng must be an int"),
     "key_added": ({"key_added": "a/b"}, ValueError, "key_added must be a non-empty string without '/'"),

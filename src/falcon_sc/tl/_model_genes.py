@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MissingGenes = Literal["error", "fill"]
 
-_MOST_FILLED = 0.1  # of the variance of the training cells, measured: docs/when_it_fails.md
+_MOST_FILLED = 0.1  # of the variance of the training cells, measured: docs/benchmarks.md
 
 
 def match_genes(
