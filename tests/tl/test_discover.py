@@ -292,7 +292,7 @@ def test_continuous_values_are_used_like_an_embedding(cells: AnnData, quick, fla
 
 def test_corrected_counts_that_are_stated(cells: AnnData, quick) -> None:
     """They have counts for the choice of genes, which scanpy would warn about, and for the start."""
-    cells.X = cells.X * np.random.default_rng(0).uniform(0.6, 1, cells.shape)
+    cells.X = cells.X.multiply(np.random.default_rng(0).uniform(0.6, 1, cells.shape)).tocsr()
     fsc.tl.discover(cells, "coarse", 6, values="counts", n_top_genes=80, **quick)
     assert cells.uns["falcon"]["params"]["assumed"] == cells.uns["falcon"]["params"]["values"] == "counts"
 
