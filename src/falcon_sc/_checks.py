@@ -106,16 +106,16 @@ def check_writable(path: str | Path, argument: str, *, folder: bool, files: Sequ
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         msg = f"{argument} must be a path, found {path!r}."
         raise TypeError(msg)
-    found = as_path(path)
+    target = as_path(path)
     try:
-        _try_out(found, folder=folder, files=files)
+        _try_out(target, folder=folder, files=files)
     except OSError as error:
         msg = f"{argument}={str(path)!r} cannot be written ({error.strerror or error}): give another path."
         raise PermissionError(msg) from error
     except _WrongKindError as error:
         msg = f"{argument}={str(path)!r} {error}: give another path."
         raise ValueError(msg) from None
-    return found
+    return target
 
 
 class _WrongKindError(Exception):
@@ -124,8 +124,8 @@ class _WrongKindError(Exception):
 
 def _try_out(path: Path, *, folder: bool, files: Sequence[str]) -> None:
     if path.exists() and path.is_dir() != folder:
-        found, wanted = ("a folder", "a file") if path.is_dir() else ("a file", "a folder")
-        msg = f"is {found}, but {wanted} is to be written there"
+        kind, wanted = ("a folder", "a file") if path.is_dir() else ("a file", "a folder")
+        msg = f"is {kind}, but {wanted} is to be written there"
         raise _WrongKindError(msg)
     for file in (path / name for name in files) if folder else (path,):
         if file.is_dir() and folder:

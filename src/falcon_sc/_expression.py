@@ -111,8 +111,8 @@ def read_expression(
     `values`, where it is given, is what the user says that the matrix holds: "counts" or "lognorm". Without `announce`,
     nothing is said: the caller knows better what to make of a guess (`Expression.sure`).
     """
-    found, name = _find(adata, layer)
-    matrix = _as_csr(found, name)
+    stored, name = _find(adata, layer)
+    matrix = _as_csr(stored, name)
     if values is not None:
         check_stated(matrix, name, values)
     recognized = recognize(matrix, name)
@@ -144,12 +144,12 @@ def _announce(recognized: Recognized, name: str) -> None:
 
 def read_continuous(adata: AnnData, layer: str | None) -> np.ndarray | sparse.csr_matrix:
     """Read ``adata.X`` or a layer as it is, float32, dense or CSR: negative values are welcome, NaN and inf are not."""
-    found, name = _find(adata, layer)
-    if sparse.issparse(found):
-        matrix: np.ndarray | sparse.csr_matrix = _as_csr(found, name)
+    stored, name = _find(adata, layer)
+    if sparse.issparse(stored):
+        matrix: np.ndarray | sparse.csr_matrix = _as_csr(stored, name)
     else:
-        _check_matrix(found, name)
-        matrix = np.asarray(found, dtype=np.float32)
+        _check_matrix(stored, name)
+        matrix = np.asarray(stored, dtype=np.float32)
     check_stated(matrix, name, "continuous")
     logger.info("%s: taken for %s", name, ASSUMED["continuous"])
     return matrix
@@ -161,11 +161,11 @@ def _find(adata: AnnData, layer: str | None) -> tuple[Any, str]:
     if layer is not None and layer not in layers:
         msg = f"layer={layer!r} is not in adata.layers, which has: {listed(layers)}."
         raise KeyError(msg)
-    found = adata.X if layer is None else adata.layers[layer]
-    if found is None:
+    stored = adata.X if layer is None else adata.layers[layer]
+    if stored is None:
         msg = f"adata.X is empty: choose one of the layers with layer=..., which are: {listed(layers)}."
         raise ValueError(msg)
-    return found, "adata.X" if layer is None else f"adata.layers[{layer!r}]"
+    return stored, "adata.X" if layer is None else f"adata.layers[{layer!r}]"
 
 
 def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
@@ -174,13 +174,13 @@ def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
         msg = f"use_rep={use_rep!r} is not in adata.obsm, which has: {listed(adata.obsm)}. Compute it first."
         raise KeyError(msg)
     place = f"adata.obsm[{use_rep!r}]"
-    found: Any = adata.obsm[use_rep]
-    if sparse.issparse(found):
-        found = found.toarray()
+    stored: Any = adata.obsm[use_rep]
+    if sparse.issparse(stored):
+        stored = stored.toarray()
     try:
         with np.errstate(over="ignore"):  # what becomes infinite is named below
             values = np.require(
-                found, dtype=np.float32, requirements=["C", "W"]
+                stored, dtype=np.float32, requirements=["C", "W"]
             )  # torch warns of what it cannot write to
     except (TypeError, ValueError) as error:
         msg = (
@@ -196,10 +196,10 @@ def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
     return values
 
 
-def _as_csr(found: Any, name: str) -> sparse.csr_matrix:
+def _as_csr(stored: Any, name: str) -> sparse.csr_matrix:
     """float32 CSR in canonical form without stored zeros; shares memory with the input where it can."""
-    _check_matrix(found, name)
-    values = sparse.csr_matrix(found, dtype=np.float32)
+    _check_matrix(stored, name)
+    values = sparse.csr_matrix(stored, dtype=np.float32)
     # The new object may share its arrays with the input, which must not be changed in place.
     if not values.has_canonical_format:
         values = values.copy()
@@ -210,13 +210,11 @@ def _as_csr(found: Any, name: str) -> sparse.csr_matrix:
     return values
 
 
-def _check_matrix(found: Any, name: str) -> None:
+def _check_matrix(stored: Any, name: str) -> None:
     """A matrix of real numbers in memory."""
-    if not sparse.issparse(found) and not isinstance(found, np.ndarray):
-        msg = (
-            f"{name} is a {type(found).__name__}: a numpy array or a scipy sparse matrix is needed (adata.to_memory())."
-        )
+    if not sparse.issparse(stored) and not isinstance(stored, np.ndarray):
+        msg = f"{name} is a {type(stored).__name__}: a numpy array or a scipy sparse matrix is needed (adata.to_memory())."
         raise TypeError(msg)
-    if found.dtype.kind not in "biuf":
-        msg = f"{name} has dtype {found.dtype}: real numbers are needed."
+    if stored.dtype.kind not in "biuf":
+        msg = f"{name} has dtype {stored.dtype}: real numbers are needed."
         raise TypeError(msg)

@@ -104,11 +104,11 @@ def check_free(adata: AnnData, key_added: str, kind: Kind, **reads: str | None) 
 
 def _owners(adata: AnnData, key_added: str) -> dict[Slot, tuple[Kind, str]]:
     """Every slot that is taken up by a result of falcon_sc, with the kind of the result and its key."""
-    found = [(kind, key) for key, about in adata.uns.items() for kind in _KINDS if is_kind(about, kind)]
+    results = [(kind, key) for key, about in adata.uns.items() for kind in _KINDS if is_kind(about, kind)]
     # anndata.concat keeps what belongs to cells and drops `uns`; nobody else writes these four together
     if key_added not in adata.uns and all(name.format(key_added) in getattr(adata, at) for at, name in _OF_CELLS):
-        found.append((CLASSES, key_added))
-    return {slot: (kind, key) for kind, key in found for slot in kind.under(key)}
+        results.append((CLASSES, key_added))
+    return {slot: (kind, key) for kind, key in results for slot in kind.under(key)}
 
 
 def _may(kind: Kind, key_added: str, slot: Slot, owners: Mapping[Slot, tuple[Kind, str]]) -> bool:

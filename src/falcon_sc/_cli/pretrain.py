@@ -75,11 +75,11 @@ def _read_images(source: Path) -> NDArray[np.uint8] | list[str]:
     if not source.exists():
         msg = f"there is no file {str(source)!r}."
         raise FileNotFoundError(msg)
-    found, names = _array_of(source)
-    if found is None:
+    archive, names = _array_of(source)
+    if archive is None:
         msg = f"{str(source)!r} must be an npz file with an array 'images', found {listed(names)}."
         raise ValueError(msg)
-    return found
+    return archive
 
 
 def _array_of(source: Path) -> tuple[NDArray[np.uint8] | None, list[str]]:

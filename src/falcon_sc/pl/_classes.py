@@ -129,9 +129,9 @@ def _current_names(parent_of: dict[str, str], labels: np.ndarray, column: np.nda
         return now
     for parent in set(now) - set(column):
         classes = [name for name, own in parent_of.items() if own == parent]
-        found = set(column[pd.Series(labels).isin(classes)]) - {None}
-        if len(found) == 1:
-            now[parent] = found.pop()
+        present = set(column[pd.Series(labels).isin(classes)]) - {None}
+        if len(present) == 1:
+            now[parent] = present.pop()
     return now
 
 
@@ -168,9 +168,9 @@ def _rows(parents: dict[str, str], new: set[str], sizes: dict[str, int]) -> list
     rows: list[str] = []
     for parent in dict.fromkeys(parents.values()):
         members = [name for name, own in parents.items() if own == parent]
-        found = [name for name in members if name in sizes]
-        if new.intersection(found):
-            rows += sorted(found, key=lambda name: -sizes[name])
-        elif found:
+        present = [name for name in members if name in sizes]
+        if new.intersection(present):
+            rows += sorted(present, key=lambda name: -sizes[name])
+        elif present:
             rows += members
     return rows

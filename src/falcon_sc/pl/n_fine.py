@@ -54,21 +54,23 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
     import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator
 
-    found = _read(adata, key)
-    names = [str(name) for name in found["coarse_names"]]
-    low, middle, high = (np.asarray(found[name]) for name in ("stable", "estimate", "supported"))
+    numbers = _read(adata, key)
+    names = [str(name) for name in numbers["coarse_names"]]
+    low, middle, high = (np.asarray(numbers[name]) for name in ("stable", "estimate", "supported"))
     colors = list(parent_colors(adata, key, names).values())
     if ax is None:
         _, ax = plt.subplots(figsize=(7, _INCHES_A_CLASS * len(names) + 1.2), layout="constrained")
     y = np.arange(len(names))
     ax.hlines(y, low, high, colors=colors, linewidth=7, alpha=0.45, capstyle="round")
-    _draw_agreement(ax, np.asarray(found["stability"]))
+    _draw_agreement(ax, np.asarray(numbers["stability"]))
     ax.scatter(middle, y, s=110, color=colors, edgecolor="white", zorder=4)
     for position, number in zip(y, middle.tolist(), strict=True):
         ax.annotate(str(number), (number, position), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8)
-    labels = [f"{name}\n{size:,} cells" for name, size in zip(names, np.asarray(found["sizes"]).tolist(), strict=True)]
+    labels = [
+        f"{name}\n{size:,} cells" for name, size in zip(names, np.asarray(numbers["sizes"]).tolist(), strict=True)
+    ]
     ax.set_yticks(y, labels, **LITERAL)
-    ax.set(ylim=(len(names) - 0.4, -0.7), xlim=(0.5, found["stability"].shape[1] + 0.5), xlabel="fine classes")
+    ax.set(ylim=(len(names) - 0.4, -0.7), xlim=(0.5, numbers["stability"].shape[1] + 0.5), xlabel="fine classes")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     title = f"{middle.sum()} fine classes estimated, {low.sum()} stable, {high.sum()} supported"
     ax.set_title(title, loc="left", fontsize=10)
@@ -84,11 +86,11 @@ def _draw_agreement(ax: Axes, stability: np.ndarray) -> None:
 
 
 def _read(adata: AnnData, key: str) -> Mapping[str, Any]:
-    found = adata.uns.get(key)
-    if not isinstance(found, Mapping) or "supported" not in found:
+    numbers = adata.uns.get(key)
+    if not isinstance(numbers, Mapping) or "supported" not in numbers:
         msg = (
             f"adata.uns[{key!r}] holds no estimate: "
             f"run falcon_sc.tl.estimate_n_fine(adata, ..., key_added={key!r}) first."
         )
         raise KeyError(msg)
-    return found
+    return numbers

@@ -30,20 +30,20 @@ def estimate(
     from falcon_sc.core.start.estimation import estimate_numbers
 
     codes = np.unique(labels.values, return_inverse=True)[1]
-    found = estimate_numbers(
+    numbers = estimate_numbers(
         start, codes, max_per_class=max_per_class, rng=rng, n_jobs=n_jobs, progress_bar=progress_bar
     )
     logger.info(
         "fine classes: %(n_fine)d estimated, between %(n_fine_stable)d (stable) and %(n_fine_supported)d (supported)",
-        totals(found),
+        totals(numbers),
     )
-    return found
+    return numbers
 
 
-def totals(found: Estimate) -> dict[str, Any]:
+def totals(numbers: Estimate) -> dict[str, Any]:
     """Sums over the coarse classes, as they go into the parameters."""
     return {
-        "n_fine": int(found.estimate.sum()),
-        "n_fine_stable": int(found.stable.sum()),
-        "n_fine_supported": int(found.supported.sum()),
+        "n_fine": int(numbers.estimate.sum()),
+        "n_fine_stable": int(numbers.stable.sum()),
+        "n_fine_supported": int(numbers.supported.sum()),
     }

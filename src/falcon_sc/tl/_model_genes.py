@@ -50,24 +50,26 @@ def match_genes(
 
 def _refuse_or_warn(names: np.ndarray, missing: np.ndarray, missing_genes: MissingGenes, model: Falcon) -> None:
     """Genes are missing: an error, or, where they are to be filled and are not too many, a warning."""
-    found = f"{missing.sum()} of the {names.size} genes of the model ({missing.mean():.1%}) are not in adata.var_names"
+    problem = (
+        f"{missing.sum()} of the {names.size} genes of the model ({missing.mean():.1%}) are not in adata.var_names"
+    )
     same_names = "Use the same gene names (symbols or identifiers) as in training"
     if missing_genes == "error":
-        msg = f"{found}: {listed(names[missing])}. {same_names}, or fill a few of them with missing_genes='fill'."
+        msg = f"{problem}: {listed(names[missing])}. {same_names}, or fill a few of them with missing_genes='fill'."
         raise ValueError(msg)
     trained = TrainingValues.of_model(model)
     if trained is None:
-        msg = f"{found}, and the model was fitted on arrays, without the means that missing_genes='fill' needs."
+        msg = f"{problem}, and the model was fitted on arrays, without the means that missing_genes='fill' needs."
         raise ValueError(msg)
     share = float(trained.variances[missing].sum() / trained.variances.sum())
-    found = f"{found}; they held {share:.1%} of the variance of the training cells"
+    problem = f"{problem}; they held {share:.1%} of the variance of the training cells"
     if share > _MOST_FILLED:
         msg = (
-            f"{found}: {listed(names[missing])}. missing_genes='fill' stops at {_MOST_FILLED:.0%}, beyond which too many "
+            f"{problem}: {listed(names[missing])}. missing_genes='fill' stops at {_MOST_FILLED:.0%}, beyond which too many "
             f"labels change. {same_names}, or train a model on the genes in common."
         )
         raise ValueError(msg)
-    msg = f"{found} and were filled with their mean there: {listed(names[missing])}."
+    msg = f"{problem} and were filled with their mean there: {listed(names[missing])}."
     warnings.warn(msg, UserWarning, stacklevel=4)
 
 

@@ -28,7 +28,7 @@ def outcome(call: OddCall, keywords: dict[str, Any]) -> tuple[str, str]:
 
     before = _contents(call.adata, skip=())
     try:
-        found = discover(call.adata, call.coarse_key, call.n_fine, **call.keywords, **keywords)
+        copied = discover(call.adata, call.coarse_key, call.n_fine, **call.keywords, **keywords)
     except ERRORS as error:
         message = str(error.args[0]) if error.args else ""
         if isinstance(error, np.linalg.LinAlgError | UnicodeError) or not any(name in message for name in NAMES):
@@ -38,7 +38,7 @@ def outcome(call: OddCall, keywords: dict[str, Any]) -> tuple[str, str]:
         return "refused", message
     except Exception as error:  # noqa: BLE001 - anything else is what is looked for
         return "broken", f"{type(error).__name__}: {error}"
-    result = call.adata if found is None else found
+    result = call.adata if copied is None else copied
     key = call.keywords.get("key_added", "falcon")
     problems = problems_of(result, call, key)
     if _contents(result, skip=(key,)) != before:

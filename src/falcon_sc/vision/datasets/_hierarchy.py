@@ -50,10 +50,10 @@ class Hierarchy:
 
     def _leaves_below(self, node: str) -> frozenset[str]:
         """Classes that a node stands for: itself, if it is one, and all first classes on the ways down."""
-        found = {node} & self.leaves
+        reached = {node} & self.leaves
         for child in self._children.get(node, []):
-            found |= {child} if child in self.leaves else self.leaves_below(child)
-        return frozenset(found)
+            reached |= {child} if child in self.leaves else self.leaves_below(child)
+        return frozenset(reached)
 
     def _longest_path(self, node: str) -> int:
         """Edges of the longest way down from the root; far below 0 where there is none."""
@@ -62,13 +62,13 @@ class Hierarchy:
         return 1 + max((self._depth(parent) for parent in self._parents.get(node, [])), default=-(10**6))
 
     def _descendants(self, node: str) -> set[str]:
-        found, todo = {node}, [node]
+        reached, todo = {node}, [node]
         while todo:
             for child in self._children.get(todo.pop(), []):
-                if child not in found:
-                    found.add(child)
+                if child not in reached:
+                    reached.add(child)
                     todo.append(child)
-        return found
+        return reached
 
     def at_level(self, level: int, ancestor: str) -> list[str]:
         """Nodes of this depth below an ancestor that stand for at least one class, in the order of their ids."""
