@@ -97,3 +97,11 @@ def test_what_can_be() -> None:
         ValueError, match=r"values must be None or one of 'counts', 'lognorm', 'continuous', found 'tpm'"
     ):
         check_values("tpm")
+
+
+def test_values_that_are_no_molecules_are_refused() -> None:
+    counts = sparse.csr_matrix(np.array([[1, 1e30], [2, 3]], dtype=np.float32))
+    with pytest.raises(
+        ValueError, match=r"adata\.X holds values as large as 1e\+30, which are neither counts nor rates"
+    ):
+        recognize(counts, "adata.X")

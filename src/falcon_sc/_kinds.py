@@ -24,6 +24,7 @@ Values = Literal["counts", "lognorm", "continuous"]
 
 VALUES: tuple[Values, ...] = ("counts", "lognorm", "continuous")
 
+_LARGEST_VALUE = 2.0**53  # whole numbers beyond it are no longer exact, and no cell holds as many molecules
 _LARGEST_LOG = 30.0  # log2(1 + 10^9): no logarithm of a count or a rate is larger
 _LARGEST_TOTAL = 2e6  # rates of a cell are scaled to a million at most, in practice
 _BASES = (np.e, 2.0, 10.0)  # of log1p in scanpy and Seurat, of log2(x + 1) in bulk pipelines, of log10(x + 1)
@@ -127,6 +128,12 @@ def _whole_and_largest(
         whole = whole and bool((chunk == np.rint(chunk)).all())
     if largest == 0.0:
         msg = f"{name} holds nothing but zeros."
+        raise ValueError(msg)
+    if largest > _LARGEST_VALUE:
+        msg = (
+            f"{name} holds values as large as {largest:g}, which are neither counts nor rates of molecules: correct or "
+            "remove them, or say values='continuous' to use the values as they are."
+        )
         raise ValueError(msg)
     return whole, largest
 

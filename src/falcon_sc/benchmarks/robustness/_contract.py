@@ -97,7 +97,7 @@ def _contents(adata: AnnData, skip: tuple[str, ...]) -> bytes:
 
 def _parts(matrix: Any) -> Any:
     if sparse.issparse(matrix):
-        return type(matrix).__name__, [part.tobytes() for part in (matrix.data, matrix.indices, matrix.indptr)]
+        return matrix.format, [part.tobytes() for part in (matrix.data, matrix.indices, matrix.indptr)]
     if isinstance(matrix, pd.DataFrame):
         return repr(matrix.to_dict("list"))
     values = np.asarray(matrix)
