@@ -10,11 +10,10 @@ _MIN_SIZE = 5  # cells; a smaller group is a handful of outliers rather than a c
 
 def co_association(labels: np.ndarray) -> np.ndarray:
     """Share of the clusterings (rows of `labels`, v x n) that put two samples together: float32 n x n."""
-    v, n = labels.shape
-    together = np.zeros((n, n), dtype=np.float32)
-    for row in labels:
-        together += row[:, None] == row
-    return together / np.float32(v)
+    members = np.vstack([row == cluster for row in labels for cluster in np.unique(row)])  # clusters x n
+    together: np.ndarray = members.T.astype(np.float32) @ members.astype(np.float32)  # whole numbers, exact
+    together /= len(labels)
+    return together
 
 
 def consensus_labels(labels: np.ndarray, n_clusters: int) -> np.ndarray:
