@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_sc.core.start.class_clustering import _mixtures, fit_class, label_class
-from falcon_sc.core.start.mixtures.tied import TiedMixture
+from falcon_sc.core.start.class_clustering import fit_class, label_class
 
 
 def test_mixtures_without_depth_are_outvoted_and_lower_the_agreement() -> None:
@@ -57,15 +56,3 @@ def test_equal_sizes_cut_a_class_without_borders_more_evenly() -> None:
         for equal in (False, True)
     )
     assert np.bincount(even).std() < 0.8 * np.bincount(free).std()
-
-
-def test_with_equal_sizes_spherical_mixtures_join_and_all_weights_are_equal() -> None:
-    X = np.random.default_rng(0).normal(size=(200, 3)) * [1, 2, 4]
-    fits = _mixtures(X, 3, np.random.default_rng(0), 2, [], merge=False, equal_sizes=True)
-    for fit in fits:
-        np.testing.assert_allclose(fit.log_weights, -np.log(3))
-    spherical = [
-        np.allclose(fit.precision, fit.precision[0, 0] * np.eye(3)) for fit in fits if isinstance(fit, TiedMixture)
-    ]
-    assert spherical == [False, False, True, True]
-    assert len(fits) == 6

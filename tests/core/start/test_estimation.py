@@ -12,7 +12,7 @@ from falcon_sc.core.start.estimation import (
     reproduced_support,
 )
 from falcon_sc.core.start.input import StartInput
-from falcon_sc.core.start.mixtures.tied import sweep_mixtures
+from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.representation.class_representations import ClassRepresentations
 
 N_TRUE = np.array([3, 1, 2])
@@ -129,7 +129,7 @@ def test_criterion_without_counts_is_the_bic() -> None:
     X = np.random.default_rng(0).normal(size=(120, 4)).astype(np.float32)
     X[:60] += 5
     found = information_criterion(one_representation(X), [1, 2, 3], np.random.default_rng(1))
-    likelihood = sweep_mixtures(X, [1, 2, 3], np.random.default_rng(1)).log_likelihood
+    likelihood = merge_down(X, [1, 2, 3], np.random.default_rng(1)).log_likelihood
     parameters = 5 * np.arange(3)  # a weight and 4 means for each further cluster
     expected = 120 * (likelihood - likelihood[0]) - parameters * np.log(120) / 2
     np.testing.assert_allclose(found, expected, rtol=0.02, atol=2)

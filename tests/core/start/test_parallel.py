@@ -16,14 +16,17 @@ import numpy as np
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
-from falcon_sc.core.start.mixtures.student import fit_student_mixture
+from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.mixtures.tied import fit_mixture
 from falcon_sc.core.start.representation.class_representations import class_representations
 
 # a shell starts jobs in the background with Ctrl-C ignored, and pytest may be one of them
 signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
-loops = [kmeans_labels, fit_student_mixture, fit_mixture, lambda X, k, rng: class_representations(X, "embedding", rng)]
+loops = [
+    kmeans_labels, fit_mixture, lambda X, k, rng: merge_down(X, [k], rng),
+    lambda X, k, rng: class_representations(X, "embedding", rng),
+]
 begun = threading.Barrier(4)
 
 def task(c):

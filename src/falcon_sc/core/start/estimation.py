@@ -14,7 +14,7 @@ import numpy as np
 
 from falcon_sc.core.start import thinning
 from falcon_sc.core.start.coarse_classes import CoarseClasses
-from falcon_sc.core.start.mixtures.tied import sweep_mixtures
+from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.replication import replication
 from falcon_sc.core.start.representation.class_representations import (
     CONTINUOUS_REPRESENTATIONS,
@@ -156,7 +156,7 @@ def information_criterion(
     """Where there are no counts to halve: the BIC of tied mixtures, gain over one cluster in nats (K,)."""
     fit_cells, n = representations.fit_cells, len(representations.fit_cells)
     scores = [representations.components(*name)[fit_cells] for name in CONTINUOUS_REPRESENTATIONS]
-    log_likelihood = n * np.array([sweep_mixtures(X, ks, rng).log_likelihood for X in scores])
+    log_likelihood = n * np.array([merge_down(X, ks, rng).log_likelihood for X in scores])
     return _net_gain(log_likelihood, ks, np.array([X.shape[1] for X in scores]), 0.5 * np.log(n))
 
 

@@ -60,5 +60,5 @@ def _halves(X: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, n
 def _adjusted_rand_index(first: np.ndarray, second: np.ndarray, k: int, rng: np.random.Generator) -> float:
     from sklearn.metrics import adjusted_rand_score
 
-    taught, own = (fit_mixture(half, k, rng)[0].predict(second) for half in (first, second))
+    taught, own = (fit_mixture(half, k, rng).predict(second) for half in (first, second))
     return float(adjusted_rand_score(own, taught))

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from falcon_sc.core.start.mixtures.em import ridge
-from falcon_sc.core.start.mixtures.tied import fit_mixture
+from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.representation.class_representations import class_representations
 from falcon_sc.core.start.representation.normalizations import pseudo_counts
 
@@ -52,13 +52,21 @@ def reproducibility(
     (2 * splits * representations, len(ks)): minus half the log determinant of the pooled covariance within clusters (nats a cell).
     """
     counts = sparse.csr_matrix(rows if kind == "counts" else pseudo_counts(rows))
-    if counts.shape[0] > MAX_CELLS:
-        counts = counts[np.sort(rng.choice(counts.shape[0], MAX_CELLS, replace=False))]
+    n_cells = min(counts.shape[0], MAX_CELLS)
     curves = []
     for _ in range(N_SPLITS):
+        cells = np.sort(rng.choice(counts.shape[0], n_cells, replace=False))
         halves = [
-            class_representations(half, "counts", rng, n_genes=n_genes, max_cells=counts.shape[0])
-            for half in halve(counts, rng)
+            class_representations(
+                half,
+                "counts",
+                rng,
+                n_genes=n_genes,
+                max_cells=n_cells,
+                normalizations={name for name, _ in REPRESENTATIONS},
+                n_components=max(d for _, d in REPRESENTATIONS),
+            )
+            for half in halve(counts[cells], rng)
         ]
         for clustered, judged in (halves, halves[::-1]):
             curves += [_tightness_of_clusters(clustered, judged, *name, ks=ks, rng=rng) for name in REPRESENTATIONS]
@@ -77,7 +85,8 @@ def _tightness_of_clusters(
     """How tight, in the half `judged`, the clusters of the half `clustered` are, for each k."""
     X = clustered.components(normalization, n_dims)
     Y = judged.components(normalization, n_dims).astype(np.float64)
-    return [tightness(Y, fit_mixture(X, k, rng)[0].predict(X), k) for k in ks]
+    mixtures = merge_down(X, ks, rng).mixtures
+    return [tightness(Y, mixture.predict(X), k) for mixture, k in zip(mixtures, ks, strict=True)]
 
 
 def halve(counts: sparse.csr_matrix, rng: np.random.Generator) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:

@@ -27,13 +27,3 @@ def test_duplicates_do_not_break_it() -> None:
     assert labels.max() < 4
     assert len(np.unique(labels[:5])) == 1
     assert labels[0] != labels[5]
-
-
-def test_the_best_of_many_runs_is_kept() -> None:
-    X = np.random.default_rng(1).normal(size=(300, 4))
-
-    def inertia(n_init: int) -> float:
-        labels = [kmeans_labels(X, 6, np.random.default_rng(seed), n_init=n_init) for seed in range(5)]
-        return float(sum(((X[own == k] - X[own == k].mean(0)) ** 2).sum() for own in labels for k in range(6)))
-
-    assert inertia(10) < inertia(1)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.special import xlogy
 from sklearn.metrics import adjusted_rand_score
 
 from falcon_sc.core.start.mixtures import merging
-from falcon_sc.core.start.mixtures.tied import Sweep, TiedMixture, TiedSteps
+from falcon_sc.core.start.mixtures.tied import TiedSteps, fit_mixture
 
 
 def one_hot(labels: np.ndarray, k: int) -> np.ndarray:
@@ -50,42 +51,46 @@ def test_merge_costs_least_classification_likelihood() -> None:
     assert adjusted_rand_score(found.argmax(axis=0), np.where(truth == best[1], best[0], truth)) == 1
 
 
-def sweep(likelihood: list[float], label: int) -> Sweep:
-    model = TiedMixture(np.zeros(1), np.full((1, 1), float(label)), np.eye(1), 0.0)
-    n_k = len(likelihood)
-    return Sweep(
-        np.arange(1, n_k + 1),
-        np.array(likelihood),
-        (model,) * n_k,
-        np.zeros(n_k, dtype=bool),
-    )
-
-
-def test_choose_follows_the_median_representation() -> None:
-    plain = [sweep([0, 0, 0], 0)] * 3
-    merged = [sweep([9, 9, 9], 1), sweep([0.2, 0.4, 9], 1), sweep([0.0, -5, -np.inf], 1)]
-    found = merging.choose(plain, merged)
-    taken = [[int(model.means[0, 0]) for model in s.mixtures] for s in found]
-    assert taken == [[0, 1, 1], [0, 1, 1], [0, 1, 0]]
-    assert [s.merged.tolist() for s in found] == [[bool(label) for label in own] for own in taken]
-    np.testing.assert_array_equal(found[0].log_likelihood, [0, 9, 9])
-    assert found[2].log_likelihood[2] == 0
-
-
-def smallest_weights(sweep: Sweep) -> list[float]:
-    return [float(np.exp(model.log_weights).min()) for model in sweep.mixtures]
-
-
-def test_outliers_are_merged_first() -> None:
+def test_a_component_of_a_few_outliers_is_merged_first() -> None:
+    """Though it lies farthest off, and its merge costs most."""
     rng = np.random.default_rng(9)
-    X = rng.normal(size=(400, 3))
-    X[:2] += 60
-    sweep = merging.merge_down(X - X.mean(axis=0), np.array([2]), rng)
-    assert smallest_weights(sweep)[0] > 10 * 2 / 400
+    truth = np.repeat([0, 1, 2], [200, 196, 4])
+    X = rng.normal(size=(400, 3)) + np.array([[0, 0, 0], [3, 0, 0], [0, 60, 0]])[truth]
+    X -= X.mean(axis=0)
+    start = one_hot(truth, 3)
+    merged = merging.merge_closest(TiedSteps(X).maximize(start), start)
+    groups = [set(truth[row > 0.5]) for row in merged]
+    assert {2} not in groups
+    assert merging.smallest_weight(400) * 400 > 4
 
 
-def test_tiny_components_are_never_preferred() -> None:
-    rng = np.random.default_rng(9)
-    sweep = merging.merge_down(rng.normal(size=(40, 3)), np.array([1, 10]), rng)  # where 40 cells begin, and the end
-    assert smallest_weights(sweep)[1] < merging.smallest_weight(40)
-    np.testing.assert_array_equal(np.isneginf(sweep.log_likelihood), [False, True])
+def test_the_path_has_a_mixture_for_every_number_and_its_likelihood() -> None:
+    rng = np.random.default_rng(6)
+    truth = np.repeat([0, 1, 2], 60)
+    X = (rng.normal(size=(180, 4)) + 6 * rng.normal(size=(3, 4))[truth]).astype(np.float32)
+    X -= X.mean(axis=0)
+    path = merging.merge_down(X, range(1, 6), rng)
+    np.testing.assert_array_equal(path.ks, np.arange(1, 6))
+    assert adjusted_rand_score(truth, path.mixtures[2].predict(X)) > 0.95
+    for k, mixture, value in zip(path.ks, path.mixtures, path.log_likelihood, strict=True):
+        assert mixture.means.shape == (k, 4)
+        assert value == pytest.approx(mixture.log_likelihood(X), abs=1e-3)
+    assert np.diff(path.log_likelihood)[:2].min() > 5 * np.diff(path.log_likelihood)[2:].max()
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_a_path_of_one_number_even_where_there_are_no_more_samples(k: int) -> None:
+    X = np.random.default_rng(7).normal(size=(5, 2))
+    path = merging.merge_down(X, [k], np.random.default_rng(0))
+    assert np.isfinite(path.log_likelihood).all()
+    assert path.mixtures[0].means.shape == (k, 2)
+
+
+def test_gains_along_the_path_vary_less_between_seeds_than_those_of_fits_of_their_own() -> None:
+    """On a class without borders, where starts end in different optima."""
+    X = np.random.default_rng(0).normal(size=(600, 8)).astype(np.float32) * np.linspace(3, 1, 8, dtype=np.float32)
+    ks, seeds = np.arange(2, 9), range(6)
+    along = [merging.merge_down(X, ks, np.random.default_rng(seed)).log_likelihood for seed in seeds]
+    alone = [[fit_mixture(X, k, np.random.default_rng(100 * seed + k)).log_likelihood(X) for k in ks] for seed in seeds]
+    noise = [np.diff(curves, axis=1).std(axis=0).mean() for curves in (along, alone)]
+    assert noise[0] < 0.7 * noise[1]

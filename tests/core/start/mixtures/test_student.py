@@ -17,7 +17,8 @@ def fit(
 ) -> tuple[TiedStudentMixture, np.ndarray]:
     """EM from responsibilities, every row of precision one."""
     steps = StudentSteps(X, equal_weights=equal_weights)
-    return em.expectation_maximization(steps, (responsibilities, np.ones_like(responsibilities)), **stop)
+    run = em.expectation_maximization(steps, (responsibilities, np.ones_like(responsibilities)), **stop)
+    return run.mixture, run.trace
 
 
 def planted(rng: np.random.Generator, n: int = 300) -> tuple[np.ndarray, np.ndarray]:

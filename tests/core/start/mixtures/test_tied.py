@@ -8,6 +8,7 @@ from sklearn.mixture import GaussianMixture
 
 from falcon_sc.core.start.mixtures import tied
 from falcon_sc.core.start.mixtures.em import expectation_maximization, normalize
+from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.tied import TiedSteps
 
 
@@ -23,10 +24,15 @@ def one_hot(labels: np.ndarray, k: int) -> np.ndarray:
     return (labels == np.arange(k)[:, None]).astype(np.float64)
 
 
+def fit(steps: TiedSteps, start: np.ndarray, **stop: float) -> tuple[tied.TiedMixture, np.ndarray]:
+    run = expectation_maximization(steps, start, **stop)
+    return run.mixture, run.trace
+
+
 def test_log_likelihood_equals_scipy_and_sklearn_at_fixed_parameters() -> None:
     rng = np.random.default_rng(0)
     X, truth = planted((50, 30, 20), rng)
-    fitted, trace = expectation_maximization(TiedSteps(X, floor=1e-6), one_hot(truth, 3))
+    fitted, trace = fit(TiedSteps(X, floor=1e-6), one_hot(truth, 3))
     covariance = np.linalg.inv(fitted.precision)
     joint = np.stack(
         [
@@ -60,7 +66,7 @@ def test_log_likelihood_never_falls() -> None:
     rng = np.random.default_rng(2)
     X, _ = planted((60, 60, 60), rng, gap=1.0)
     start = one_hot(rng.integers(4, size=len(X)), 4)
-    _, trace = expectation_maximization(TiedSteps(X, floor=1e-12), start, tolerance=0.0)
+    _, trace = fit(TiedSteps(X, floor=1e-12), start, tolerance=0.0)
     assert len(trace) > 5
     assert np.diff(trace).min() > -1e-10
 
@@ -68,10 +74,8 @@ def test_log_likelihood_never_falls() -> None:
 def test_single_precision_agrees() -> None:
     rng = np.random.default_rng(3)
     X, truth = planted((80, 40), rng)
-    exact, _ = expectation_maximization(TiedSteps(X, floor=1e-3), one_hot(truth, 2))
-    single, _ = expectation_maximization(
-        TiedSteps(X.astype(np.float32), floor=1e-3), one_hot(truth, 2).astype(np.float32)
-    )
+    exact, _ = fit(TiedSteps(X, floor=1e-3), one_hot(truth, 2))
+    single, _ = fit(TiedSteps(X.astype(np.float32), floor=1e-3), one_hot(truth, 2).astype(np.float32))
     assert single.log_likelihood(X.astype(np.float32)) == pytest.approx(exact.log_likelihood(X), abs=1e-4)
 
 
@@ -79,25 +83,15 @@ def test_elongated_groups_that_kmeans_cuts_are_found() -> None:
     rng = np.random.default_rng(4)
     truth = np.repeat([0, 1, 2], 100)
     X = rng.normal(size=(300, 2)) * [3, 0.5] + np.array([[0, -4], [0, 0], [0, 4]])[truth]
-    fitted, _ = tied.fit_mixture(X, 3, rng)
+    fitted = tied.fit_mixture(X, 3, rng)
     assert adjusted_rand_score(truth, fitted.predict(X)) > 0.95
-
-
-def test_sweep_reports_the_requested_counts() -> None:
-    rng = np.random.default_rng(6)
-    X, truth = planted((60, 60, 60), rng)
-    sweep = tied.sweep_mixtures(X.astype(np.float32), range(1, 6), rng)
-    np.testing.assert_array_equal(sweep.ks, np.arange(1, 6))
-    assert adjusted_rand_score(truth, sweep.mixtures[2].predict(X.astype(np.float32))) > 0.95
-    for k, (model, value) in enumerate(zip(sweep.mixtures, sweep.log_likelihood, strict=True), start=1):
-        assert model.means.shape == (k, 4)
-        assert value == pytest.approx(model.log_likelihood(X.astype(np.float32)), abs=1e-3)
 
 
 def test_as_many_components_as_samples() -> None:
     X = np.random.default_rng(7).normal(size=(5, 2))
-    sweep = tied.sweep_mixtures(X, [5], np.random.default_rng(0))
-    assert np.isfinite(sweep.log_likelihood).all()
+    fitted = tied.fit_mixture(X, 5, np.random.default_rng(0))
+    assert np.isfinite(fitted.log_likelihood(X))
+    np.testing.assert_array_equal(np.sort(fitted.predict(X)), np.arange(5))
 
 
 def test_with_equal_weights_the_likelihood_rises_all_the_same_and_the_weights_stay() -> None:
@@ -105,7 +99,7 @@ def test_with_equal_weights_the_likelihood_rises_all_the_same_and_the_weights_st
     rng = np.random.default_rng(6)
     X, _ = planted((150, 40, 10), rng, gap=1.0)
     start = one_hot(rng.integers(3, size=len(X)), 3)
-    fitted, trace = expectation_maximization(TiedSteps(X, floor=1e-9, equal_weights=True), start, tolerance=-np.inf)
+    fitted, trace = fit(TiedSteps(X, floor=1e-9, equal_weights=True), start, tolerance=-np.inf)
     np.testing.assert_array_equal(fitted.log_weights, np.full(3, -np.log(3)))
     assert (np.diff(trace) > -1e-9).all()
     density = [multivariate_normal.pdf(X, mean, np.linalg.inv(fitted.precision)) for mean in fitted.means]
@@ -117,9 +111,7 @@ def test_a_spherical_mixture_has_one_variance_in_all_directions() -> None:
     rng = np.random.default_rng(8)
     X = np.repeat([[0.0, 0, 0], [9, 0, 0]], 100, axis=0) + rng.normal(size=(200, 3)) * [1, 2, 3]
     X -= X.mean(axis=0)
-    fitted, trace = expectation_maximization(
-        TiedSteps(X, floor=0, spherical=True), one_hot(np.repeat([0, 1], 100), 2), tolerance=-np.inf
-    )
+    fitted, trace = fit(TiedSteps(X, floor=0, spherical=True), one_hot(np.repeat([0, 1], 100), 2), tolerance=-np.inf)
     assert (np.diff(trace) > -1e-9).all()
     resp = normalize(fitted.relative_log_joint(X))[1]
     deviations = ((X[None] - fitted.means[:, None]) ** 2).sum(axis=2)
@@ -135,6 +127,7 @@ def test_equal_weights_cut_a_continuum_more_evenly() -> None:
     X -= X.mean(axis=0)
     spread = {}
     for equal in (False, True):
-        fitted, _ = tied.fit_mixture(X, 4, np.random.default_rng(0), equal_weights=equal)
+        start = one_hot(kmeans_labels(X, 4, np.random.default_rng(0)), 4).astype(np.float32)
+        fitted, _ = fit(TiedSteps(X, equal_weights=equal), start)
         spread[equal] = np.bincount(fitted.predict(X), minlength=4).std()
     assert spread[True] < 0.8 * spread[False]

@@ -6,15 +6,14 @@ import numpy as np
 
 from falcon_sc.core.start.parallel import stop_if_unwanted
 
-N_LLOYD = 20  # steps at most: a mixture refines the result
+N_LLOYD = 10  # steps at most: a mixture refines the result
 
 
-def kmeans_labels(X: np.ndarray, n_clusters: int, rng: np.random.Generator, *, n_init: int = 2) -> np.ndarray:
-    """Labels (n, int64) of the run of lowest inertia; clusters are empty only where X has too few distinct rows."""
+def kmeans_labels(X: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
+    """Labels (n, int64) of one run; clusters are empty only where X has too few distinct rows."""
     if n_clusters == 1:
         return np.zeros(len(X), dtype=np.int64)
-    runs = [_lloyd(X, _seeds(X, n_clusters, rng)) for _ in range(n_init)]
-    return min(runs, key=lambda run: run[1])[0]
+    return _lloyd(X, _seeds(X, n_clusters, rng))
 
 
 def _seeds(X: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
@@ -38,12 +37,12 @@ def _squared_distances(X: np.ndarray, norms: np.ndarray, rows: np.ndarray | list
     return np.asarray(np.maximum(norms + norms[rows][:, None] - 2 * (X[rows] @ X.T), 0))
 
 
-def _lloyd(X: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, float]:
+def _lloyd(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
     n, k = len(X), len(centers)
     labels = np.full(n, -1)
     for _ in range(N_LLOYD):
         stop_if_unwanted()
-        # |x - c|^2 less |x|^2, which no comparison and no difference of inertias needs; k x n, the faster layout
+        # |x - c|^2 less |x|^2, which no comparison needs; k x n, the faster layout
         distance = np.einsum("ij,ij->i", centers, centers)[:, None] - 2 * (centers @ X.T)
         previous, labels = labels, distance.argmin(axis=0)
         if np.array_equal(labels, previous):
@@ -53,4 +52,4 @@ def _lloyd(X: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, float]:
         filled = sizes > 0
         centers = centers.copy()
         centers[filled] = (members @ X)[filled] / sizes[filled, None].astype(X.dtype)
-    return labels, float(distance.min(axis=0).sum(dtype=np.float64))
+    return labels

@@ -1,27 +1,42 @@
-"""Mixtures reached from above: components are merged one pair at a time, with EM after each merge.
+"""One path of mixtures for all numbers of components: two are merged at a time, with a few EM steps after each merge.
 
-K-Means starts split wide groups evenly and miss small distinct ones; merging down from more components finds them.
-Higher likelihood alone is no proof, though: in one representation it is often a handful of outliers that is gained. So for
-each number of components the merged mixtures replace the others only where most representations gain much.
+K-Means starts split wide groups evenly and miss small distinct ones; merging down from more components finds them. And
+neighbors on the path differ in one merge only, so that their likelihoods rise evenly with the number of components:
+among fits of their own for every number, each from other starts, the gains of one more component are several times as
+noisy.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start.mixtures.em import expectation_maximization
-from falcon_sc.core.start.mixtures.tied import SWEEP_STARTS, Sweep, TiedMixture, TiedSteps, collect, fit_mixture
+from falcon_sc.core.start.mixtures.em import best_short_run, expectation_maximization, one_hot
+from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
+from falcon_sc.core.start.mixtures.tied import TiedSteps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STEPS_ABOVE = 8  # components above the largest count asked for, where the merging begins
-MARGIN = 0.3  # nats a cell that the merged mixtures must gain, median over the representations
+    from falcon_sc.core.start.mixtures.tied import TiedMixture
+
+STEPS_ABOVE = 4  # components above the largest count asked for, where the merging begins
+N_TOP_STARTS = 2  # from K-Means, there
+N_STEPS = 10  # of EM at the top and after every merge, at most: few components move
+TOLERANCE = 2e-3  # nats a cell, likewise
 SMALLEST_SHARE = 0.02  # of the cells, in a component that merging keeps
 SMALLEST_SIZE = 5  # cells, likewise
+
+
+@dataclass(frozen=True)
+class Path:
+    """Mixtures of one representation for each of `ks`, and their mean log-likelihoods (len(ks),)."""
+
+    ks: np.ndarray
+    log_likelihood: np.ndarray
+    mixtures: tuple[TiedMixture, ...]
 
 
 def merge_closest(mixture: TiedMixture, responsibilities: np.ndarray) -> np.ndarray:
@@ -54,35 +69,24 @@ def smallest_weight(n: int) -> float:
     return max(SMALLEST_SHARE, SMALLEST_SIZE / n)
 
 
-def merge_down(X: np.ndarray, ks: np.ndarray, rng: np.random.Generator) -> Sweep:
-    """Mixtures for every k of `ks`, merged down from `STEPS_ABOVE` components more (at most n / 4 then).
+def merge_down(X: np.ndarray, ks: Sequence[int] | np.ndarray, rng: np.random.Generator) -> Path:
+    """Mixtures of the rows of X (n x d, columns about centered) for every k of `ks`.
 
-    The likelihood is -inf where a component is smaller than `smallest_weight`: never to be preferred.
+    Merged down from `STEPS_ABOVE` components more than the largest, at most n / 4 then.
     """
-    largest = int(ks.max())
+    X, largest = np.ascontiguousarray(X), int(max(ks))
     top = max(largest, min(largest + STEPS_ABOVE, len(X) // 4))
-    fits = {top: fit_mixture(X, top, rng, n_starts=SWEEP_STARTS)}
     steps = TiedSteps(X)
-    for k in range(top - 1, int(ks.min()) - 1, -1):
-        larger = fits[k + 1][0]
-        mixture, trace = expectation_maximization(steps, merge_closest(larger, steps.expect(larger)[1]))
-        fits[k] = mixture, float(trace[-1])
-    sweep = collect(ks, [fits[int(k)] for k in ks])
-    tiny = [np.exp(mixture.log_weights).min() < smallest_weight(len(X)) for mixture in sweep.mixtures]
-    return replace(sweep, log_likelihood=np.where(tiny, -np.inf, sweep.log_likelihood))
-
-
-def choose(plain: Sequence[Sweep], merged: Sequence[Sweep]) -> tuple[Sweep, ...]:
-    """For each k the merged mixtures of all representations where their median gain exceeds `MARGIN`, else all plain ones."""
-    gain = np.median([m.log_likelihood - p.log_likelihood for p, m in zip(plain, merged, strict=True)], axis=0)
-    take = gain > MARGIN
-    return tuple(_mix(p, m, take & np.isfinite(m.log_likelihood)) for p, m in zip(plain, merged, strict=True))
-
-
-def _mix(plain: Sweep, merged: Sweep, take: np.ndarray) -> Sweep:
-    return Sweep(
-        ks=plain.ks,
-        log_likelihood=np.where(take, merged.log_likelihood, plain.log_likelihood),
-        mixtures=tuple(m if t else p for p, m, t in zip(plain.mixtures, merged.mixtures, take, strict=True)),
-        merged=take,
+    starts = [one_hot(kmeans_labels(X, top, rng), top, X.dtype) for _ in range(N_TOP_STARTS)]
+    run = expectation_maximization(steps, best_short_run(steps, starts).expected, n_steps=N_STEPS, tolerance=TOLERANCE)
+    runs = {top: run}
+    for k in range(top - 1, int(min(ks)) - 1, -1):
+        start = merge_closest(run.mixture, run.expected)
+        run = expectation_maximization(steps, start, n_steps=N_STEPS, tolerance=TOLERANCE)
+        runs[k] = run
+    wanted = [runs[int(k)] for k in ks]
+    return Path(
+        ks=np.asarray(ks, dtype=np.int64),
+        log_likelihood=np.array([run.log_likelihood for run in wanted]),
+        mixtures=tuple(run.mixture for run in wanted),
     )

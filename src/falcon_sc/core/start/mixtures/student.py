@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import lapack
 from scipy.special import gammaln
 
-from falcon_sc.core.start.mixtures.em import expectation_maximization, normalize, one_hot, ridge, spectrum
-from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
+from falcon_sc.core.start.mixtures.em import factor, normalize, ridge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,10 +41,17 @@ class TiedStudentMixture:
 
     def log_joint(self, distances: np.ndarray) -> np.ndarray:
         """Log p(x, component), k x n, from `distances`."""
+        return self._log_joint(distances + distances.dtype.type(self.degrees_of_freedom))
+
+    def _log_joint(self, shifted: np.ndarray) -> np.ndarray:
+        """The same from distances plus the degrees of freedom nu: log(nu + D), which is faster than log1p(D / nu)."""
         nu, d = self.degrees_of_freedom, self.means.shape[1]
         constant = gammaln((nu + d) / 2) - gammaln(nu / 2) - d / 2 * np.log(nu * np.pi) - self.log_determinant / 2
-        offset = (self.log_weights + constant).astype(distances.dtype)
-        return np.asarray(offset[:, None] - distances.dtype.type((nu + d) / 2) * np.log1p(distances / nu))
+        offset = (self.log_weights + constant + (nu + d) / 2 * np.log(nu)).astype(shifted.dtype)
+        result = np.log(shifted)
+        result *= shifted.dtype.type(-(nu + d) / 2)
+        result += offset[:, None]
+        return np.asarray(result)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Most probable component of each row of X (n x d), int16."""
@@ -64,11 +71,11 @@ class StudentSteps:
 
     def expect(self, mixture: TiedStudentMixture) -> tuple[float, tuple[np.ndarray, np.ndarray]]:
         """Mean log-likelihood, responsibilities and precisions."""
-        distances = mixture.distances(self.X)  # k x n
-        log_norm, responsibilities = normalize(mixture.log_joint(distances))
         nu = mixture.degrees_of_freedom
-        precisions = (nu + self.X.shape[1]) / (nu + distances)
-        return float(log_norm.mean(dtype=np.float64)), (responsibilities, precisions)
+        shifted = mixture.distances(self.X)  # k x n
+        shifted += shifted.dtype.type(nu)
+        log_norm, responsibilities = normalize(mixture._log_joint(shifted))
+        return float(log_norm.mean(dtype=np.float64)), (responsibilities, (nu + self.X.shape[1]) / shifted)
 
     def maximize(self, expected: tuple[np.ndarray, np.ndarray]) -> TiedStudentMixture:
         """Weights, means weighted by the precisions, and the shared scale matrix, `floor` on its diagonal."""
@@ -80,19 +87,10 @@ class StudentSteps:
         mass = weighted.sum(axis=1, dtype=np.float64) + tiny
         means = (weighted @ self.X).astype(np.float64) / mass[:, None]  # k x d
         scatter = (self.X.T * weighted.sum(axis=0)) @ self.X - (means * mass[:, None]).T @ means  # d x d
-        values, vectors = spectrum(np.asarray(scatter, dtype=np.float64) / n, self.floor)
+        lower = factor(np.asarray(scatter, dtype=np.float64) / n, self.floor)
         return TiedStudentMixture(
             log_weights=np.log(weights / weights.sum()),
             means=means,
-            whitening=vectors / np.sqrt(values),
-            log_determinant=float(np.log(values).sum()),
+            whitening=lapack.dtrtri(lower, lower=1)[0].T,
+            log_determinant=2 * float(np.log(lower.diagonal()).sum()),
         )
-
-
-def fit_student_mixture(
-    X: np.ndarray, n_components: int, rng: np.random.Generator, *, equal_weights: bool = False
-) -> TiedStudentMixture:
-    """EM from K-Means labels; X (n x d), columns about centered."""
-    responsibilities = one_hot(kmeans_labels(X, n_components, rng), n_components, X.dtype)
-    steps = StudentSteps(X, equal_weights=equal_weights)
-    return expectation_maximization(steps, (responsibilities, np.ones_like(responsibilities)))[0]

@@ -18,6 +18,8 @@ from falcon_sc.core.start.representation.normalizations import Normalizer
 from falcon_sc.core.start.representation.principal_axes import principal_axes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from scipy import sparse
 
     from falcon_sc.core.start.input import Kind
@@ -96,6 +98,11 @@ class ClassRepresentations:
         return np.hstack(blocks)
 
 
+def plain(representations: ClassRepresentations) -> tuple[tuple[str, int], ...]:
+    """Normalization and dimensions of the representations that are not contrasted."""
+    return COUNT_REPRESENTATIONS if "pearson" in representations.scores else CONTINUOUS_REPRESENTATIONS
+
+
 def usable_dims(n_dims: int, n_cells: int) -> int:
     """Dimensions of a representation learned on `n_cells`."""
     return max(2, min(n_dims, n_cells // 5))
@@ -111,6 +118,8 @@ def class_representations(
     has_counts: bool = True,
     n_genes: int = 2000,
     max_cells: int = 3000,
+    normalizations: Collection[str] = ("log", "scaled", "pearson"),
+    n_components: int = N_COMPONENTS,
 ) -> ClassRepresentations:
     """Representations of one coarse class.
 
@@ -133,6 +142,8 @@ def class_representations(
         Genes kept (the paper's 2000).
     max_cells
         Cells learned from.
+    normalizations, n_components
+        Those that are wanted, and the number of components of each.
     """
     n = rows.shape[0]
     fit_cells = np.arange(n) if n <= max_cells else np.sort(rng.choice(n, max_cells, replace=False))
@@ -145,15 +156,14 @@ def class_representations(
     spans: dict[str, np.ndarray] = {}  # genes x axes
     centers: dict[str, np.ndarray] = {}  # donors x genes
     projected: dict[str, np.ndarray] = {}  # n x axes
-    matrices = dict(normalizer.apply(*fit_block))
+    matrices = dict(normalizer.apply(*fit_block, only=normalizations))
     del fit_block
     for name in list(matrices):
         stop_if_unwanted()
         centered = matrices.pop(name)  # one after the other goes: they are the largest there is
         centers[name] = _centers(centered, codes[fit_cells], int(codes.max()) + 1)
-        for code, center in enumerate(centers[name]):
-            centered[codes[fit_cells] == code] -= center
-        spans[name] = principal_axes(centered, N_SPAN if background else N_COMPONENTS, rng)
+        _subtract(centered, centers[name], codes[fit_cells])
+        spans[name] = principal_axes(centered, N_SPAN if background else n_components, rng)
         projected[name] = np.zeros((n, spans[name].shape[1]), dtype=np.float32)
         projected[name][fit_cells] = centered @ spans[name]
     del centered
@@ -161,8 +171,9 @@ def class_representations(
     for start in range(0, len(others), PROJECTION_ROWS):
         stop_if_unwanted()
         cells = others[start : start + PROJECTION_ROWS]
-        for name, matrix in normalizer.apply(*cells_of_class.block(cells)).items():
-            projected[name][cells] = (matrix - centers[name][codes[cells]]) @ spans[name]
+        for name, matrix in normalizer.apply(*cells_of_class.block(cells), only=normalizations).items():
+            _subtract(matrix, centers[name], codes[cells])
+            projected[name][cells] = matrix @ spans[name]
     contrasted = {name: own[:, :N_CONTRASTED] for name, own in projected.items() if kind != "embedding"}
     if contrasted and background is not None:
         rows_of_others = Cells(
@@ -172,7 +183,7 @@ def class_representations(
             own = projected[name][fit_cells]
             directions = contrasted_directions(own.T @ own / len(own), covariance)[:, :N_CONTRASTED]  # axes x 20
             contrasted[name] = projected[name] @ directions.astype(np.float32)
-    scores = {name: np.ascontiguousarray(own[:, :N_COMPONENTS]) for name, own in projected.items()}
+    scores = {name: np.ascontiguousarray(own[:, :n_components]) for name, own in projected.items()}
     return ClassRepresentations(scores, fit_cells, None if library is None else _depth(library, fit_cells), contrasted)
 
 
@@ -201,9 +212,19 @@ def _depth(library: np.ndarray, fit_cells: np.ndarray) -> np.ndarray:
 def _centers(matrix: np.ndarray, codes: np.ndarray, n_codes: int) -> np.ndarray:
     """Column means per donor (n_codes x p), pulled to the mean of the class; with one donor, that mean."""
     mean = matrix.mean(axis=0, dtype=np.float64)
+    if n_codes == 1:
+        return np.asarray(mean[None], dtype=np.float32)
     centers = np.empty((n_codes, matrix.shape[1]), dtype=np.float32)
     for code in range(n_codes):
         own = matrix[codes == code]
-        prior = 0.0 if n_codes == 1 else DONOR_PRIOR_CELLS
-        centers[code] = (own.sum(axis=0, dtype=np.float64) + prior * mean) / max(len(own) + prior, 1)
+        centers[code] = (own.sum(axis=0, dtype=np.float64) + DONOR_PRIOR_CELLS * mean) / (len(own) + DONOR_PRIOR_CELLS)
     return centers
+
+
+def _subtract(matrix: np.ndarray, centers: np.ndarray, codes: np.ndarray) -> None:
+    """Take the center of its donor off every row, in place."""
+    if len(centers) == 1:
+        matrix -= centers[0]
+        return
+    for code, center in enumerate(centers):
+        matrix[codes == code] -= center

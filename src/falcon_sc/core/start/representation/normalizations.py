@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from falcon_sc.core.start.input import Kind
 
@@ -93,28 +93,43 @@ class Normalizer:
         share = None
         if counts is not None and library is not None:
             share = counts.sum(axis=0, dtype=np.float64) / max(float(library.sum()), 1.0)
-        sd = log.std(axis=0, dtype=np.float64)
-        return cls(kind, target, log.mean(axis=0, dtype=np.float64), np.where(sd > 0, sd, 1), share, len(values))
+        mean = log.mean(axis=0, dtype=np.float64)
+        log -= mean.astype(np.float32)
+        sd = np.sqrt(np.einsum("ng,ng->g", log, log) / len(log)).astype(np.float64)
+        return cls(kind, target, mean, np.where(sd > 1e-6, sd, 1), share, len(values))
 
     def apply(
-        self, values: np.ndarray, counts: np.ndarray | None, library: np.ndarray | None
+        self,
+        values: np.ndarray,
+        counts: np.ndarray | None,
+        library: np.ndarray | None,
+        *,
+        only: Collection[str] = ("log", "scaled", "pearson"),
     ) -> Mapping[str, np.ndarray]:
-        """Float32 n x g matrices: "log" (or the embedding itself), "scaled" z-scored, "pearson" Pearson residuals of counts."""
-        log = _log(self.kind, values, library, self.target)
-        scaled = (log - self.log_mean.astype(np.float32)) / self.log_sd.astype(np.float32)
-        result = {"log": log, "scaled": np.clip(scaled, -MAX_SCORE, MAX_SCORE, out=scaled)}
-        if self.gene_share is not None and counts is not None and library is not None:
-            mu = np.outer(library, self.gene_share).astype(np.float32)
-            spread = mu * mu  # in place from here: each of these is as large as the class
-            spread /= THETA
-            spread += mu
-            np.sqrt(spread, out=spread)
-            residual = np.subtract(counts, mu, out=mu)
-            np.divide(residual, spread, out=residual, where=spread > 0)
-            residual[spread == 0] = 0
-            limit = float(np.sqrt(self.n))
-            result["pearson"] = np.clip(residual, -limit, limit, out=residual)
+        """Float32 n x g matrices: "log" (or the embedding), "scaled" (z-scored), "pearson" residuals of counts."""
+        result: dict[str, np.ndarray] = {}
+        if "log" in only or "scaled" in only:
+            log = _log(self.kind, values, library, self.target)
+            if "log" in only:
+                result["log"] = log
+            if "scaled" in only:
+                scaled = (log - self.log_mean.astype(np.float32)) / self.log_sd.astype(np.float32)
+                result["scaled"] = np.clip(scaled, -MAX_SCORE, MAX_SCORE, out=scaled)
+        if "pearson" in only and self.gene_share is not None and counts is not None and library is not None:
+            result["pearson"] = self._residuals(counts, library, self.gene_share)
         return result
+
+    def _residuals(self, counts: np.ndarray, library: np.ndarray, gene_share: np.ndarray) -> np.ndarray:
+        mu = np.outer(library, gene_share).astype(np.float32)
+        spread = mu * mu  # in place from here: each of these is as large as the class
+        spread /= THETA
+        spread += mu
+        np.sqrt(spread, out=spread)
+        residual = np.subtract(counts, mu, out=mu)
+        np.divide(residual, spread, out=residual, where=spread > 0)
+        residual[spread == 0] = 0
+        limit = float(np.sqrt(self.n))
+        return np.asarray(np.clip(residual, -limit, limit, out=residual))
 
 
 def _log(kind: Kind, values: np.ndarray, library: np.ndarray | None, target: float) -> np.ndarray:

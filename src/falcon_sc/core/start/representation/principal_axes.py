@@ -22,5 +22,5 @@ def principal_axes(centered: np.ndarray, n_axes: int, rng: np.random.Generator) 
     from sklearn.utils.extmath import randomized_svd
 
     seed = int(rng.integers(2**31))
-    axes = randomized_svd(centered, n_axes, n_iter=4, random_state=seed)[2]
+    axes = randomized_svd(centered, n_axes, n_iter=2, random_state=seed)[2]
     return np.asarray(axes.T, dtype=np.float32)

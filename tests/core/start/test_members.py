@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from falcon_sc.core.start.members import members
+from falcon_sc.core.start.mixtures.merging import smallest_weight
+from falcon_sc.core.start.mixtures.student import TiedStudentMixture
+from falcon_sc.core.start.mixtures.tied import TiedMixture
+from falcon_sc.core.start.representation.class_representations import ClassRepresentations
+
+
+def of_one_matrix(X: np.ndarray, normalizations: tuple[str, ...] = ("log", "scaled")) -> ClassRepresentations:
+    return ClassRepresentations(dict.fromkeys(normalizations, X.astype(np.float32)), np.arange(len(X)))
+
+
+def test_with_equal_sizes_spherical_mixtures_join_and_all_weights_are_equal() -> None:
+    X = np.random.default_rng(0).normal(size=(200, 3)) * [1, 2, 4]
+    found = members(of_one_matrix(X), 3, np.random.default_rng(0), n_repeats=2, equal_sizes=True)
+    assert len(found) == 3 * 2 * 3  # representations, repeats, kinds
+    for _, mixture in found:
+        np.testing.assert_allclose(mixture.log_weights, -np.log(3))
+    spherical = [
+        np.allclose(mixture.precision, mixture.precision[0, 0] * np.eye(3))
+        for _, mixture in found[:6]
+        if isinstance(mixture, TiedMixture)
+    ]
+    assert spherical == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("depth", "contrasted", "expected"), [(False, False, 20), (True, False, 30), (True, True, 34)])
+def test_half_as_many_without_depth_and_in_contrasted_representations(
+    *, depth: bool, contrasted: bool, expected: int
+) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 4)).astype(np.float32)
+    representations = ClassRepresentations(
+        {"log": X, "scaled": X},
+        np.arange(100),
+        rng.normal(size=100).astype(np.float32) if depth else None,
+        {"log": X} if contrasted else {},
+    )
+    found = members(representations, 2, rng, n_repeats=2, equal_sizes=False)
+    assert len(found) == expected
+    assert sum(isinstance(mixture, TiedStudentMixture) for _, mixture in found) == expected // 2
+
+
+def test_small_distinct_groups_are_found_by_merging_and_never_by_a_tiny_component() -> None:
+    """A wide group that K-Means cuts, beside small distinct ones."""
+    rng = np.random.default_rng(5)
+    truth = np.repeat([0, 1, 2], [1000, 60, 60])
+    X = rng.normal(size=(1120, 3)) * [6, 1, 1] + np.array([[0, 0, 0], [0, 12, 0], [0, 0, 12]])[truth]
+    X -= X.mean(axis=0)
+    found = members(of_one_matrix(X), 3, rng, n_repeats=2, equal_sizes=False)
+    gaussian = [mixture for _, mixture in found if isinstance(mixture, TiedMixture)]
+    shares = np.array([np.sort(np.exp(mixture.log_weights)) for mixture in gaussian])
+    np.testing.assert_allclose(np.median(shares, axis=0), [60 / 1120, 60 / 1120, 1000 / 1120], atol=0.02)
+    assert shares.min() >= smallest_weight(1120)
