@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 # Tiny arrays: a second thread only waits, and on a busy machine makes everything many times slower.
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # processes started here
+# The variables are for the processes that are started here, those of pytest-xdist too.
+os.environ |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 threadpool_limits(1)  # this process, where a plugin of pytest has loaded numpy before
 torch.set_num_threads(1)
 
@@ -41,9 +42,7 @@ settings.load_profile("falcon_sc")
 
 
 def pytest_runtest_setup() -> None:
-    torch.set_num_threads(
-        1
-    )  # numba may share its OpenMP with torch: what scanpy computes with it leaves another number
+    torch.set_num_threads(1)  # numba may share its OpenMP with torch: what scanpy computes leaves another number
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -74,7 +74,9 @@ def test_prediction_takes_the_plain_view(data):
 
 
 def test_a_matrix_works_with_a_network_too(data):
-    assert _fit(data, X=data.X, network=Network()).embedding_.shape == (len(data.X), 7)
+    model = _fit(data, X=data.X, network=Network())
+    assert model.embedding_.shape == (len(data.X), 7)
+    np.testing.assert_array_equal(model.predict(data.X, data.coarse), model.labels_)
 
 
 def test_what_is_missing_is_named(data):

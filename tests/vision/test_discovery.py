@@ -182,6 +182,7 @@ def test_wrong_inputs_are_refused_before_any_work(tmp_path):
         _discover(images, coarse, save_model=tmp_path / "file")
 
 
+@pytest.mark.image
 def test_features_come_from_the_weights_of_a_file(tmp_path, caplog):
     """What the start clusters is what the weights of the file give, not those that the name alone would draw."""
     images, fine = (part[:40] for part in digits())

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.torchrun import FOR_EVER
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks, and the OpenMP of GNU, are the way of Linux")
 
 # OpenMP keeps its threads after a parallel sum, and those of the parent are not there in a forked child. One script:
@@ -64,7 +66,7 @@ def test_a_forked_process_computes_or_says_why_it_cannot() -> None:
 
     A process that waits for threads that it lost waits for ever, and so does the pool for one that numba ended.
     """
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=180, check=True)
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=FOR_EVER, check=True)
     *same, genes, graph = done.stdout.splitlines()
     assert same == ["fit", "predict", "cluster", "genes"]
     assert genes.startswith("Choosing genes (scanpy) needs the threads of numba, which this process lost")

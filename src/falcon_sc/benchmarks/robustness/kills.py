@@ -22,7 +22,9 @@ _KILLS = 20
 _N_OBS = 1500
 
 
-def run(*, out: Path | None = None, kills: int = _KILLS, n_obs: int = _N_OBS) -> pd.DataFrame:
+def run(
+    *, out: Path | None = None, kills: int = _KILLS, n_obs: int = _N_OBS, max_epochs: int | None = None
+) -> pd.DataFrame:
     """Kill a checkpointed `discover` on simulated cells (SIGKILL), at a random moment of its work, and start it again.
 
     Parameters
@@ -33,6 +35,8 @@ def run(*, out: Path | None = None, kills: int = _KILLS, n_obs: int = _N_OBS) ->
         How many runs are killed, each once.
     n_obs
         Number of cells.
+    max_epochs
+        Epochs of each run; `None`: as many as by default.
 
     Returns
     -------
@@ -45,18 +49,18 @@ def run(*, out: Path | None = None, kills: int = _KILLS, n_obs: int = _N_OBS) ->
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         began = time.monotonic()
-        expected = _finish(_start(Path(scratch) / "whole", n_obs))
+        expected = _finish(_start(Path(scratch) / "whole", n_obs, max_epochs))
         whole = time.monotonic() - began
         for i in range(kills):
             folder, share = Path(scratch) / f"run{i}", float(rng.uniform(0.05, 0.95))
-            killed = _start(folder, n_obs)
+            killed = _start(folder, n_obs, max_epochs)
             time.sleep(share * whole)
             killed.send_signal(signal.SIGKILL)
             killed.communicate()
             held = (
                 "labels of the start" * (folder / "start.npz").exists() + ", epochs" * (folder / "training.pt").exists()
             )
-            same = _finish(_start(folder, n_obs)) == expected
+            same = _finish(_start(folder, n_obs, max_epochs)) == expected
             rows.append(
                 {
                     "run": i,
@@ -74,7 +78,7 @@ def run(*, out: Path | None = None, kills: int = _KILLS, n_obs: int = _N_OBS) ->
     return table
 
 
-def discover(folder: str, n_obs: int) -> None:
+def discover(folder: str, n_obs: int, max_epochs: int | None) -> None:
     """One run, in a process of its own; prints a digest of the labels."""
     import torch
 
@@ -86,13 +90,14 @@ def discover(folder: str, n_obs: int) -> None:
     # write after every epoch: a run of seconds would else keep none
     checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)
     adata = simulate(n_obs, 200, n_coarse=4, n_fine=10, rng=0)
-    run_discover(adata, "coarse", 10, device="cpu", progress_bar=False, checkpoint=folder)
+    run_discover(adata, "coarse", 10, device="cpu", progress_bar=False, checkpoint=folder, max_epochs=max_epochs)
     labels = adata.obs["falcon_fine"].cat.codes.to_numpy(dtype=np.int64)
     print(hashlib.sha256(labels.tobytes()).hexdigest())
 
 
-def _start(folder: Path, n_obs: int) -> subprocess.Popen[str]:
-    code = f"from falcon_sc.benchmarks.robustness.kills import discover; discover({str(folder)!r}, {n_obs})"
+def _start(folder: Path, n_obs: int, max_epochs: int | None) -> subprocess.Popen[str]:
+    arguments = f"{str(folder)!r}, {n_obs}, {max_epochs}"
+    code = f"from falcon_sc.benchmarks.robustness.kills import discover; discover({arguments})"
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
