@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 # Tiny arrays: a second thread only waits, and on a busy machine makes everything many times slower.
 # The variables are for the processes that are started here, those of pytest-xdist too.
-os.environ |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+os.environ |= {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+if "numba" not in sys.modules:  # it refuses another number than that it began with, and plugins of pytest load it
+    os.environ["NUMBA_NUM_THREADS"] = "1"
 threadpool_limits(1)  # this process, where a plugin of pytest has loaded numpy before
 torch.set_num_threads(1)
 
