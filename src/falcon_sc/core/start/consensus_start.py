@@ -103,7 +103,7 @@ def consensus_start(
             range(1, int(k_max[c]) + 1) if given is None else [int(given[c])],
             generators[c],
             batch=batch,
-            background=classes.around(c, generators[c]),
+            background=classes.around(c),
             has_counts=classes.has_counts,
             n_genes=n_genes,
             max_cells=max_cells,
@@ -134,10 +134,10 @@ def consensus_start(
 def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:
     """Largest number of fine classes considered per coarse class (K_C); the sum is at least `n_fine`.
 
-    min(1 + n / 20, max(8, min(K_F - K_C + 1, 1.6 K_F max(share of cells, 1 / K_C) + 4))), raised where that is too few.
+    min(1 + n / 20, max(8, min(K_F - K_C + 1, K_F max(share of cells, 1.6 / K_C) + 4))), raised where that is too few.
     """
-    share = np.maximum(sizes / sizes.sum(), 1 / len(sizes))
-    wanted = np.maximum(8, np.minimum(n_fine - len(sizes) + 1, 1.6 * n_fine * share + 4))
+    share = np.maximum(sizes / sizes.sum(), 1.6 / len(sizes))
+    wanted = np.maximum(8, np.minimum(n_fine - len(sizes) + 1, n_fine * share + 4))
     k_max = np.clip(
         np.minimum(1 + sizes // CELLS_PER_FURTHER_CLASS, wanted.astype(np.int64)), 1, n_fine - len(sizes) + 1
     )
