@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from falcon_sc.core.fitting.problem import Problem
     from falcon_sc.core.fitting.run import Run
     from falcon_sc.core.runtime.checkpoint import Checkpoint
-
-logger = logging.getLogger(__name__)
 
 
 def initialize(
@@ -72,7 +69,6 @@ def _consensus(problem: Problem, prepared: Prepared, run: Run, rng: np.random.Ge
         n_repeats=config.start_n_repeats,
         equal_sizes=config.prior == "uniform",
     )
-    logger.info("start: fine classes in each coarse class: %s", start.relation.sum(axis=0).tolist())
     if inside.all():
         return start
     assert start.labels is not None
