@@ -18,10 +18,10 @@ BAR = """
 import numpy as np
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import StartInput
-from falcon_sc.core.start.progress import FitsBar, fit_done
+from falcon_sc.core.start.progress import FitsBar, fits_done
 classes = CoarseClasses(StartInput(np.zeros((4, 2), np.float32), "embedding", None), np.array([0, 0, 1, 1]))
 with FitsBar([1, 1], shown=True) as bar:
-    classes.each(lambda c: fit_done(), n_jobs=1, stage=bar.stages[0])
+    classes.each(lambda c: fits_done(), n_jobs=1, stage=bar.stages[0])
 """
 
 

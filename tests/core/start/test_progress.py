@@ -12,7 +12,7 @@ from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.estimation import estimate_numbers
 from falcon_sc.core.start.input import StartInput
-from falcon_sc.core.start.progress import FitsBar, fit_done
+from falcon_sc.core.start.progress import FitsBar, fits_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,16 +24,17 @@ def _classes(n: int) -> CoarseClasses:
 
 def _makes(n_fits: list[int]) -> Callable[[int], None]:
     def task(c: int) -> None:
-        for _ in range(n_fits[c]):
-            fit_done()
+        for _ in range(n_fits[c] // 2):
+            fits_done()
+        fits_done(n_fits[c] - n_fits[c] // 2)
 
     return task
 
 
 def test_a_fit_outside_of_any_run_is_not_counted() -> None:
-    fit_done()
+    fits_done()
     bar = FitsBar([1.0], shown=False)
-    fit_done()
+    fits_done()
     assert bar.stages[0].made.tolist() == [0]
 
 
@@ -62,7 +63,7 @@ def test_a_class_that_takes_more_than_expected_never_passes_the_total() -> None:
 
     def task(c: int) -> None:
         for _ in range(5):
-            fit_done()
+            fits_done()
             seen.append(bar.total)
 
     bar.stages[0].counted(task)(0)
@@ -73,7 +74,7 @@ def test_an_error_leaves_no_count_behind() -> None:
     bar = FitsBar([1], shown=False)
     with pytest.raises(IndexError):
         bar.stages[0].counted(lambda c: [][c])(0)
-    fit_done()
+    fits_done()
     assert bar.stages[0].made.tolist() == [0]
 
 
@@ -86,7 +87,7 @@ def test_the_bar_moves_with_the_fits_of_a_class_and_is_drawn_by_one_thread(
     drawn_by: set[int] = set()
 
     def task(c: int) -> bool:
-        fit_done()
+        fits_done()
         return moved.wait(60)  # for the bar, while the class is not done
 
     with FitsBar([2.0], shown=True) as bar:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
 
-_COUNT: ContextVar[Callable[[], object] | None] = ContextVar("count", default=None)
+_COUNT: ContextVar[Callable[[int], object] | None] = ContextVar("count", default=None)
 
 
-def fit_done() -> None:
-    """To be called at the end of every fit of a mixture: one more, for whoever counts."""
+def fits_done(n: int = 1) -> None:
+    """To be called at the end of every fit of a mixture, or of `n` that were made together, for whoever counts."""
     count = _COUNT.get()
     if count is not None:
-        count()
+        count(n)
 
 
 class FitsBar:
@@ -86,8 +86,8 @@ class Stage:
         """The task of a coarse class, in which fits are counted."""
 
         def run(c: int) -> T:
-            def count() -> None:
-                self.made[c] += 1  # one thread works on a class
+            def count(n: int) -> None:
+                self.made[c] += n  # one thread works on a class
                 self.draw()
 
             before = _COUNT.set(count)

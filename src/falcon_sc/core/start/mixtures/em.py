@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from falcon_sc.core.start.parallel import stop_if_unwanted
-from falcon_sc.core.start.progress import fit_done
+from falcon_sc.core.start.progress import fits_done
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def expectation_maximization[Mixture, Expected](
         log_likelihood, expected = steps.expect(mixture)
         trace.append(log_likelihood)
         if len(trace) == n_steps or (len(trace) > 1 and trace[-1] - trace[-2] < tolerance):
-            fit_done()
+            fits_done()
             return Run(mixture, np.asarray(trace), expected)
 
 
