@@ -13,6 +13,7 @@ from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.estimation import estimate_numbers
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.progress import FitsBar, fits_done
+from falcon_sc.core.start.representation.class_representations import class_representations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,3 +147,10 @@ def test_what_is_expected_of_the_start_is_about_what_it_makes(kind: Any, monkeyp
     assert [bar.total for bar in bars] == made
     for before, after in zip(expected, made, strict=True):
         assert 0.5 < after / before < 2
+
+
+def test_the_bar_moves_while_the_cells_of_a_large_class_are_projected() -> None:
+    X = np.random.default_rng(0).normal(size=(20_000, 4)).astype(np.float32)
+    stage = FitsBar([1.0], shown=False).stages[0]
+    stage.counted(lambda _: class_representations(X, "embedding", np.random.default_rng(0), max_cells=100))(0)
+    assert stage.made[0] == 5  # blocks of 4,096 cells
