@@ -54,3 +54,16 @@ def test_what_is_wrong_is_known_before(monkeypatch, tmp_path: Path, capsys) -> N
     monkeypatch.setenv("HOME", str(tmp_path))
     assert main(["bench", "fuzz", "--minutes", "0.5", "-o=~/results"]) == 0
     assert given == [{"out": tmp_path / "results", "minutes": 0.5}]
+
+
+def test_numbers_of_cells(monkeypatch, capsys) -> None:
+    from falcon_sc.benchmarks.performance import scale
+
+    given: list[tuple[int, ...]] = []
+    monkeypatch.setattr(scale, "run", lambda *, cells=(): given.append(cells))
+    assert main(["bench", "scale", "--cells", "3000,10_000"]) == 0
+    assert given == [(3000, 10_000)]
+    for wrong in ("3000,", "few", "0"):
+        with pytest.raises(SystemExit, match="2"):
+            main(["bench", "scale", "--cells", wrong])
+        assert f"argument --cells: invalid numbers value: {wrong!r}" in capsys.readouterr().err

@@ -18,8 +18,10 @@ BAR = """
 import numpy as np
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.start.progress import FitsBar, fits_done
 classes = CoarseClasses(StartInput(np.zeros((4, 2), np.float32), "embedding", None), np.array([0, 0, 1, 1]))
-classes.each(lambda c: c, n_jobs=1, progress_bar=True)
+with FitsBar([1, 1], shown=True) as bar:
+    classes.each(lambda c: fits_done(), n_jobs=1, stage=bar.stages[0])
 """
 
 

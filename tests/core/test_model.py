@@ -19,6 +19,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.model import Falcon
+from falcon_sc.core.start.input import StartInput
 
 from .planted import planted
 
@@ -244,6 +245,16 @@ RUN = """
     config = FalconConfig(max_epochs={epochs}, **{settings})
     Falcon(6, config, device="cpu").fit(data.X, data.coarse, checkpoint=Path({folder!r}))
 """
+
+
+@pytest.mark.parametrize(("kind", "batch"), [("embedding", np.arange(len(planted().X)) % 2), ("lognorm", None)])
+def test_a_checkpoint_of_a_start_from_other_data_is_refused(tmp_path, kind, batch):
+    """Donors, and what the values are taken for, change the start, not the features."""
+    data, config = planted(), FalconConfig(max_epochs=1, start_n_repeats=1, **QUICK_RUN)
+    Falcon(6, config, device="cpu").fit(data.X, data.coarse, checkpoint=tmp_path)
+    other = StartInput(np.abs(data.X), kind, batch)
+    with pytest.raises(ValueError, match="other data, with other settings or another seed"):
+        Falcon(6, config, device="cpu").fit(data.X, data.coarse, start_input=other, checkpoint=tmp_path)
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(tmp_path, caplog):

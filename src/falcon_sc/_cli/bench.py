@@ -29,6 +29,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minutes", type=float, default=None, help="how long, for those that go on until they are stopped"
     )
+    parser.add_argument(
+        "--cells", type=numbers, default=None, help="numbers of cells, such as 3000,10000,100000,1000000"
+    )
     parser.add_argument("--device", default=None, help="cpu, cuda, ... (a GPU if there is one)")
 
 
@@ -48,6 +51,14 @@ def run(name: str, data: Path | None, output: Path | None, **asked: object) -> N
     out = None if output is None else check_writable(output, "--output", folder=True)
     given = {"data": data, "out": out, **asked}
     benchmark(**{option: value for option, value in given.items() if option in accepted and value is not None})
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them; argparse reports what is none."""
+    numbers = tuple(int(number) for number in text.split(","))
+    if min(numbers) < 1:
+        raise ValueError
+    return numbers
 
 
 def _benchmarks() -> dict[str, str]:

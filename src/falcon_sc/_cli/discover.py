@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             ("n-jobs", int, "cores to take, on a machine that is shared (all that may be used)"),
             ("key-added", str, "prefix of what is written (falcon)"),
             ("save-model", as_path, "folder to save the model in"),
-            ("checkpoint", as_path, "state of the training, from which an interrupted run goes on"),
+            ("checkpoint", as_path, "folder for the state of the run, from which an interrupted run goes on"),
         ),
     )
     options.add_argument(

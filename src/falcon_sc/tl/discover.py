@@ -99,7 +99,7 @@ def discover(
         Cores to take, on a machine that is shared; by default all that may be used. With another
         number sums may be rounded differently.
     progress_bar
-        Show a bar over the epochs.
+        Show bars over the fits of the start and over the batches of the training.
     rng
         Seed or generator. On the CPU the same seed gives the same labels, bit for bit.
     key_added

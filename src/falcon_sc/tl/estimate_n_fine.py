@@ -72,7 +72,7 @@ def estimate_n_fine(
     n_jobs
         Coarse classes worked on at once; None: one a core.
     progress_bar
-        Show a bar over the coarse classes.
+        Show a bar over the fits in the coarse classes.
     rng
         Seed or generator. The same seed gives the same numbers, whatever `n_jobs`.
     key_added

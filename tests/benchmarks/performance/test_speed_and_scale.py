@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -19,14 +20,30 @@ def test_speed_times_every_input_and_batch_size(monkeypatch, tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"speed.csv", "speed.md", "speed.png"}
 
 
-def test_scale_reports_stages_that_add_up(tmp_path):
-    table = scale.run(out=tmp_path, sizes=(1000,), device="cpu")
-    row = table.iloc[0]
-    shares = [row["share_start"], row["share_neighbors"], row["share_training"]]
-    assert min(shares) > 0
-    assert 0.5 < sum(shares) <= 1  # the rest is writing
-    assert row["classes_used"] > 75
+@pytest.mark.leiden
+def test_scale_reports_stages_that_add_up_beside_leiden(tmp_path):
+    """In processes of their own: the figures of the command are those of a user."""
+    table = scale.run(out=tmp_path, cells=(150,), device="cpu", n_genes=100, n_coarse=3, n_fine=6).set_index("what")
+    for what, n_stages in (("discover", 6), ("Leiden", 2)):
+        stages = table[table.index.str.startswith(f"{what}: ")]
+        assert len(stages) == n_stages
+        for column in ("cpu_s", "wall_s", "cpu_ratio", "wall_ratio"):
+            assert stages[column].min() >= 0
+            assert stages[column].sum() == pytest.approx(table.loc[what, column], abs=0.05)
+        assert table.loc[what, "accuracy"] > 0.4
+        assert table.loc[what, "peak_gib"] >= 0
+        assert table.loc[f"{what}, cold", "cpu_s"] > 1  # of imports alone
+    assert (table.loc[["Leiden", "Leiden, cold"], ["cpu_ratio", "wall_ratio"]] == 1).all(axis=None)
     assert {p.name for p in tmp_path.iterdir()} == {"scale.csv", "scale.md", "scale.png"}
+
+
+def test_scale_without_leiden_has_no_ratios_and_says_how_it_grows():
+    took = {"cpu_s": 2.0, "wall_s": 1.0, "peak_gib": 0.5}
+    row = scale._row(100, "discover", took, None)
+    assert np.isnan(row["cpu_ratio"])
+    doubled = scale._row(200, "discover", {name: 2 * value for name, value in took.items()}, took)
+    assert doubled["wall_ratio"] == 2
+    assert scale._exponents(pd.DataFrame([row, doubled])) == "cpu_s 1.00, wall_s 1.00, peak_gib 1.00"
 
 
 def test_neighbors_compares_both_searches():

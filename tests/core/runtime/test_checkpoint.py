@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import pickle
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -66,6 +68,50 @@ def test_time_is_that_of_what_is_kept(tmp_path, monkeypatch):
     now[0] += 2
     again.save_training({"epoch": 2})
     assert seconds_spent(tmp_path) == 14
+
+
+def test_parts_are_kept_until_the_start_is_done(tmp_path):
+    kept = Checkpoint(tmp_path, "abc")
+    assert kept.load_part("fits_3") is None
+    kept.save_part("fits_3", {"scores/log": np.arange(4.0)})
+    assert Checkpoint(tmp_path, "abc").load_part("fits_3")["scores/log"].tolist() == [0, 1, 2, 3]
+    assert {path.name for path in tmp_path.rglob("*")} == {"run.json", "start", "fits_3.npz"}
+    kept.save_start({"labels": np.arange(3)})
+    assert {path.name for path in tmp_path.rglob("*")} == {"run.json", "start.npz"}
+
+
+def test_parts_of_many_threads(tmp_path):
+    kept = Checkpoint(tmp_path, "abc")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: kept.save_part(f"fits_{i}", {"own": np.full(9, i)}), range(40)))
+    again = Checkpoint(tmp_path, "abc")
+    assert [again.load_part(f"fits_{i}")["own"][0] for i in range(40)] == list(range(40))
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_part_that_is_cut_short_is_named(tmp_path):
+    kept = Checkpoint(tmp_path, "abc")
+    kept.save_part("fits_3", {"own": np.arange(500)})
+    path = tmp_path / "start" / "fits_3.npz"
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(ValueError, match=r"checkpoint=.*: 'start/fits_3\.npz' in it cannot be read"):
+        Checkpoint(tmp_path, "abc").load_part("fits_3")
+
+
+def test_a_full_disk_is_told_once_for_all_parts(tmp_path, caplog, full_disk):
+    kept = Checkpoint(tmp_path, "abc")
+    with full_disk():
+        for i in range(5):
+            kept.save_part(f"fits_{i}", {"own": np.arange(3)})
+    assert len(caplog.messages) == 1
+    assert not list((tmp_path / "start").iterdir())
+
+
+def test_it_is_sent_between_processes(tmp_path):
+    """Of several processes the leading one opens it."""
+    kept = pickle.loads(pickle.dumps(Checkpoint(tmp_path, "abc")))
+    kept.save_part("fits_0", {"own": np.arange(3)})
+    assert kept.load_part("fits_0")["own"].tolist() == [0, 1, 2]
 
 
 def test_writes_are_apart_in_time(tmp_path):

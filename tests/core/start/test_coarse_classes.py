@@ -8,6 +8,7 @@ import pytest
 
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.start.progress import FitsBar
 
 COARSE = np.repeat(np.arange(4), [10, 40, 20, 30])
 
@@ -32,7 +33,8 @@ def test_no_more_classes_at_once_than_jobs_and_each_gets_its_own_result(n_jobs: 
             running.remove(c)
         return 10 * c
 
-    assert classes.each(task, n_jobs=n_jobs, progress_bar=False) == [0, 10, 20, 30]
+    stage = FitsBar(np.zeros(4), shown=False).stages[0]
+    assert classes.each(task, n_jobs=n_jobs, stage=stage) == [0, 10, 20, 30]
     assert max(at_once) == n_jobs
     if n_jobs == 1:
         assert begun == [1, 3, 2, 0]  # large ones first

@@ -15,6 +15,7 @@ import signal, threading
 import numpy as np
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.mixtures.tied import fit_mixtures
@@ -38,7 +39,7 @@ def task(c):
 
 classes = CoarseClasses(StartInput(X, "embedding", None), np.arange(300) % 4)
 try:
-    classes.each(task, n_jobs=4, progress_bar=False)
+    classes.each(task, n_jobs=4, stage=FitsBar(np.zeros(4), shown=False).stages[0])
 except KeyboardInterrupt:
     others = [t for t in threading.enumerate() if t is not threading.main_thread() and t.name != "tqdm_monitor"]
     for thread in others:  # one that the interrupt met while it was being started is not waited for, and ends as well
@@ -59,11 +60,15 @@ def test_no_thread_goes_on_after_an_interrupt() -> None:
     assert said == "threads left: []\n"
 
 
-def test_results_come_in_order_and_are_counted() -> None:
-    counted: list[None] = []
-    for n_jobs in (1, 2, None):
-        assert in_threads(lambda i: i * i, range(5), n_jobs, progress=lambda: counted.append(None)) == [0, 1, 4, 9, 16]
-    assert len(counted) == 15
+@pytest.mark.parametrize("n_jobs", [1, 2, None])
+def test_results_come_in_order(n_jobs: int | None) -> None:
+    assert in_threads(lambda i: i * i, range(5), n_jobs, progress=lambda: None) == [0, 1, 4, 9, 16]
+
+
+def test_progress_is_looked_at_while_an_item_is_worked_on() -> None:
+    looked_at = threading.Event()
+    waited = in_threads(lambda _: looked_at.wait(60), range(2), 2, progress=looked_at.set)  # else it never ends
+    assert waited == [True, True]
 
 
 def test_an_error_ends_the_other_threads_and_what_has_not_begun() -> None:

@@ -17,7 +17,7 @@ def _classifier(config: FalconConfig, seed: int = 0):
 def test_paper_network_is_four_relu_layers_and_a_linear_head():
     classifier = _classifier(FalconConfig.paper())
     names = [type(layer).__name__ for layer in classifier.backbone]
-    assert names == ["InputLinear", "ReLU"] + ["Linear", "ReLU"] * 3
+    assert names == ["InputLinear", "ReLU"] + ["UndrawnLinear", "ReLU"] * 3
     assert classifier.head.weight.shape == (5, 64)
     assert classifier(torch.zeros(3, 20)).shape == (3, 5)
 

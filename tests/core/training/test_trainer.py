@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from tqdm.auto import tqdm
 
 from falcon_sc.core import relations
 from falcon_sc.core.config import FalconConfig
@@ -151,7 +152,7 @@ def test_state_restores_the_run_bit_for_bit():
     whole = make_trainer().run()
     first = make_trainer()
     with threads_for_batches(0):  # as run does: other tests may have left more threads, which add in another order
-        first._train_epoch()
+        first._train_epoch(lambda: None)
     first._epoch += 1
     state = first.state_dict()
     second = make_trainer(seed=5)  # other weights and another generator: all comes from the state
@@ -192,7 +193,7 @@ def test_random_views_go_on_bit_for_bit():
     assert not torch.equal(_weights(whole), _weights(make_trainer().run()))
     first = make_trainer(views=NoisyViews())
     with threads_for_batches(0):
-        first._train_epoch()
+        first._train_epoch(lambda: None)
     first._epoch += 1
     second = make_trainer(seed=5, views=NoisyViews(), view_seed=9)
     second.load_state_dict(first.state_dict())
@@ -211,3 +212,21 @@ def test_no_host_synchronisation_inside_the_loop():
         trainer.iterate(*next(batches), used)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_the_bar_moves_with_every_batch(capsys):
+    """An epoch of a million cells takes minutes."""
+    trainer = make_trainer()
+    seen = []
+    draw = trainer.batches.epoch
+
+    def noted(n_warmup):
+        for batch in draw(n_warmup):
+            seen.append(next(bar.n for bar in tqdm._instances if bar.desc.startswith("FALCON")))
+            yield batch
+
+    trainer.batches.epoch = noted  # the real batches, and where the bar is when they come
+    trainer.run(progress_bar=True)
+    n_batches = CONFIG.max_epochs * trainer.batches.per_epoch
+    assert seen == list(range(n_batches))
+    assert f"{n_batches}/{n_batches}" in capsys.readouterr().err

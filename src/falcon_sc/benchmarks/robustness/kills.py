@@ -57,9 +57,7 @@ def run(
             time.sleep(share * whole)
             killed.send_signal(signal.SIGKILL)
             killed.communicate()
-            held = (
-                "labels of the start" * (folder / "start.npz").exists() + ", epochs" * (folder / "training.pt").exists()
-            )
+            held = _held(folder)
             same = _finish(_start(folder, n_obs, max_epochs)) == expected
             rows.append(
                 {
@@ -67,7 +65,7 @@ def run(
                     "killed_after_s": share * whole,
                     "share": share,
                     "ended_before": killed.returncode == 0,
-                    "held": held or "nothing",
+                    "held": held,
                     "same_labels": same,
                 }
             )
@@ -99,6 +97,14 @@ def _start(folder: Path, n_obs: int, max_epochs: int | None) -> subprocess.Popen
     arguments = f"{str(folder)!r}, {n_obs}, {max_epochs}"
     code = f"from falcon_sc.benchmarks.robustness.kills import discover; discover({arguments})"
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+
+
+def _held(folder: Path) -> str:
+    """What a checkpoint has of a run that was killed."""
+    parts = len(list((folder / "start").glob("*.npz")))
+    held = [f"{parts} parts of the start"] * bool(parts)
+    held += ["labels of the start"] * (folder / "start.npz").exists() + ["epochs"] * (folder / "training.pt").exists()
+    return ", ".join(held) or "nothing"
 
 
 def _finish(process: subprocess.Popen[str]) -> str:

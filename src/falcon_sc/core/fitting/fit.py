@@ -84,10 +84,9 @@ def _open_checkpoint(problem: Problem, prepared: Prepared, run: Run) -> Checkpoi
     folder = run.checkpoint
     if folder is None:
         return None
-    budget = np.asarray(problem.budget)
-    return distributed.share(
-        lambda: Checkpoint(folder, fingerprint(prepared.space, problem.codes, budget, *run.identity))
-    )
+    start = prepared.start_input
+    data = (prepared.space, problem.codes, np.asarray(problem.budget), start.kind, start.batch)
+    return distributed.share(lambda: Checkpoint(folder, fingerprint(*data, *run.identity)))
 
 
 def _trainer(problem: Problem, data: TrainingData, start: Start, run: Run, rng: np.random.Generator) -> Trainer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from falcon_sc.core.fitting.run import Run
     from falcon_sc.core.runtime.checkpoint import Checkpoint
 
-logger = logging.getLogger(__name__)
-
 
 def initialize(
     problem: Problem, prepared: Prepared, run: Run, rng: np.random.Generator, checkpoint: Checkpoint | None
@@ -34,7 +31,7 @@ def initialize(
     arrays = None if checkpoint is None else checkpoint.load_start()
     if arrays is not None:
         return Start(**arrays)
-    start = _consensus(problem, prepared, run, rng)
+    start = _consensus(problem, prepared, run, rng, checkpoint)
     if checkpoint is not None:
         checkpoint.save_start({name: array for name, array in asdict(start).items() if array is not None})
     return start
@@ -51,7 +48,9 @@ def _random_relation(problem: Problem, run: Run, rng: np.random.Generator) -> ND
     return np.hstack(blocks)
 
 
-def _consensus(problem: Problem, prepared: Prepared, run: Run, rng: np.random.Generator) -> Start:
+def _consensus(
+    problem: Problem, prepared: Prepared, run: Run, rng: np.random.Generator, checkpoint: Checkpoint | None
+) -> Start:
     """Labels inside each coarse class of one data set, carried over to the samples of the others.
 
     Several data sets share their fine classes but not their coarse ones. The one with the most coarse classes
@@ -67,12 +66,12 @@ def _consensus(problem: Problem, prepared: Prepared, run: Run, rng: np.random.Ge
         rng=rng,
         n_jobs=config.n_jobs,
         progress_bar=run.progress_bar,
+        keeper=checkpoint,
         n_genes=config.start_n_genes,
         max_cells=config.start_max_cells,
         n_repeats=config.start_n_repeats,
         equal_sizes=config.prior == "uniform",
     )
-    logger.info("start: fine classes in each coarse class: %s", start.relation.sum(axis=0).tolist())
     if inside.all():
         return start
     assert start.labels is not None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 import time
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +23,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RUN, START, TRAINING = "run.json", "start.npz", "training.pt"
+PARTS = "start"  # folder
 _SECONDS_BETWEEN_WRITES = 20.0
+_DESCRIBING = Lock()  # threads of the start come at the same time; not in `Checkpoint`, which is sent between processes
 
 
 class Checkpoint:
     """A folder with `run.json` (what run it is), `start.npz` (the start) and `training.pt` (the last epoch).
+
+    Until the start is done, the folder `start` holds the parts of it that are.
 
     `run.json` also holds the seconds that led to what is kept; what an interruption lost is lost with its time.
 
@@ -50,6 +56,7 @@ class Checkpoint:
         self._interval = seconds_between_writes
         self._last_write = self._opened = time.monotonic()
         self._fingerprint = fingerprint
+        self._keeps_parts = True
         self._seconds_before = seconds_spent(folder)
         kept = _about_run(folder)
         if kept is not None:
@@ -64,21 +71,26 @@ class Checkpoint:
 
     def load_start(self) -> dict[str, np.ndarray[Any, Any]] | None:
         """Arrays of the start, if it was finished."""
-
-        def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-            with path.open("rb") as file:
-                return dict(np.load(file, allow_pickle=False))
-
-        return _read(self._folder, START, read)
+        return _read(self._folder, START, _read_arrays)
 
     def save_start(self, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
-        """Keep the arrays of the start."""
+        """Keep the arrays of the start; its parts are not needed any more."""
+        if self._keep(lambda: _write_arrays(self._folder / START, arrays)):
+            shutil.rmtree(self._folder / PARTS, ignore_errors=True)
 
-        def write(path: Path) -> None:
-            with path.open("wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]
+    def load_part(self, name: str) -> dict[str, np.ndarray[Any, Any]] | None:
+        """Arrays of a part of the start, if it was finished."""
+        return _read(self._folder, f"{PARTS}/{name}.npz", _read_arrays)
 
-        self._keep(lambda: write_whole(self._folder / START, write))
+    def save_part(self, name: str, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+        """Keep the arrays of a part of the start; where that failed once, it is not tried again."""
+
+        def write() -> None:
+            (self._folder / PARTS).mkdir(exist_ok=True)
+            _write_arrays(self._folder / PARTS / f"{name}.npz", arrays)
+
+        if self._keeps_parts:
+            self._keeps_parts = self._keep(write)
 
     def load_training(self, device: torch.device) -> dict[str, Any] | None:
         """State of the last epoch that was written."""
@@ -98,19 +110,35 @@ class Checkpoint:
         self._keep(lambda: write_tensors(self._folder / TRAINING, state))
         self._last_write = time.monotonic()
 
-    def _keep(self, write: Callable[[], None]) -> None:
+    def _keep(self, write: Callable[[], None]) -> bool:
         """The run is worth more than its state: where that cannot be written any more, the run goes on."""
         try:
             write()
-            self._describe(self._seconds_before + time.monotonic() - self._opened)
+            with _DESCRIBING:
+                self._describe(self._seconds_before + time.monotonic() - self._opened)
         except OSError as error:
             logger.warning(
                 "checkpoint=%r cannot be written any more (%s): the run goes on without", str(self._folder), error
             )
+            return False
+        return True
 
     def _describe(self, seconds: float) -> None:
         about = {"fingerprint": self._fingerprint, "seconds": seconds}
         write_whole(self._folder / RUN, lambda path: path.write_text(json.dumps(about)))
+
+
+def _write_arrays(target: Path, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    write_whole(target, write)
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    with path.open("rb") as file:
+        return dict(np.load(file, allow_pickle=False))
 
 
 def seconds_spent(folder: Path) -> float:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from falcon_sc.core.start.input import StartInput
+    from falcon_sc.core.start.progress import Stage
 
 
 class CoarseClasses:
@@ -49,14 +50,12 @@ class CoarseClasses:
         cells = background_cells(self._coarse, c)
         return Background(self._matrix[cells], self._coarse[cells]) if len(cells) else None
 
-    def each[T](self, task: Callable[[int], T], *, n_jobs: int | None, progress_bar: bool) -> list[T]:
+    def each[T](self, task: Callable[[int], T], *, n_jobs: int | None, stage: Stage) -> list[T]:
         """`task` for every class, large ones first; one BLAS thread each, so that threads change no result."""
         from threadpoolctl import threadpool_limits
-        from tqdm.auto import tqdm
 
         order = np.argsort(-self.sizes, kind="stable").tolist()
-        bar = tqdm(total=len(order), desc="inside coarse classes", disable=not progress_bar, unit="class")
-        with bar, threadpool_limits(limits=1):
-            done = in_threads(task, order, n_jobs, progress=bar.update)
+        with threadpool_limits(limits=1):
+            done = in_threads(stage.counted(task), order, n_jobs, progress=stage.draw)
         result: dict[int, T] = dict(zip(order, done, strict=True))
         return [result[c] for c in range(len(order))]

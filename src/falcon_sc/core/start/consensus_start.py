@@ -7,6 +7,7 @@ then a consensus of the representations.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,23 @@ import numpy as np
 from falcon_sc.core.start import allocation
 from falcon_sc.core.start.class_clustering import ClassFit, fit_class, label_class
 from falcon_sc.core.start.coarse_classes import CoarseClasses
+from falcon_sc.core.start.keeping import KeptClasses
+from falcon_sc.core.start.progress import FitsBar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from falcon_sc.core.start.input import StartInput
+    from falcon_sc.core.start.keeping import Keeper
+
+logger = logging.getLogger(__name__)
 
 CELLS_PER_FURTHER_CLASS = (
     20  # of a coarse class, at least, unless more fine classes are asked for: fewer are a fragment
 )
+# What a bar expects of a coarse class, without counts and with them; it learns the rest from those that are done.
+PATHS = (5, 22)  # of mixtures for all numbers of components
+FITS_PER_REPEAT = (35, 88)  # of mixtures that vote
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ def consensus_start(
     rng: int | np.random.Generator | None,
     n_jobs: int | None = None,
     progress_bar: bool = False,
+    keeper: Keeper | None = None,
     n_genes: int = 2000,
     max_cells: int = 3500,
     n_repeats: int = 4,
@@ -71,7 +81,9 @@ def consensus_start(
     n_jobs
         Coarse classes worked on at once; None: one a core.
     progress_bar
-        Show a bar over coarse classes.
+        Show a bar over the fits in all coarse classes.
+    keeper
+        Where coarse classes that are done are kept, for the same call after an interrupt.
     n_genes
         Genes chosen inside each coarse class (the paper's 2000).
     max_cells
@@ -109,15 +121,25 @@ def consensus_start(
             max_cells=max_cells,
         )
 
-    fits = classes.each(fit, n_jobs=n_jobs, progress_bar=progress_bar)
-    n_per_class = _allocate(fits, sizes, total) if given is None else given
+    kept = KeptClasses(keeper)
 
     def label(c: int) -> tuple[np.ndarray, np.ndarray]:
         return label_class(
             fits[c].representations, int(n_per_class[c]), generators[c], n_repeats=n_repeats, equal_sizes=equal_sizes
         )
 
-    local = classes.each(label, n_jobs=n_jobs, progress_bar=False)
+    logger.info("start: %d cells in %d coarse classes, up to %d fine ones in each", len(coarse), len(sizes), max(k_max))
+    on_paths = PATHS[classes.has_counts] * (k_max + 6) * (k_max > 1) * (given is None)
+    voting = FITS_PER_REPEAT[classes.has_counts] * n_repeats * (k_max > 1)
+    with FitsBar(on_paths, voting, shown=progress_bar) as bar:
+        fits = classes.each(lambda c: kept.fit(c, generators[c], lambda: fit(c)), n_jobs=n_jobs, stage=bar.stages[0])
+        n_per_class = _allocate(fits, sizes, total) if given is None else given
+        logger.info("start: fine classes in each coarse class: %s", n_per_class.tolist())
+        bar.stages[1].expected[n_per_class == 1] = 0
+        local = classes.each(lambda c: kept.labels(c, lambda: label(c)), n_jobs=n_jobs, stage=bar.stages[1])
+
+    if kept.taken:
+        logger.info("start: done before the interrupt, of the coarse classes: %s", kept.summary)
     labels = np.empty(len(coarse), dtype=np.int64)
     agreement = np.empty(len(coarse), dtype=np.float32)
     latents = np.empty((len(coarse), fits[0].representations.latent().shape[1]), dtype=np.float32)
@@ -127,6 +149,7 @@ def consensus_start(
         own, agreement[cells] = local[c]
         labels[cells] = offsets[c] + own
         latents[cells] = fits[c].representations.latent()
+    logger.info("start: the clusterings agree on a label to %.0f %%, on average", 100 * agreement.mean())
     relation = np.repeat(np.eye(len(sizes), dtype=np.uint8), n_per_class, axis=0)
     return Start(relation, labels, agreement, latents)
 

@@ -15,6 +15,7 @@ import numpy as np
 from falcon_sc.core.start import thinning
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.mixtures.merging import log_likelihoods
+from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.replication import replication
 from falcon_sc.core.start.representation.class_representations import (
     CONTINUOUS_REPRESENTATIONS,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 CELLS_PER_FINE_CLASS = 8  # at least, on average: halves of the cells are clustered too
 LEAST_STABILITY = 0.5  # adjusted Rand index: half way from chance (0) to the same clusters (1)
 CELLS_COUNTED = 2000  # of a class, at most: more would pay for ever more clusters of a continuum
+FITS_PER_NUMBER = 60  # of classes that is tried in a coarse class, about: the bar learns the rest
 TOLERANCE = 0.05  # adjusted Rand index: differences below it hang on the halves that were drawn
 
 
@@ -76,7 +78,7 @@ def estimate_numbers(
     n_jobs
         Coarse classes worked on at once; None: one a core.
     progress_bar
-        Show a bar over coarse classes.
+        Show a bar over the fits in all coarse classes.
     n_genes, max_cells
         As in `consensus_start`.
 
@@ -111,7 +113,8 @@ def estimate_numbers(
         reproduced = thinning.reproducibility(rows, start_input.kind, ks, generators[c], n_genes=n_genes)
         return stability, reproduced_support(reproduced, ks, representations, rows.shape[0])
 
-    stability, support = zip(*classes.each(curves, n_jobs=n_jobs, progress_bar=progress_bar), strict=True)
+    with FitsBar(np.where(k_max > 1, FITS_PER_NUMBER * k_max, 0), shown=progress_bar) as bar:
+        stability, support = zip(*classes.each(curves, n_jobs=n_jobs, stage=bar.stages[0]), strict=True)
     stable = np.array([most_stable(curve) for curve in stability], dtype=np.int64)
     # where more classes come back than the penalty lets pass, the range is that one number
     supported = np.maximum(stable, [int(curve.argmax()) + 1 for curve in support])

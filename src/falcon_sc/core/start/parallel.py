@@ -6,7 +6,7 @@ for minutes, with all cores, while the notebook is free again. So the loops in w
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextvars import ContextVar
 from numbers import Integral
 from threading import Event
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Of each thread its own, so that two runs in one process do not end each other.
 _UNWANTED: ContextVar[Event | None] = ContextVar("unwanted", default=None)
+
+SECONDS_BETWEEN_LOOKS = 0.5  # at how far the threads are
 
 
 class UnwantedError(Exception):
@@ -33,7 +35,9 @@ def stop_if_unwanted() -> None:
 def in_threads[A, T](
     task: Callable[[A], T], items: Sequence[A], n_jobs: int | None, *, progress: Callable[[], object]
 ) -> list[T]:
-    """`task` of every item, begun in their order, in :func:`n_threads`; `progress` is called after each of them.
+    """`task` of every item, begun in their order, in :func:`n_threads`.
+
+    `progress` is called by the thread that waits for them, after each item and, with several threads, twice a second.
 
     Whatever ends this early, an error in a task or Ctrl-C, ends the threads before it is raised.
     """
@@ -44,8 +48,12 @@ def in_threads[A, T](
     with ThreadPoolExecutor(n, initializer=_UNWANTED.set, initargs=(unwanted,)) as pool:
         try:
             running = [pool.submit(task, item) for item in items]
-            for done in as_completed(running):
-                _counted(done.result(), progress)
+            pending = set(running)
+            while pending:
+                finished, pending = wait(pending, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+                for done in finished:
+                    done.result()
+                progress()
         except BaseException:
             unwanted.set()
             pool.shutdown(wait=False, cancel_futures=True)

@@ -36,6 +36,9 @@ class Learner:
         self.teacher = copy.deepcopy(self.student).eval().requires_grad_(requires_grad=False)
         self.forward = distributed.with_joint_gradients(self.student, device)  # the student, for training
         self._optimizer = _optimizer(self.student, config)
+        # found once: a step is so short that looking for them takes a tenth of it
+        self._parameters = tuple(self.teacher.parameters()), tuple(self.student.parameters())
+        self._buffers = list(self.teacher.buffers()), list(self.student.buffers())
 
     @property
     def lr(self) -> float:
@@ -55,15 +58,14 @@ class Learner:
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._config.max_grad_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.student.parameters(), self._config.max_grad_norm)
+            torch.nn.utils.clip_grad_norm_(self._parameters[1], self._config.max_grad_norm)
         self._optimizer.step()
         with torch.no_grad():
-            teacher, student = tuple(self.teacher.parameters()), tuple(self.student.parameters())
-            torch._foreach_lerp_(teacher, student, 1 - self._config.gamma)  # eq. 5
-            buffers = list(self.student.buffers())
+            torch._foreach_lerp_(*self._parameters, 1 - self._config.gamma)  # eq. 5
+            averages, buffers = self._buffers
             if self._device.type != "cuda":  # there each process has batch statistics of its own
                 distributed.take_from_lead(buffers)
-            for average, now in zip(self.teacher.buffers(), buffers, strict=True):
+            for average, now in zip(averages, buffers, strict=True):
                 average.copy_(now)
 
     def state_dict(self) -> dict[str, Any]:

@@ -51,13 +51,23 @@ class InputLinear(nn.Module):
         return torch.addmm(self.bias, x, self.weight)
 
 
+class UndrawnLinear(nn.Linear):
+    """A linear layer whose weights are still to be drawn: torch's own takes them from its global generator.
+
+    `nn.utils.skip_init` does the same, by way of a second of imports.
+    """
+
+    def reset_parameters(self) -> None:
+        """Called by the constructor of `nn.Linear`."""
+
+
 class MLP(nn.Sequential):
     """The backbone for cells: linear layers, each followed by (batch normalization and) a ReLU (paper, appendix G)."""
 
     def __init__(self, n_features: int, *, n_hidden: int, n_layers: int, batch_norm: bool) -> None:
         layers: list[nn.Module] = []
         for i in range(n_layers):
-            layers.append(InputLinear(n_features, n_hidden) if i == 0 else _undrawn_linear(n_hidden, n_hidden))
+            layers.append(InputLinear(n_features, n_hidden) if i == 0 else UndrawnLinear(n_hidden, n_hidden))
             if batch_norm:
                 layers.append(nn.BatchNorm1d(n_hidden))
             layers.append(nn.ReLU(inplace=True))
@@ -71,7 +81,7 @@ class FineClassifier(nn.Module):
     def __init__(self, backbone: nn.Module, n_hidden: int, n_fine: int) -> None:
         super().__init__()
         self.backbone = backbone
-        self.head = _undrawn_linear(n_hidden, n_fine)
+        self.head = UndrawnLinear(n_hidden, n_fine)
 
     def forward(self, x: Tensor | SparseRows) -> Tensor:
         """Fine logits, (B, K_F)."""
@@ -110,12 +120,6 @@ def build_classifier(network: nn.Module, n_fine: int, generator: Generator) -> F
     classifier = FineClassifier(copy.deepcopy(network), check_network(network), n_fine)
     _draw_weights(classifier.head, generator)
     return classifier
-
-
-def _undrawn_linear(n_in: int, n_out: int) -> nn.Linear:
-    """A linear layer whose weights are still to be drawn: its constructor would take them from torch's global generator."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-untyped-call]
-    return layer
 
 
 def _draw_weights(module: nn.Module, generator: Generator) -> None:

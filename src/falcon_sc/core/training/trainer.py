@@ -23,6 +23,8 @@ from falcon_sc.core.training.relation_step import RelationStep
 from falcon_sc.core.training.sampling import BatchSampler
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from torch import Generator, Tensor
 
@@ -140,7 +142,7 @@ class Trainer:
         checkpoint
             Where the state is kept; looked at in the leading process only.
         progress_bar
-            Show a bar over the epochs.
+            Show a bar over the batches.
 
         Raises
         ------
@@ -154,13 +156,12 @@ class Trainer:
         with (
             threads_for_batches(self.batches.batch_size * self._n_features),
             tqdm(
-                total=self._n_epochs, initial=self._epoch, desc="FALCON", unit="epoch", disable=not progress_bar
+                total=self._n_iterations, initial=self._iteration, desc="FALCON", unit="batch", disable=not progress_bar
             ) as bar,
         ):
             while self._epoch < self._n_epochs:
-                self._train_epoch()
+                self._train_epoch(bar.update)
                 self._epoch += 1
-                bar.update()
                 loss, n_used = self._history.last("loss"), int(self._history.last("n_used"))
                 bar.set_postfix(loss=f"{loss:.3f}", used=n_used, refresh=False)
                 if checkpoint is not None and (checkpoint.is_due() or self._epoch == self._n_epochs):
@@ -168,7 +169,7 @@ class Trainer:
         classifier = cast("FineClassifier", self.learner.student.eval())
         return Trained(classifier, self._relation.relation, self._history.arrays())
 
-    def _train_epoch(self) -> None:
+    def _train_epoch(self, progress: Callable[[], object]) -> None:
         self.learner.student.train()
         # every epoch and process has random views of its own, however a run was interrupted
         seed = np.random.SeedSequence((self._view_seed, self._epoch, distributed.rank()))
@@ -184,6 +185,7 @@ class Trainer:
             else:
                 sums += self.iterate(batch, rows, used)
             self._iteration += 1
+            progress()
             if self._iteration > self._warmup and self._iteration % self._config.relation_interval == 0:
                 self._raise_unless_finite(sums)
                 changes += self._update_relation()

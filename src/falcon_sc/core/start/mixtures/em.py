@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self, cast
 import numpy as np
 
 from falcon_sc.core.start.parallel import stop_if_unwanted
+from falcon_sc.core.start.progress import fits_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -94,6 +95,7 @@ def expectation_maximization[M: Mixtures, E: Expected](
         if len(now) == 0:
             continue
         results.append((going[now], mixtures.of(now), of_runs(expected, now)))
+        fits_done(len(now))
         ended[now] = True
         if ended.all():
             break

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start.parallel import stop_if_unwanted
+from falcon_sc.core.start.progress import fits_done
 from falcon_sc.core.start.representation.cells import Cells, counts_and_library, variable_columns
 from falcon_sc.core.start.representation.contrast import contrasted_directions
 from falcon_sc.core.start.representation.normalizations import Normalizer
@@ -174,6 +175,7 @@ def class_representations(
         for name, matrix in normalizer.apply(*cells_of_class.block(cells), only=normalizations).items():
             _subtract(matrix, centers[name], codes[cells])
             projected[name][cells] = matrix @ spans[name]
+        fits_done()  # in a large class the blocks take as long as fits, and are shown like them
     contrasted = {name: own[:, :N_CONTRASTED] for name, own in projected.items() if kind != "embedding"}
     if contrasted and background is not None:
         rows_of_others = Cells(

@@ -1,0 +1,109 @@
+"""Coarse classes that are done are kept as they come, so that an interrupted start does not do them again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from falcon_sc.core.start.class_clustering import ClassFit
+from falcon_sc.core.start.representation.class_representations import ClassRepresentations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Arrays = dict[str, np.ndarray]
+    Labels = tuple[np.ndarray, np.ndarray]
+
+
+class Keeper(Protocol):
+    """Where parts of a start are kept. Several threads call it, each for parts of its own."""
+
+    def load_part(self, name: str) -> Arrays | None:
+        """The arrays of a part; None where it was not kept."""
+
+    def save_part(self, name: str, arrays: Arrays) -> None:
+        """Keep the arrays of a part."""
+
+
+class KeptClasses:
+    """Coarse classes of which a keeper, if there is one, has the fits or the labels. `taken`: the parts it had."""
+
+    def __init__(self, keeper: Keeper | None) -> None:
+        self._keeper = keeper
+        self.taken: set[str] = set()
+
+    @property
+    def summary(self) -> str:
+        """Of how many classes there were fits and labels."""
+        n_labels = sum(name.startswith("labels") for name in self.taken)
+        return f"fits of {len(self.taken) - n_labels}, labels of {n_labels}"
+
+    def fit(self, c: int, rng: np.random.Generator, compute: Callable[[], ClassFit]) -> ClassFit:
+        """The fits of a class. `rng` is left as they leave it, so that what comes later draws the same."""
+        kept = self._take(f"fits_{c}")
+        if kept is not None:
+            rng.bit_generator.state = _state(kept.pop("generator"))
+            return unpacked(kept)
+        fit = compute()
+        if self._keeper is not None:
+            self._keeper.save_part(f"fits_{c}", packed(fit) | {"generator": _as_text(rng.bit_generator.state)})
+        return fit
+
+    def labels(self, c: int, compute: Callable[[], Labels]) -> Labels:
+        """Labels of the cells of a class, and the agreement on them."""
+        kept = self._take(f"labels_{c}")
+        if kept is not None:
+            return kept["labels"], kept["agreement"]
+        labels, agreement = compute()
+        if self._keeper is not None:
+            self._keeper.save_part(f"labels_{c}", {"labels": labels, "agreement": agreement})
+        return labels, agreement
+
+    def _take(self, name: str) -> Arrays | None:
+        kept = None if self._keeper is None else self._keeper.load_part(name)
+        if kept is not None:
+            self.taken.add(name)
+        return kept
+
+
+def packed(fit: ClassFit) -> Arrays:
+    """All arrays of the fits of a class, by the path to them."""
+    return dict(_arrays_in(fit, ""))
+
+
+def _arrays_in(value: Any, path: str) -> list[tuple[str, np.ndarray]]:
+    if value is None:
+        return []
+    if isinstance(value, np.ndarray):
+        return [(path, value)]
+    parts = {f.name: getattr(value, f.name) for f in fields(value)} if is_dataclass(value) else dict(value)
+    return [found for name, part in parts.items() for found in _arrays_in(part, f"{path}/{name}" if path else name)]
+
+
+def unpacked(arrays: Arrays) -> ClassFit:
+    """The inverse of :func:`packed`."""
+    tree: dict[str, Any] = {field.name: None for field in fields(ClassFit)} | {"representations": {}}
+    for path, array in arrays.items():  # in the order in which they were packed, which representations go by
+        *folders, name = path.split("/")
+        branch = tree
+        for folder in folders:
+            branch = branch.setdefault(folder, {})
+        branch[name] = array
+    return ClassFit(**tree | {"representations": ClassRepresentations(**tree["representations"])})
+
+
+def _as_text(state: Mapping[str, Any]) -> np.ndarray:
+    """The state of a generator; some have arrays in it."""
+    return np.array(json.dumps(state, default=np.ndarray.tolist))
+
+
+def _state(text: np.ndarray) -> Mapping[str, Any]:
+    state: Mapping[str, Any] = json.loads(str(text), object_hook=_with_arrays)
+    return state
+
+
+def _with_arrays(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: np.asarray(v, dtype=np.uint64) if isinstance(v, list) else v for name, v in values.items()}
