@@ -1,0 +1,82 @@
+"""Blocks of rows that stay in memory because they are read many times: small, as counts mostly are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_MOST = 1 << 30  # bytes; a million cells with 350 counts each
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A CSR matrix whose values and column numbers take one or two bytes each, where they fit."""
+
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+    n_columns: int
+
+    @classmethod
+    def of(cls, block: sparse.csr_matrix) -> _Packed:
+        columns = block.indices.astype(_smallest(block.shape[1]))
+        return cls(_packed(block.data), columns, block.indptr.astype(np.int64), block.shape[1])
+
+    @property
+    def n_bytes(self) -> int:
+        return self.data.nbytes + self.indices.nbytes + self.indptr.nbytes
+
+    def rows(self, picked: np.ndarray | None) -> sparse.csr_matrix:
+        """The picked rows, or all of them, as they were."""
+        lengths = np.diff(self.indptr) if picked is None else np.diff(self.indptr)[picked]
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        data, indices = self.data, self.indices
+        if picked is not None:
+            places = np.arange(indptr[-1]) + np.repeat(self.indptr[picked] - indptr[:-1], lengths)
+            data, indices = data[places], indices[places]
+        parts = (data.astype(np.float32), indices.astype(np.int32), indptr)
+        return sparse.csr_matrix(parts, shape=(len(lengths), self.n_columns))
+
+
+@dataclass
+class KeptBlocks:
+    """The first blocks that were read, as many as fit in a gigabyte; who reads in order again finds all of those."""
+
+    most: int = _MOST
+    _blocks: dict[int, _Packed] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def get(
+        self,
+        wanted: Sequence[tuple[int, np.ndarray | None]],
+        read: Callable[[list[int]], Iterator[sparse.csr_matrix]],
+    ) -> list[sparse.csr_matrix]:
+        """The wanted rows of the wanted blocks; `read` gives whole blocks by their numbers."""
+        with self._lock:  # what two threads want is read once
+            missing = [number for number, _ in wanted if number not in self._blocks]
+            fresh = {number: _Packed.of(block) for number, block in zip(missing, read(missing), strict=True)}
+            for number, block in fresh.items():
+                if sum(kept.n_bytes for kept in self._blocks.values()) + block.n_bytes <= self.most:
+                    self._blocks[number] = block
+        return [(fresh.get(number) or self._blocks[number]).rows(picked) for number, picked in wanted]
+
+
+def _packed(data: np.ndarray) -> np.ndarray:
+    """Whole numbers in one or two bytes, others as they are."""
+    largest = float(data.max(initial=0))
+    if data.min(initial=0) < 0 or largest > np.iinfo(np.uint16).max:
+        return data
+    whole = data.astype(_smallest(int(largest) + 1))
+    return whole if np.array_equal(whole, data) else data
+
+
+def _smallest(n: int) -> type[np.unsignedinteger]:
+    """The type that holds 0 to n - 1."""
+    return np.uint8 if n <= 1 << 8 else np.uint16 if n <= 1 << 16 else np.uint32
