@@ -17,8 +17,7 @@ from falcon_sc._log import show_log
 from falcon_sc._on_disk.rows import StoredRows
 from falcon_sc._written import GENES, check_free
 from falcon_sc.core.data.rows import Rows, each_block, of_rows
-from falcon_sc.core.runtime import forks
-from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
+from falcon_sc.pp._scanpy_genes import most_variable_across_batches, one_batch_after_the_other, scanpy_table
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -212,19 +211,13 @@ def _highly_variable_counts(counts: sparse.csr_matrix | Rows, n_top_genes: int, 
 def _highly_variable(
     matrix: sparse.csr_matrix | Rows, n_top_genes: int, batch: np.ndarray | None, **options: Any
 ) -> np.ndarray:
-    """Call scanpy on an object that holds nothing but the matrix and the batches."""
-    import anndata
-    import pandas as pd
-
-    forks.check_numba_threads("Choosing genes (scanpy)")
-    with says_where_to_keep_it("scanpy"):
-        import scanpy as sc
-
-    obs = pd.DataFrame(index=np.arange(matrix.shape[0]).astype(str))
-    if batch is not None:
-        obs["batch"] = pd.Categorical(batch)
-    bare = anndata.AnnData(X=matrix.as_dask() if isinstance(matrix, StoredRows) else matrix, obs=obs)
-    table = sc.pp.highly_variable_genes(
-        bare, n_top_genes=n_top_genes, batch_key=None if batch is None else "batch", inplace=False, **options
-    )
-    return np.asarray(table["highly_variable"], dtype=bool)
+    """bool: what scanpy chooses, of a matrix on disk through dask."""
+    if isinstance(matrix, StoredRows):
+        if batch is not None and options["flavor"] == "seurat_v3":
+            own = [
+                scanpy_table(rows, n_top_genes, np.zeros(rows.shape[0], dtype=np.int64), **options)["variances_norm"]
+                for rows in one_batch_after_the_other(matrix, batch)
+            ]
+            return most_variable_across_batches(np.stack(own), n_top_genes)
+        matrix = matrix.as_dask()
+    return np.asarray(scanpy_table(matrix, n_top_genes, batch, **options)["highly_variable"], dtype=bool)
