@@ -53,6 +53,11 @@ class KeptBlocks:
     _blocks: dict[int, _Packed] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
+    @property
+    def n_bytes(self) -> int:
+        """What the blocks take."""
+        return sum(block.n_bytes for block in self._blocks.values())
+
     def get(
         self,
         wanted: Sequence[tuple[int, np.ndarray | None]],
@@ -60,10 +65,10 @@ class KeptBlocks:
     ) -> list[sparse.csr_matrix]:
         """The wanted rows of the wanted blocks; `read` gives whole blocks by their numbers."""
         with self._lock:  # what two threads want is read once
-            missing = [number for number, _ in wanted if number not in self._blocks]
+            missing = list({number: None for number, _ in wanted if number not in self._blocks})
             fresh = {number: _Packed.of(block) for number, block in zip(missing, read(missing), strict=True)}
             for number, block in fresh.items():
-                if sum(kept.n_bytes for kept in self._blocks.values()) + block.n_bytes <= self.most:
+                if self.n_bytes + block.n_bytes <= self.most:
                     self._blocks[number] = block
         return [(fresh.get(number) or self._blocks[number]).rows(picked) for number, picked in wanted]
 

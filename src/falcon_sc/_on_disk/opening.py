@@ -37,7 +37,8 @@ def open_rows(stored: Any, name: str, adata: AnnData) -> StoredRows:
     ImportError
         If dask is not installed.
     """
-    store = Store(name, _path_of(stored, adata))
+    source = _source_of(stored, adata)
+    store = Store(name, _path_of(source))
     _check_by_rows(stored, store)
     if stored.dtype.kind not in "biuf":
         msg = f"{store} has dtype {stored.dtype}: real numbers are needed."
@@ -47,7 +48,12 @@ def open_rows(stored: Any, name: str, adata: AnnData) -> StoredRows:
     except ImportError as error:
         msg = f"{store} is on disk, and dask reads it: install it (pip install 'falcon-sc[disk]'), or call adata = adata.to_memory()."
         raise ImportError(msg) from error
-    array = stored if isinstance(stored, da.Array) else _as_dask(stored)
+    try:
+        _check_complete(source, store)
+        array = stored if isinstance(stored, da.Array) else _as_dask(stored)
+    except Exception as error:
+        msg = f"{store} could not be opened ({type(error).__name__}: {error}). The store may be damaged or incomplete."
+        raise ValueError(msg) from error
     if len(array.chunks[1]) > 1:
         array = array.rechunk({1: -1})
     shape = (int(array.shape[0]), int(array.shape[1]))
@@ -101,18 +107,28 @@ def _whole_rows(block: Any, n_columns: int) -> sparse.csr_matrix:
     return as_csr(block)
 
 
-def _path_of(stored: Any, adata: AnnData) -> Path | None:
-    """The file or folder that a matrix is read from, where that can be told."""
-    source = stored
-    if _is_dask(stored):
-        name = adata.file.filename
-        source = name if name is not None else _source_in_graph(stored)
-    elif _is_sparse_store(stored):
-        source = stored.group
-    return _as_path(source)
+def _check_complete(source: Any, store: Store) -> None:
+    """Zarr reads zeros where a chunk is not there; values and columns of a sparse matrix have none that are only zeros."""
+    if _is_sparse_store(source) and store.path is not None and source.backend == "zarr":
+        for part in ("data", "indices"):
+            stored = source.group[part]
+            missing = stored.nchunks - stored.nchunks_initialized
+            if missing and source.shape[1] > 1:
+                msg = f"{missing} of the {stored.nchunks} chunks of {part!r} are not there"
+                raise OSError(msg)
 
 
-def _as_path(source: Any) -> Path | None:
+def _source_of(stored: Any, adata: AnnData) -> Any:
+    """What a matrix is read from: something of h5py, zarr or anndata, or a path; None where that cannot be told."""
+    if not _is_dask(stored):
+        return stored
+    return _source_in_graph(stored) or adata.file.filename
+
+
+def _path_of(source: Any) -> Path | None:
+    """The file or folder of it."""
+    if _is_sparse_store(source):
+        source = source.group
     if isinstance(source, str | Path):
         return Path(source)
     file = getattr(getattr(source, "file", None), "filename", None)  # h5py
@@ -129,9 +145,7 @@ def _source_in_graph(array: Any) -> Any:
         if not looked_at:
             return None
         found = looked_at.pop(0)
-        if _is_sparse_store(found):
-            return found.group
-        if isinstance(found, Path) or _is_dense_store(found):
+        if _is_sparse_store(found) or isinstance(found, Path) or _is_dense_store(found):
             return found
         if isinstance(found, dict):
             looked_at += list(found.values())
