@@ -75,9 +75,23 @@ def test_damaged_zarr(cells: AnnData, on_disk, discover, tmp_path: Path, part: s
 
 def test_missing_chunk_of_zarr(cells: AnnData, on_disk, discover, tmp_path: Path) -> None:
     stored = on_disk(cells, "zarr")
+    discover(stored.copy())
     chunks = [p for p in (tmp_path / "cells.zarr" / "X" / "indices").rglob("*") if p.stat().st_size > 1000]
     chunks[-1].unlink()  # zarr takes it for zeros
-    with pytest.raises(ValueError, match=r"adata\.X in '.*cells\.zarr.*1 of the 1 chunks of 'indices' are not there"):
+    with pytest.raises(ValueError, match=r"adata\.X in '.*cells\.zarr.*not all of the 1 chunks of 'indices' are there"):
+        discover(stored)
+
+
+def test_missing_shard_of_zarr(cells: AnnData, discover, tmp_path: Path) -> None:
+    import zarr
+
+    group = zarr.open_group(tmp_path / "cells.zarr", mode="w")
+    anndata.io.write_elem(group, "X", cells.X, dataset_kwargs={"chunks": (40,), "shards": (400,)})
+    X = anndata.experimental.read_elem_lazy(group["X"], chunks=(37, cells.n_vars))
+    stored = anndata.AnnData(X, obs=cells.obs, var=cells.var)
+    discover(stored.copy())
+    (tmp_path / "cells.zarr" / "X" / "data" / "c" / "3").unlink()
+    with pytest.raises(ValueError, match=r"not all of the \d+ chunks of 'data' are there"):
         discover(stored)
 
 

@@ -60,3 +60,25 @@ def test_missing_genes_are_filled(planted: AnnData, model: fsc.Falcon, on_disk) 
         with pytest.warns(UserWarning, match="filled with their mean"):
             fsc.tl.predict(cells, model, missing_genes="fill")
     np.testing.assert_array_equal(stored.obsm["falcon_proba"], adata.obsm["falcon_proba"])
+
+
+def test_layer(planted: AnnData, model: fsc.Falcon, on_disk) -> None:
+    expected = planted.copy()
+    fsc.tl.predict(expected, model)
+    stored = on_disk(planted, "zarr")
+    stored.layers["counts"], stored.X = stored.X, None
+    fsc.tl.predict(stored, model, layer="counts")
+    np.testing.assert_array_equal(stored.obsm["falcon_proba"], expected.obsm["falcon_proba"])
+
+
+def test_without_principal_components(planted: AnnData, on_disk, tmp_path: Path) -> None:
+    """The network reads the chosen genes: they are loaded."""
+    config = fsc.FalconConfig(start="random", n_pcs=None)
+    quick = {"n_top_genes": 60, "config": config, "max_epochs": 2, "progress_bar": False, "device": "cpu"}
+    expected = fsc.tl.discover(planted, "coarse", 6, copy=True, save_model=tmp_path / "model", **quick)
+    stored = on_disk(planted, "backed")
+    fsc.tl.discover(stored, "coarse", 6, **quick)
+    np.testing.assert_array_equal(stored.obsm["falcon_proba"], expected.obsm["falcon_proba"])
+    for cells in (expected, stored):
+        fsc.tl.predict(cells, fsc.Falcon.load(tmp_path / "model", device="cpu"), key_added="again")
+    np.testing.assert_array_equal(stored.obsm["again_proba"], expected.obsm["again_proba"])

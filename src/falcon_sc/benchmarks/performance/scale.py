@@ -66,11 +66,11 @@ def measure(n_obs: int, device: str | None) -> None:
     logger = logging.getLogger("falcon_sc")
     logger.setLevel(logging.INFO)
     logger.addHandler(stages)
-    held = _memory_kib("VmRSS")
+    held = memory_kib("VmRSS")
     begin = time.perf_counter()
     discover(adata, "coarse", 83, device=device, progress_bar=False)
     seconds = time.perf_counter() - begin
-    peak = _memory_kib("VmHWM")
+    peak = memory_kib("VmHWM")
     fine = adata.obs["falcon_fine"]
     print(
         json.dumps(
@@ -109,7 +109,7 @@ class _Stages(logging.Handler):
         return shares
 
 
-def _memory_kib(field: str) -> int:
+def memory_kib(field: str) -> int:
     """Memory of this process: "VmRSS" now, "VmHWM" at its peak. Where there is no /proc, the peak for both."""
     status = Path("/proc/self/status")
     if status.exists():  # the peak of `resource` is inherited from the parent process, this one is not
