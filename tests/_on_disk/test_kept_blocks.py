@@ -1,58 +1,41 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc._on_disk.kept_blocks import KeptBlocks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-class Reader:
-    """Blocks, and the numbers of those that were read."""
-
-    def __init__(self, blocks: list[sparse.csr_matrix]) -> None:
-        self.blocks = blocks
-        self.read: list[int] = []
-
-    def __call__(self, numbers: list[int]) -> Iterator[sparse.csr_matrix]:
-        self.read += numbers
-        return iter([self.blocks[number] for number in numbers])
+from falcon_sc._on_disk.kept_blocks import KeptBlocks, PackedBlock
 
 
 @pytest.fixture(params=[3, 300, 70_000])
-def reader(request: pytest.FixtureRequest, rng: np.random.Generator) -> Reader:
-    """Counts that fit in a byte, in two, and logarithms; in as many columns."""
+def fractions(request: pytest.FixtureRequest, rng: np.random.Generator) -> sparse.csr_matrix:
+    """60 cells in as many columns, values below one."""
     p = request.param
-    dense = sparse.random(60, p, 0.2 if p < 1000 else 1e-3, format="csr", dtype=np.float32, rng=rng)
-    large, small = (dense * 60_000).ceil(), (dense * 200).ceil()
-    return Reader([small.tocsr(), large.tocsr(), dense, (dense * 1e6).ceil().tocsr(), -dense])
+    return sparse.random(60, p, 0.2 if p < 1000 else 1e-3, format="csr", dtype=np.float32, rng=rng)
 
 
-def test_blocks_come_back_as_they_were(reader: Reader, rng: np.random.Generator) -> None:
-    kept = KeptBlocks()
+@pytest.mark.parametrize(
+    ("largest", "dtype"), [(200, np.uint8), (60_000, np.uint16), (1e6, np.float32), (None, np.float32)]
+)
+def test_blocks_come_back_as_they_were(
+    fractions: sparse.csr_matrix, largest: float | None, dtype: type, rng: np.random.Generator
+) -> None:
+    block = -fractions if largest is None else (fractions * (largest / fractions.max())).ceil().tocsr()
+    packed = PackedBlock.of(block)
+    assert packed.data.dtype == dtype
     picked = np.sort(rng.choice(60, 13, replace=False))
-    for _ in range(2):
-        for number, block in enumerate(reader.blocks):
-            whole, some = kept.get([(number, None), (number, picked)], reader)
-            for found, expected in ((whole, block), (some, block[picked])):
-                assert found.dtype == np.float32
-                assert (found != expected).nnz == 0
-                assert found.nnz == expected.nnz
-    assert reader.read == list(range(5))  # nothing in the second round
+    for found, expected in ((packed.rows(None), block), (packed.rows(picked), block[picked])):
+        assert (found.shape, found.dtype) == (expected.shape, np.float32)
+        for part in ("data", "indices", "indptr"):
+            np.testing.assert_array_equal(getattr(found, part), getattr(expected, part))
 
 
-def test_full_memory(reader: Reader) -> None:
-    first = KeptBlocks()
-    first.get([(0, None)], reader)
-    small = KeptBlocks(most=first.n_bytes)
-    for _ in range(3):
-        for number in range(2):
-            (found,) = small.get([(number, None)], reader)
-            assert (found != reader.blocks[number]).nnz == 0
-    assert small.n_bytes <= small.most
-    assert reader.read[1:] == [0, 1, 1, 1]
+def test_the_first_blocks_stay(fractions: sparse.csr_matrix) -> None:
+    packed = PackedBlock.of(fractions)
+    kept = KeptBlocks(most=2 * packed.n_bytes)
+    for number in range(3):
+        assert not kept.is_full
+        kept.offer(number, packed)
+    assert kept.is_full
+    assert kept.n_bytes == kept.most
+    assert [kept.get(number) is packed for number in range(3)] == [True, True, False]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,8 @@ from falcon_sc._on_disk.opening import is_on_disk, open_rows
 from falcon_sc.core.data.rows import each_block, in_memory, of_rows
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anndata import AnnData
 
     from falcon_sc._on_disk.rows import StoredRows
@@ -45,21 +48,21 @@ def test_several_blocks(rows: StoredRows) -> None:
     assert sum(lengths) == 240
 
 
-@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("most", [0, 3000, 1 << 30])
 @pytest.mark.parametrize("numbers", [[0], [3, 36, 37, 38, 239], [200, 5, 100], [7, 7, 8], []])
-def test_some_rows(rows: StoredRows, planted: AnnData, numbers: list[int], kept: bool) -> None:
-    rows, index = rows.kept() if kept else rows, np.array(numbers, dtype=np.int64)
-    for _ in range(2):  # the second time from memory
+def test_some_rows(rows: StoredRows, planted: AnnData, numbers: list[int], most: int) -> None:
+    index, rows.kept_blocks.most = np.array(numbers, dtype=np.int64), most
+    for _ in range(2):  # the second time from memory, as far as there is room
         assert_equal(rows[index], planted.X[index])
 
 
-@pytest.mark.parametrize("kept", [False, True])
-def test_rows_columns_and_steps(rows: StoredRows, planted: AnnData, kept: bool, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("most", [0, 10_000, 1 << 30])
+def test_rows_columns_and_steps(rows: StoredRows, planted: AnnData, most: int, rng: np.random.Generator) -> None:
+    rows.kept_blocks.most = most
     cells, genes = rng.random(240) < 0.3, rng.random(160) < 0.5
     chosen = of_rows(columns_of(rows, genes), cells).then(halved, int(genes.sum()))
     expected = halved(planted.X[cells][:, genes])
     assert chosen.shape == expected.shape
-    chosen = chosen.kept() if kept else chosen
     assert_equal(in_memory(chosen), expected)
     assert_equal(chosen[np.array([1, 50])], expected[[1, 50]])
     again = rng.random(len(expected.indptr) - 1) < 0.5
@@ -67,6 +70,18 @@ def test_rows_columns_and_steps(rows: StoredRows, planted: AnnData, kept: bool, 
     np.testing.assert_allclose(
         np.sum(each_block(chosen, sums_and_squares), axis=0), sums_and_squares(expected), rtol=1e-12
     )
+
+
+def test_what_is_kept_is_not_read_again(rows: StoredRows, planted: AnnData, tmp_path: Path) -> None:
+    sums = each_block(rows, sums_and_squares)
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.name != "zarr.json":
+            stamp, content = path.stat(), bytes(path.stat().st_size)
+            path.write_bytes(content)  # nothing to read is left, and to see it is left as it was
+            os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    np.testing.assert_array_equal(each_block(rows, sums_and_squares), sums)
+    assert_equal(in_memory(rows.then(halved, 160)), halved(planted.X))
+    assert_equal(rows.as_dask().compute(), planted.X)
 
 
 def test_as_dask(rows: StoredRows, planted: AnnData, rng: np.random.Generator) -> None:

@@ -204,7 +204,7 @@ def test_errors(cells: AnnData, fingerprint, options, error, message) -> None:
 
 @pytest.mark.parametrize("batch_key", [None, "donor"])
 def test_on_disk(planted: AnnData, on_disk, batch_key: str | None) -> None:
-    expected = fsc.pp.select_genes(planted, n_top_genes=50, batch_key=batch_key, copy=True)
+    expected = select_genes(planted, n_top_genes=50, batch_key=batch_key, copy=True)
     stored = on_disk(planted, "backed")
-    fsc.pp.select_genes(stored, n_top_genes=50, batch_key=batch_key)
+    select_genes(stored, n_top_genes=50, batch_key=batch_key)
     assert stored.var.equals(expected.var)

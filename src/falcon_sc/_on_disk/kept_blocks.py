@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
 _MOST = 1 << 30  # bytes; a million cells with 350 counts each
 
 
-@dataclass(frozen=True)
-class _Packed:
-    """A CSR matrix whose values and column numbers take one or two bytes each, where they fit."""
+@dataclass(frozen=True, eq=False)
+class PackedBlock:
+    """A CSR matrix, float32, whose values and column numbers take one or two bytes each, where they fit."""
 
     data: np.ndarray
     indices: np.ndarray
@@ -25,12 +21,14 @@ class _Packed:
     n_columns: int
 
     @classmethod
-    def of(cls, block: sparse.csr_matrix) -> _Packed:
+    def of(cls, block: sparse.csr_matrix) -> PackedBlock:
+        """The rows of a block, all of them."""
         columns = block.indices.astype(_smallest(block.shape[1]))
         return cls(_packed(block.data), columns, block.indptr.astype(np.int64), block.shape[1])
 
     @property
     def n_bytes(self) -> int:
+        """What it takes."""
         return self.data.nbytes + self.indices.nbytes + self.indptr.nbytes
 
     def rows(self, picked: np.ndarray | None) -> sparse.csr_matrix:
@@ -47,10 +45,11 @@ class _Packed:
 
 @dataclass
 class KeptBlocks:
-    """The first blocks that were read, as many as fit in a gigabyte; who reads in order again finds all of those."""
+    """The first blocks that were read, by their numbers, as many as fit in `most` bytes; the others are read again."""
 
     most: int = _MOST
-    _blocks: dict[int, _Packed] = field(default_factory=dict)
+    is_full: bool = False
+    _blocks: dict[int, PackedBlock] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -58,25 +57,23 @@ class KeptBlocks:
         """What the blocks take."""
         return sum(block.n_bytes for block in self._blocks.values())
 
-    def get(
-        self,
-        wanted: Sequence[tuple[int, np.ndarray | None]],
-        read: Callable[[list[int]], Iterator[sparse.csr_matrix]],
-    ) -> list[sparse.csr_matrix]:
-        """The wanted rows of the wanted blocks; `read` gives whole blocks by their numbers."""
-        with self._lock:  # what two threads want is read once
-            missing = list({number: None for number, _ in wanted if number not in self._blocks})
-            fresh = {number: _Packed.of(block) for number, block in zip(missing, read(missing), strict=True)}
-            for number, block in fresh.items():
-                if self.n_bytes + block.n_bytes <= self.most:
-                    self._blocks[number] = block
-        return [(fresh.get(number) or self._blocks[number]).rows(picked) for number, picked in wanted]
+    def get(self, number: int) -> PackedBlock | None:
+        """A block, if it is here."""
+        return self._blocks.get(number)
+
+    def offer(self, number: int, block: PackedBlock) -> None:
+        """Keep a block, if there is room."""
+        with self._lock:
+            if self.n_bytes + block.n_bytes > self.most:
+                self.is_full = True
+            else:
+                self._blocks.setdefault(number, block)
 
 
 def _packed(data: np.ndarray) -> np.ndarray:
     """Whole numbers in one or two bytes, others as they are."""
     largest = float(data.max(initial=0))
-    if data.min(initial=0) < 0 or largest > np.iinfo(np.uint16).max:
+    if not (data.min(initial=0) >= 0 and largest <= np.iinfo(np.uint16).max):  # NaN is neither
         return data
     whole = data.astype(_smallest(int(largest) + 1))
     return whole if np.array_equal(whole, data) else data

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import batched, pairwise
 from typing import TYPE_CHECKING, Any
@@ -12,17 +11,19 @@ import numpy as np
 from scipy import sparse
 
 from falcon_sc._on_disk.kept_blocks import KeptBlocks
+from falcon_sc._on_disk.tasks import itself, of_block, of_packed, result_of, threads_of_a_cluster
 from falcon_sc.core.data.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
+    from falcon_sc._on_disk.kept_blocks import PackedBlock
     from falcon_sc._on_disk.store import Store
 
     type Wanted = tuple[int, np.ndarray | None]  # number of a block, and which of its rows
 
-_AT_ONCE = 4  # blocks in memory
+_AT_ONCE = 4  # blocks in memory; twice as many as a cluster has threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,9 @@ class StoredRows(Rows):
     chosen
         Numbers of the rows that are wanted, rising; None for all.
     kept_blocks
-        What stays in memory; None for nothing.
+        What stays in memory, as the first step left it: shared by all that is made of these rows.
+    often
+        Whether they are read again and again: then they are kept here even if the workers of a cluster read them.
     """
 
     array: Any
@@ -50,7 +53,8 @@ class StoredRows(Rows):
     shape: tuple[int, int]
     steps: tuple[Callable[[Any], sparse.csr_matrix], ...]
     chosen: np.ndarray | None = None
-    kept_blocks: KeptBlocks | None = None
+    kept_blocks: KeptBlocks = field(default_factory=KeptBlocks)
+    often: bool = False
 
     def each[T](self, function: Callable[[sparse.csr_matrix], T]) -> Iterator[T]:
         """See :class:`Rows`."""
@@ -68,7 +72,7 @@ class StoredRows(Rows):
         if numbers is not None and np.any(np.diff(numbers) < 0):
             rising = np.argsort(numbers, kind="stable")
             return self[np.asarray(rows)[rising]][np.argsort(rising)]
-        blocks = list(self._read(self._wanted(numbers), _itself))
+        blocks = list(self._read(self._wanted(numbers), itself))
         return (
             sparse.vstack(blocks, format="csr") if blocks else sparse.csr_matrix((0, self.shape[1]), dtype=np.float32)
         )
@@ -76,25 +80,36 @@ class StoredRows(Rows):
     def of(self, rows: np.ndarray) -> Self:
         """See :class:`Rows`."""
         chosen = self._numbers[rows]
-        return replace(self, chosen=chosen, shape=(len(chosen), self.shape[1]), kept_blocks=None)
+        return replace(self, chosen=chosen, shape=(len(chosen), self.shape[1]))
 
     def then(self, step: Callable[[sparse.csr_matrix], sparse.csr_matrix], n_columns: int) -> Self:
         """See :class:`Rows`."""
-        return replace(self, steps=(*self.steps, step), shape=(self.shape[0], n_columns), kept_blocks=None)
+        return replace(self, steps=(*self.steps, step), shape=(self.shape[0], n_columns))
 
     def kept(self) -> Self:
         """See :class:`Rows`."""
-        return replace(self, kept_blocks=KeptBlocks())
+        return replace(self, often=True)
 
     def as_dask(self) -> Any:
         """The same as a dask array, for what other libraries compute from it."""
         import dask.array as da
+        from dask import delayed
 
         wanted, meta = self._wanted(self.chosen), sparse.csr_matrix((0, self.shape[1]), dtype=np.float32)
-        blocks = [
-            da.from_delayed(task, shape=(self._length(*each), self.shape[1]), dtype=np.float32, meta=meta)
-            for each, task in zip(wanted, self._tasks(wanted, _itself), strict=True)
-        ]
+        only_result = delayed(result_of, pure=False)
+        read_again = threads_of_a_cluster() > 0  # by the workers, rather than sent to them
+        blocks = []
+        for number, picked in wanted:
+            packed = None if read_again else self.kept_blocks.get(number)
+            task = (
+                self._task(number, picked, itself, keep=False)
+                if packed is None
+                else self._task_again(packed, picked, itself)
+            )
+            length = int(self.array.chunks[0][number]) if picked is None else len(picked)
+            blocks.append(
+                da.from_delayed(only_result(task), shape=(length, self.shape[1]), dtype=np.float32, meta=meta)
+            )
         return da.concatenate(blocks)
 
     @cached_property
@@ -115,9 +130,6 @@ class StoredRows(Rows):
     def _blocks(self) -> list[Any]:
         return list(self.array.to_delayed().ravel())
 
-    def _length(self, number: int, picked: np.ndarray | None) -> int:
-        return int(self.array.chunks[0][number]) if picked is None else len(picked)
-
     def _wanted(self, numbers: np.ndarray | None) -> list[Wanted]:
         """The blocks that hold rows with these rising numbers, and where they are in each."""
         if numbers is None:
@@ -130,38 +142,53 @@ class StoredRows(Rows):
         ]
 
     def _read[T](self, wanted: Sequence[Wanted], function: Callable[[sparse.csr_matrix], T]) -> Iterator[T]:
-        for group in batched(wanted, _at_once()):
-            if self.kept_blocks is None:
-                yield from self._compute(group, function)
-            else:
-                yield from map(function, self._from_kept(self.kept_blocks, group))
+        n_threads = threads_of_a_cluster()
+        keep = self.often or n_threads == 0
+        for group in batched(wanted, max(_AT_ONCE, 2 * n_threads)):
+            yield from self._compute(group, function, keep=keep and not self.kept_blocks.is_full)
         self.store.check_unchanged()
 
-    def _from_kept(self, kept_blocks: KeptBlocks, wanted: Sequence[Wanted]) -> list[sparse.csr_matrix]:
-        """Rows of blocks of which, when they are kept, only those rows are kept that this is about."""
-        whole = self._own
-        inside = [(number, None if picked is None else _positions(whole[number], picked)) for number, picked in wanted]
-        return kept_blocks.get(
-            inside, lambda numbers: self._compute([(number, whole[number]) for number in numbers], _itself)
-        )
-
-    def _tasks[T](self, wanted: Sequence[Wanted], function: Callable[[sparse.csr_matrix], T]) -> list[Any]:
-        from dask import delayed
-
-        run, width = delayed(_of_block, pure=False, traverse=False), self.array.shape[1]
-        return [
-            run(self._blocks[number], (int(self.array.chunks[0][number]), width), picked, self.steps, function)
-            for number, picked in wanted
-        ]
-
-    def _compute[T](self, wanted: Sequence[Wanted], function: Callable[[sparse.csr_matrix], T]) -> Iterator[T]:
+    def _compute[T](
+        self, wanted: Sequence[Wanted], function: Callable[[sparse.csr_matrix], T], *, keep: bool
+    ) -> Iterator[T]:
         import dask
 
-        tasks = self._tasks(wanted, function)
+        packed = [self.kept_blocks.get(number) for number, _ in wanted]
+        missing = [each for each, block in zip(wanted, packed, strict=True) if block is None]
+        tasks = [self._task(*each, function, keep=keep) for each in missing]
+        again = [
+            self._task_again(block, picked, function)
+            for (_, picked), block in zip(wanted, packed, strict=True)
+            if block is not None
+        ]
         try:
-            yield from dask.compute(*tasks)
+            read = iter(dask.compute(*tasks))
         except Exception as error:
-            raise self._explained(wanted, tasks, error) from error
+            raise self._explained(missing, tasks, error) from error
+        from_memory = iter(dask.compute(*again, scheduler="threads" if threads_of_a_cluster() else None))
+        for (number, _), block in zip(wanted, packed, strict=True):
+            fresh, result = next(read) if block is None else next(from_memory)
+            if fresh is not None:
+                self.kept_blocks.offer(number, fresh)
+            yield result
+
+    def _task[T](
+        self, number: int, picked: np.ndarray | None, function: Callable[[sparse.csr_matrix], T], *, keep: bool
+    ) -> Any:
+        """What dask does with a block: its packed form, if it is to be kept, and the result of `function`."""
+        from dask import delayed
+
+        shape = (int(self.array.chunks[0][number]), self.array.shape[1])
+        run = delayed(of_block, pure=False, traverse=False)
+        return run(self._blocks[number], shape, picked, self.steps, function, keep=keep)
+
+    def _task_again[T](
+        self, block: PackedBlock, picked: np.ndarray | None, function: Callable[[sparse.csr_matrix], T]
+    ) -> Any:
+        """The same with a block that was kept."""
+        from dask import delayed
+
+        return delayed(of_packed, pure=False, traverse=False)(block, picked, self.steps[1:], function)
 
     def _explained(self, wanted: Sequence[Wanted], tasks: list[Any], error: Exception) -> Exception:
         """The same with the name of the rows that could not be read, found by reading one block after the other."""
@@ -176,39 +203,3 @@ class StoredRows(Rows):
                     "to adata. The store may be damaged or incomplete."
                 )
         return error
-
-
-def _of_block[T](
-    block: Any,
-    shape: tuple[int, int],
-    picked: np.ndarray | None,
-    steps: Sequence[Callable[[Any], sparse.csr_matrix]],
-    function: Callable[[sparse.csr_matrix], T],
-) -> T:
-    """What is computed where the block is."""
-    if block.shape != shape:
-        msg = f"there are {block.shape[0]} x {block.shape[1]} values where {shape[0]} x {shape[1]} were expected"
-        raise ValueError(msg)
-    rows = block if picked is None else block[picked]
-    for step in steps:
-        rows = step(rows)
-    return function(rows)
-
-
-def _itself(rows: sparse.csr_matrix) -> sparse.csr_matrix:
-    return rows
-
-
-def _positions(whole: np.ndarray | None, picked: np.ndarray) -> np.ndarray:
-    return picked if whole is None else np.searchsorted(whole, picked)
-
-
-def _at_once() -> int:
-    """Blocks to ask for at the same time: twice the threads of a cluster, if there is a client of one."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None:
-        return _AT_ONCE
-    try:
-        return max(_AT_ONCE, 2 * int(sum(distributed.get_client().nthreads().values())))
-    except ValueError:
-        return _AT_ONCE

@@ -15,8 +15,8 @@ pytest.importorskip("dask", reason="the extra `disk` is not installed")
 
 
 def test_all_ways_give_the_same(tmp_path: Path) -> None:
-    table = on_disk.run(out=tmp_path, sizes=(1500,))
-    assert table["from"].tolist() == ["memory", "zarr", "h5ad"]
+    table = on_disk.run(out=tmp_path, sizes=(1500,), ways=("memory", "zarr"))
+    assert table["from"].tolist() == ["memory", "zarr"]
     assert table["checksum"].nunique() == table["values"].nunique() == 1
     assert (table["peak_gib"] > table["imports_gib"]).all()
     assert {path.name for path in tmp_path.iterdir()} == {"on_disk.csv", "on_disk.md"}
