@@ -196,3 +196,32 @@ def _fingerprint(adata: AnnData) -> bytes:
 def _parts(matrix: Any) -> tuple[Any, ...]:
     arrays = [matrix.data, matrix.indices, matrix.indptr] if sparse.issparse(matrix) else [np.asarray(matrix)]
     return type(matrix).__name__, *((array.dtype.str, array.shape, array.tobytes()) for array in arrays)
+
+
+@pytest.fixture
+def on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[AnnData, str], AnnData]]:
+    """Write cells and open them again: ``on_disk(adata, kind)``, kind "backed", "zarr" or "lazy"; several blocks of rows each."""
+    pytest.importorskip("dask", reason="the extra `disk` is not installed")
+    import anndata
+
+    opened: list[AnnData] = []
+
+    def store(adata: AnnData, kind: str) -> AnnData:
+        if kind == "backed":  # in blocks of a few rows, as if it were large
+            monkeypatch.setattr("falcon_sc._on_disk.opening._BLOCK", 1 << 15)
+            adata.write_h5ad(tmp_path / "cells.h5ad")
+            opened.append(anndata.read_h5ad(tmp_path / "cells.h5ad", backed="r"))
+            return opened[0]
+        import zarr
+
+        adata.write_zarr(tmp_path / "cells.zarr")
+        if kind == "lazy":  # one block, and obs as xarray keeps it
+            pytest.importorskip("xarray", reason="not installed, and anndata's lazy objects need it")
+            return anndata.experimental.read_lazy(tmp_path / "cells.zarr")
+        X = zarr.open_group(tmp_path / "cells.zarr", mode="r")["X"]
+        X = anndata.experimental.read_elem_lazy(X, chunks=(37, adata.n_vars))
+        return anndata.AnnData(X, obs=adata.obs.copy(), var=adata.var.copy())
+
+    yield store
+    for adata in opened:
+        adata.file.close()

@@ -65,8 +65,11 @@ def test_backed(cells: AnnData, tmp_path: Path) -> None:
     cells.write_h5ad(tmp_path / "cells.h5ad")
     backed = anndata.read_h5ad(tmp_path / "cells.h5ad", backed="r")
     try:
-        with pytest.raises(ValueError, match=r"backed mode .* adata\.to_memory\(\)"):
-            check_adata(backed, copy=False)
+        check_adata(backed, copy=False)
+        with pytest.raises(ValueError, match=r"backed mode .*copy=True was given.*leave copy out"):
+            check_adata(backed, copy=True)
+        with pytest.raises(ValueError, match=r"backed mode .*it is a view.*adata\.to_memory\(\)"):
+            check_adata(backed[:10], copy=False)
     finally:
         backed.file.close()
 

@@ -28,8 +28,12 @@ def check_adata(adata: AnnData, *, copy: bool, genes: bool = True) -> None:
     if not isinstance(adata, AnnData):
         msg = f"adata must be an AnnData object, found {type(adata).__name__}. For arrays use falcon_sc.Falcon."
         raise TypeError(msg)
-    if adata.isbacked:
-        msg = "adata is in backed mode (its matrix is on disk): call adata = adata.to_memory() first."
+    if adata.isbacked and (copy or adata.is_view):
+        what = "copy=True was given" if copy else "it is a view, which cannot be written to"
+        msg = (
+            f"adata is in backed mode (its matrix is on disk), and {what}: leave copy out, results are in memory and the "
+            "file is not changed; or call adata = adata.to_memory() first."
+        )
         raise ValueError(msg)
     if adata.is_view and not copy:
         msg = (
@@ -64,6 +68,8 @@ def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
         msg = f"{argument}={key!r} is not a column of adata.obs, which has: {listed(adata.obs.columns)}."
         raise KeyError(msg)
     column = adata.obs[key]
+    if hasattr(column, "to_pandas"):  # xarray's, of anndata.experimental.read_lazy
+        column = column.to_pandas()
     if column.ndim != 1:
         msg = f"{argument}={key!r} names {column.shape[1]} columns of adata.obs: rename them."
         raise ValueError(msg)

@@ -8,15 +8,22 @@ from __future__ import annotations
 import logging
 import warnings
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
+from falcon_sc._blocks import count_values, log_normalized, times
 from falcon_sc._checks import listed
 from falcon_sc._kinds import Recognized, check_stated, recognize
-from falcon_sc.core.start.representation.normalizations import recovered_counts
+from falcon_sc._on_disk.opening import is_on_disk, open_rows
+from falcon_sc.core.data.rows import Rows, as_csr, changed, each_block, of_rows
+from falcon_sc.core.start.representation.normalizations import (
+    counts_can_be_recovered,
+    recovered_counts,
+    rounded_units,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -24,8 +31,6 @@ if TYPE_CHECKING:
     from falcon_sc._kinds import Kind, Values
 
 logger = logging.getLogger(__name__)
-
-TARGET_SUM = 1e4  # paper and scanpy's tutorials: counts of a cell sum to 10,000 before log1p
 
 ASSUMED: dict[str, str] = {
     "counts": "raw counts; normalized to 10,000 a cell, then log1p",
@@ -43,14 +48,14 @@ class Expression:
     Parameters
     ----------
     values
-        float32 CSR, n_obs x n_vars, as found in `adata`, without stored zeros.
+        float32 CSR, n_obs x n_vars, as found in `adata`, without stored zeros; or its rows, where it is on disk.
     kind
         What the values were taken for.
     sure
         Whether there was evidence for it, or the user said it.
     """
 
-    values: sparse.csr_matrix
+    values: sparse.csr_matrix | Rows
     kind: Kind
     sure: bool = True
 
@@ -60,47 +65,49 @@ class Expression:
         return ASSUMED[self.kind]
 
     @cached_property
-    def counts(self) -> sparse.csr_matrix | None:
+    def counts(self) -> sparse.csr_matrix | Rows | None:
         """Raw counts, float32 CSR: the values themselves, or recovered from the logarithms, or None."""
         if self.kind == "counts":
             return self.values
-        counts = recovered_counts(self.values) if self.kind == "lognorm" else None
+        if self.kind != "lognorm":
+            return None
+        if isinstance(self.values, Rows):
+            there = counts_can_be_recovered(self.values)
+            counts: Any = self.values.then(rounded_units, self.values.shape[1]) if there else None
+        else:
+            counts = recovered_counts(self.values)
         if counts is not None:
             logger.info("raw counts were recovered from the log-normalized values")
         return counts
 
     @cached_property
-    def expressed(self) -> np.ndarray:
-        """bool, n_vars: genes with a value in at least one cell."""
-        return np.bincount(self.values.indices, minlength=self.values.shape[1]) > 0
+    def n_genes_of_cells(self) -> np.ndarray:
+        """int64, n_obs: genes with a value in each cell."""
+        return self._occupied[0]
+
+    @cached_property
+    def n_cells_of_genes(self) -> np.ndarray:
+        """int64, n_vars: cells in which each gene has a value."""
+        return self._occupied[1]
+
+    @cached_property
+    def _occupied(self) -> tuple[np.ndarray, np.ndarray]:
+        of_cells, of_genes = zip(*each_block(self.values, count_values), strict=True)
+        return np.concatenate(of_cells), np.sum(of_genes, axis=0)
 
     @property
-    def factors(self) -> np.ndarray:
-        """float64, n_obs: what makes the values of a cell sum to 10,000; 0 for an empty one."""
-        return factors_to(TARGET_SUM, np.asarray(self.values.sum(axis=1, dtype=np.float64)).ravel())
+    def expressed(self) -> np.ndarray:
+        """bool, n_vars: genes with a value in at least one cell."""
+        return self.n_cells_of_genes > 0
 
     def of_cells(self, cells: np.ndarray) -> Expression:
         """The expression of some of the cells, chosen by a mask."""
-        return self if cells.all() else replace(self, values=self.values[cells])
+        return self if cells.all() else replace(self, values=of_rows(self.values, cells))
 
-    def log_normalized(self, genes: np.ndarray | None = None) -> sparse.csr_matrix:
-        """float32 CSR with the chosen genes, normalized by the total over all genes."""
-        chosen = self.values if genes is None else self.values[:, genes]
-        if self.kind == "lognorm":
-            return chosen
-        return log_scaled(chosen, self.factors)
-
-
-def factors_to(total: float, sums: np.ndarray) -> np.ndarray:
-    """What brings each of `sums` to `total`, float64; 0 where there is nothing to bring."""
-    factors: np.ndarray = np.divide(total, sums, out=np.zeros_like(sums), where=sums > 0)
-    return factors
-
-
-def log_scaled(values: sparse.csr_matrix, factors: np.ndarray) -> sparse.csr_matrix:
-    """float32 CSR: log1p of each row times its factor."""
-    data = np.log1p(values.data * np.repeat(factors, np.diff(values.indptr)).astype(np.float32))
-    return sparse.csr_matrix((data, values.indices, values.indptr), shape=values.shape)
+    def log_normalized(self, genes: np.ndarray | None = None) -> Any:
+        """float32 CSR (or rows) with the chosen genes, normalized by the total over all genes."""
+        n_genes = self.values.shape[1] if genes is None else int(genes.sum()) if genes.dtype == bool else len(genes)
+        return changed(self.values, partial(log_normalized, genes=genes, done=self.kind == "lognorm"), n_genes)
 
 
 def read_expression(
@@ -112,7 +119,7 @@ def read_expression(
     nothing is said: the caller knows better what to make of a guess (`Expression.sure`).
     """
     stored, name = _find(adata, layer)
-    matrix = _as_csr(stored, name)
+    matrix = open_rows(stored, name, adata) if is_on_disk(stored) else _as_csr(stored, name)
     if values is not None:
         check_stated(matrix, name, values)
     recognized = recognize(matrix, name)
@@ -121,8 +128,7 @@ def read_expression(
         recognized = replace(told, sure=True)
     if recognized.base != np.e:
         logger.info("%s: logarithms to the base %g, brought to the base e", name, recognized.base)
-        natural = matrix.data * np.float32(np.log(recognized.base))
-        matrix = sparse.csr_matrix((natural, matrix.indices, matrix.indptr), shape=matrix.shape)
+        matrix = changed(matrix, partial(times, factor=np.float32(np.log(recognized.base))), matrix.shape[1])
     if announce:
         _announce(recognized, name)
     return Expression(matrix, recognized.kind, recognized.sure)
@@ -142,11 +148,14 @@ def _announce(recognized: Recognized, name: str) -> None:
         warnings.warn(msg, UserWarning, stacklevel=4)
 
 
-def read_continuous(adata: AnnData, layer: str | None) -> np.ndarray | sparse.csr_matrix:
-    """Read ``adata.X`` or a layer as it is, float32, dense or CSR: negative values are welcome, NaN and inf are not."""
+def read_continuous(adata: AnnData, layer: str | None) -> Any:
+    """Read ``adata.X`` or a layer as it is, float32, dense, CSR or rows: negative values are welcome, NaN and inf are not."""
     stored, name = _find(adata, layer)
-    if sparse.issparse(stored):
-        matrix: np.ndarray | sparse.csr_matrix = _as_csr(stored, name)
+    matrix: Any
+    if is_on_disk(stored):
+        matrix = open_rows(stored, name, adata)
+    elif sparse.issparse(stored):
+        matrix = _as_csr(stored, name)
     else:
         _check_matrix(stored, name)
         matrix = np.asarray(stored, dtype=np.float32)
@@ -199,15 +208,7 @@ def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
 def _as_csr(stored: Any, name: str) -> sparse.csr_matrix:
     """float32 CSR in canonical form without stored zeros; shares memory with the input where it can."""
     _check_matrix(stored, name)
-    values = sparse.csr_matrix(stored, dtype=np.float32)
-    # The new object may share its arrays with the input, which must not be changed in place.
-    if not values.has_canonical_format:
-        values = values.copy()
-        values.sum_duplicates()
-    if not values.data.all():
-        values = values.copy()
-        values.eliminate_zeros()
-    return values
+    return as_csr(stored)
 
 
 def _check_matrix(stored: Any, name: str) -> None:

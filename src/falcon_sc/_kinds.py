@@ -7,16 +7,15 @@ total for all cells, whole numbers behind a factor of each cell, gaps between wh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
+from falcon_sc.core.data.rows import Rows, each_block
 from falcon_sc.core.start.representation.normalizations import counts_behind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     Kind = Literal["counts", "lognorm", "linear"]
 
 Values = Literal["counts", "lognorm", "continuous"]
@@ -50,7 +49,7 @@ class Recognized:
     plausible: bool = True
 
 
-def recognize(values: sparse.csr_matrix, name: str) -> Recognized:
+def recognize(values: sparse.csr_matrix | Rows, name: str) -> Recognized:
     """Tell counts from log-normalized and linear values; refuse NaN, inf, negative values and an empty matrix."""
     whole, largest = _whole_and_largest(values, name)
     if whole:
@@ -69,12 +68,10 @@ def recognize(values: sparse.csr_matrix, name: str) -> Recognized:
     return Recognized("lognorm", sure=False, plausible=typical <= _LARGEST_TOTAL)
 
 
-def check_stated(values: sparse.csr_matrix | np.ndarray, name: str, stated: Values) -> None:
+def check_stated(values: Any, name: str, stated: Values) -> None:
     """Refuse values that cannot be what `stated` says: NaN and inf, negative counts, logarithms that are too large."""
-    data = values if isinstance(values, np.ndarray) else values.data
     if stated == "continuous":
-        if not all(np.isfinite(chunk).all() for chunk in _chunks(data.reshape(-1))):
-            raise ValueError(_not_finite(name))
+        _check_finite(each_block(values, _look), values, name)
         return
     _, largest = _whole_and_largest(values, name, f"values={stated!r} cannot be")
     if stated == "lognorm" and largest > _LARGEST_LOG:
@@ -109,23 +106,19 @@ def spread(sums: np.ndarray) -> float:
     return float(filled.std() / filled.mean()) if filled.size >= _FEWEST_CELLS else np.inf
 
 
-def _whole_and_largest(
-    values: sparse.csr_matrix, name: str, problem: str = "it looks scaled or centered"
-) -> tuple[bool, float]:
+def _whole_and_largest(values: Any, name: str, problem: str = "it looks scaled or centered") -> tuple[bool, float]:
     """Whether all values are whole numbers, and the largest one."""
-    largest, whole = 0.0, True
-    for chunk in _chunks(values.data):
-        if not np.isfinite(chunk).all():
-            raise ValueError(_not_finite(name))
-        if chunk.min() < 0:
-            msg = (
-                f"{name} holds negative values (smallest found {chunk.min():g}), so {problem}: "
-                "pass raw counts or log-normalized values, e.g. with layer='counts' or adata.raw.to_adata(), "
-                "an embedding with use_rep=..., or say values='continuous' to use the values as they are."
-            )
-            raise ValueError(msg)
-        largest = max(largest, float(chunk.max()))
-        whole = whole and bool((chunk == np.rint(chunk)).all())
+    looks = each_block(values, _look)
+    _check_finite(looks, values, name)
+    smallest = min(look.smallest for look in looks)
+    if smallest < 0:
+        msg = (
+            f"{name} holds negative values (smallest found {smallest:g}), so {problem}: "
+            "pass raw counts or log-normalized values, e.g. with layer='counts' or adata.raw.to_adata(), "
+            "an embedding with use_rep=..., or say values='continuous' to use the values as they are."
+        )
+        raise ValueError(msg)
+    largest = max(look.largest for look in looks)
     if largest == 0.0:
         msg = f"{name} holds nothing but zeros."
         raise ValueError(msg)
@@ -135,17 +128,38 @@ def _whole_and_largest(
             "remove them, or say values='continuous' to use the values as they are."
         )
         raise ValueError(msg)
-    return whole, largest
+    return all(look.whole for look in looks), largest
 
 
-def _not_finite(name: str) -> str:
-    return f"{name} holds NaN or inf: remove or fill those values first."
+class _Look(NamedTuple):
+    """What was seen of a block of values."""
+
+    finite: bool
+    smallest: float
+    largest: float
+    whole: bool
 
 
-def _chunks(data: np.ndarray) -> Iterator[np.ndarray]:
-    """Pieces of the stored values, so that a test of them needs little memory."""
-    for start in range(0, data.size, _CHUNK):
-        yield data[start : start + _CHUNK]
+def _look(values: np.ndarray | sparse.csr_matrix) -> _Look:
+    """Piece after piece, so that it needs little memory."""
+    finite, smallest, largest, whole = True, 0.0, 0.0, True
+    data = values.reshape(-1) if isinstance(values, np.ndarray) else values.data
+    for begin in range(0, data.size, _CHUNK):
+        chunk = data[begin : begin + _CHUNK]
+        finite = finite and bool(np.isfinite(chunk).all())
+        if not finite:
+            break
+        smallest, largest = min(smallest, float(chunk.min())), max(largest, float(chunk.max()))
+        whole = whole and bool((chunk == np.rint(chunk)).all())
+    return _Look(finite, smallest, largest, whole)
+
+
+def _check_finite(looks: list[_Look], values: Any, name: str) -> None:
+    for number, look in enumerate(looks):
+        if not look.finite:
+            where = values.describe(number) if isinstance(values, Rows) else name
+            msg = f"{where} holds NaN or inf: remove or fill those values first."
+            raise ValueError(msg)
 
 
 def _by_equal_sums(rates: sparse.csr_matrix, by_base: dict[float, sparse.csr_matrix]) -> Recognized | None:

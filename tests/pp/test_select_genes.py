@@ -200,3 +200,11 @@ def test_errors(cells: AnnData, fingerprint, options, error, message) -> None:
     with pytest.raises(error, match=message):
         select_genes(cells, **options)
     assert fingerprint(cells) == before
+
+
+@pytest.mark.parametrize("batch_key", [None, "donor"])
+def test_on_disk(planted: AnnData, on_disk, batch_key: str | None) -> None:
+    expected = select_genes(planted, n_top_genes=50, batch_key=batch_key, copy=True)
+    stored = on_disk(planted, "backed")
+    select_genes(stored, n_top_genes=50, batch_key=batch_key)
+    assert stored.var.equals(expected.var)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from falcon_sc._blocks import columns_of
 from falcon_sc._checks import check_adata, check_int
 from falcon_sc._expression import read_continuous, read_embedding, read_expression
 from falcon_sc._kinds import check_values
 from falcon_sc._labels import read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._written import GRAPH, check_free
+from falcon_sc.core.data.rows import in_memory
 from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
 
@@ -93,7 +95,7 @@ def neighbors_within(
         `coarse_key`, `use_rep` or `layer` is not in `adata`.
     ValueError
         `use_rep` is given with `layer` or `values`; wrong values in the matrix; ``adata.var["falcon_highly_variable"]``
-        holds missing values, or marks no gene; `adata` is a view, backed or empty; `key_added` names something that
+        holds missing values, or marks no gene; `adata` is a view or empty; `key_added` names something that
         this function did not write.
     RuntimeError
         Numba finds no folder for its compiled code, or the process was forked from one with threads of numba.
@@ -148,8 +150,8 @@ def _points(
         logger.info("distances over the %d genes marked in adata.var[%r]", genes.sum(), _SELECTED)
     if values == "continuous":
         matrix = read_continuous(adata, layer)
-        return matrix if genes is None else matrix[:, genes]
-    return read_expression(adata, layer, values).log_normalized(genes)
+        return in_memory(matrix if genes is None else columns_of(matrix, genes))
+    return in_memory(read_expression(adata, layer, values).log_normalized(genes))
 
 
 def _marked(mark: pd.Series) -> np.ndarray:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_sc._blocks import columns_of, sums_and_squares
 from falcon_sc._checks import check_adata, check_int
 from falcon_sc._expression import read_continuous, read_expression
 from falcon_sc._kinds import check_values
 from falcon_sc._labels import read_batch
 from falcon_sc._log import show_log
+from falcon_sc._on_disk.rows import StoredRows
 from falcon_sc._written import GENES, check_free
-from falcon_sc.core.runtime import forks
-from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
+from falcon_sc.core.data.rows import Rows, each_block, of_rows
+from falcon_sc.pp._scanpy_genes import most_variable_across_batches, one_batch_after_the_other, scanpy_table
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -88,7 +90,7 @@ def select_genes(
         `layer` or `batch_key` is not in `adata`.
     ValueError
         The matrix holds NaN, inf, negative values or only zeros, or cannot hold what `values` says; `batch_key` has missing values, or another one for
-        each cell; `adata` is a view, backed or empty; `n_top_genes` is below 1; `key_added` names something that
+        each cell; `adata` is a view or empty; `n_top_genes` is below 1; `key_added` names something that
         neither this function nor :func:`falcon_sc.tl.discover` wrote.
     RuntimeError
         Numba finds no folder for its compiled code, or the process was forked from one with threads of numba.
@@ -123,7 +125,7 @@ def select_genes(
 
 def choose_genes(expression: Expression, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:
     """bool, n_vars: the genes to use."""
-    _report_poor_cells_and_genes(expression.values)
+    _report_poor_cells_and_genes(expression)
     expressed = expression.expressed
     n_expressed = int(expressed.sum())
     if n_expressed <= n_top_genes:
@@ -136,7 +138,7 @@ def choose_genes(expression: Expression, n_top_genes: int, batch: np.ndarray | N
         logger.info("no counts: highly variable genes by scanpy's flavor 'seurat' on log-normalized values")
         variable = _highly_variable(expression.log_normalized(expressed), n_top_genes, batch, flavor="seurat")
     else:
-        variable = _highly_variable_counts(expression.counts[:, expressed], n_top_genes, batch)
+        variable = _highly_variable_counts(columns_of(expression.counts, expressed), n_top_genes, batch)
     chosen = np.zeros(expressed.size, dtype=bool)
     chosen[np.flatnonzero(expressed)[variable]] = True
     return chosen
@@ -158,16 +160,17 @@ def _without_lone_cells(expression: Expression, batch: np.ndarray | None) -> tup
     return expression.of_cells(kept), batch[kept] if n_kept > 1 else None
 
 
-def most_variable(values: np.ndarray | sparse.csr_matrix, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:
+def most_variable(values: Any, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:
     """bool, n_vars: columns of continuous values with the largest variance inside batches; constant ones are left out."""
     within = np.zeros(values.shape[1])
-    for rows in [slice(None)] if batch is None else [batch == code for code in np.unique(batch)]:
-        block = values[rows]
+    whole = np.ones(values.shape[0], dtype=bool)
+    for rows in [whole] if batch is None else [batch == code for code in np.unique(batch)]:
+        block = of_rows(values, rows)
         if isinstance(block, np.ndarray):
             within += block.var(axis=0, dtype=np.float64) * block.shape[0]
         else:
-            mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
-            within += np.asarray(block.power(2).sum(axis=0, dtype=np.float64)).ravel() - block.shape[0] * mean**2
+            sums, squares = np.sum(each_block(block, sums_and_squares), axis=0)
+            within += squares - sums**2 / block.shape[0]
     within[within < 1e-9 * values.shape[0]] = 0
     order = np.argsort(-within, kind="stable")[:n_top_genes]
     chosen = np.zeros(within.size, dtype=bool)
@@ -175,20 +178,20 @@ def most_variable(values: np.ndarray | sparse.csr_matrix, n_top_genes: int, batc
     return chosen
 
 
-def _report_poor_cells_and_genes(values: sparse.csr_matrix) -> None:
+def _report_poor_cells_and_genes(expression: Expression) -> None:
     """Count what the paper would have removed."""
-    n_cells, n_genes = values.shape
+    n_cells, n_genes = expression.values.shape
     if n_genes >= _MIN_GENES_OF_CELL:
-        n_poor = int((np.diff(values.indptr) < _MIN_GENES_OF_CELL).sum())
+        n_poor = int((expression.n_genes_of_cells < _MIN_GENES_OF_CELL).sum())
         if n_poor:
             message = "%d of %d cells have fewer than %d of the %d genes; kept"
             logger.info(message, n_poor, n_cells, _MIN_GENES_OF_CELL, n_genes)
-    n_rare = int((np.bincount(values.indices, minlength=n_genes) < _MIN_CELLS_OF_GENE).sum())
+    n_rare = int((expression.n_cells_of_genes < _MIN_CELLS_OF_GENE).sum())
     if n_rare:
         logger.info("%d of %d genes are found in fewer than %d cells; kept", n_rare, n_genes, _MIN_CELLS_OF_GENE)
 
 
-def _highly_variable_counts(counts: sparse.csr_matrix, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:
+def _highly_variable_counts(counts: sparse.csr_matrix | Rows, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:
     """seurat_v3, with a wider window where the local regression is singular in the default one.
 
     What counts are was decided before: scanpy's warning about those that were corrected is not wanted.
@@ -206,21 +209,15 @@ def _highly_variable_counts(counts: sparse.csr_matrix, n_top_genes: int, batch: 
 
 
 def _highly_variable(
-    matrix: sparse.csr_matrix, n_top_genes: int, batch: np.ndarray | None, **options: Any
+    matrix: sparse.csr_matrix | Rows, n_top_genes: int, batch: np.ndarray | None, **options: Any
 ) -> np.ndarray:
-    """Call scanpy on an object that holds nothing but the matrix and the batches."""
-    import anndata
-    import pandas as pd
-
-    forks.check_numba_threads("Choosing genes (scanpy)")
-    with says_where_to_keep_it("scanpy"):
-        import scanpy as sc
-
-    obs = pd.DataFrame(index=np.arange(matrix.shape[0]).astype(str))
-    if batch is not None:
-        obs["batch"] = pd.Categorical(batch)
-    bare = anndata.AnnData(X=matrix, obs=obs)
-    table = sc.pp.highly_variable_genes(
-        bare, n_top_genes=n_top_genes, batch_key=None if batch is None else "batch", inplace=False, **options
-    )
-    return np.asarray(table["highly_variable"], dtype=bool)
+    """bool: what scanpy chooses, of a matrix on disk through dask."""
+    if isinstance(matrix, StoredRows):
+        if batch is not None and options["flavor"] == "seurat_v3":
+            own = [
+                scanpy_table(rows, n_top_genes, np.zeros(rows.shape[0], dtype=np.int64), **options)["variances_norm"]
+                for rows in one_batch_after_the_other(matrix, batch)
+            ]
+            return most_variable_across_batches(np.stack(own), n_top_genes)
+        matrix = matrix.as_dask()
+    return np.asarray(scanpy_table(matrix, n_top_genes, batch, **options)["highly_variable"], dtype=bool)

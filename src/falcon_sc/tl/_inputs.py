@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_sc._blocks import columns_of
 from falcon_sc._expression import read_continuous, read_embedding, read_expression
 from falcon_sc._kinds import check_values
+from falcon_sc.core.data.rows import in_memory, many_times, of_rows
 from falcon_sc.pp.select_genes import choose_genes, most_variable
 from falcon_sc.tl._training_values import TrainingValues
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from scipy import sparse
 
     from falcon_sc._expression import Expression
     from falcon_sc._kinds import Values
@@ -28,7 +29,7 @@ class Inputs:
     Parameters
     ----------
     features
-        float32, n_obs x n_features: chosen genes, log-normalized (CSR), or an embedding (dense).
+        float32, n_obs x n_features: chosen genes, log-normalized (CSR, or rows on disk), or an embedding (dense).
     start
         What the labels of the start come from: labeled cells only, all expressed genes.
     genes
@@ -39,7 +40,7 @@ class Inputs:
         What `predict` has to know of the training cells; None for an embedding.
     """
 
-    features: np.ndarray | sparse.csr_matrix
+    features: Any
     start: StartInput
     genes: np.ndarray | None
     assumed: str
@@ -76,7 +77,7 @@ def read_inputs(
     genes = choose_genes(labeled, n_top_genes, batch)
     features = expression.log_normalized(genes)
     names = adata.var_names.to_numpy(dtype=np.str_)
-    training_values = TrainingValues.of(labeled, features if known.all() else features[known], names)
+    training_values = TrainingValues.of(labeled, of_rows(features, known), names)
     return Inputs(features, _start_of(labeled, batch), genes, expression.kind, training_values)
 
 
@@ -117,11 +118,11 @@ def _continuous(
     from falcon_sc.core.start.input import StartInput
 
     matrix = read_continuous(adata, layer)
-    genes = most_variable(matrix[known], n_top_genes, batch)
+    genes = most_variable(of_rows(matrix, known), n_top_genes, batch)
     if not genes.any():
         msg = "values='continuous': no column of the matrix varies over the labeled cells."
         raise ValueError(msg)
-    chosen = matrix[:, genes]
+    chosen = in_memory(columns_of(matrix, genes))
     features = np.ascontiguousarray(chosen) if isinstance(chosen, np.ndarray) else chosen.toarray()
     start = StartInput(features[known], "embedding", batch)
     return Inputs(features, start, genes, "continuous", TrainingValues.of_continuous(features[known]))
@@ -131,5 +132,5 @@ def _start_of(labeled: Expression, batch: np.ndarray | None) -> StartInput:
     from falcon_sc.core.start.input import StartInput
 
     if labeled.counts is None:
-        return StartInput(labeled.log_normalized(labeled.expressed), "lognorm", batch)
-    return StartInput(labeled.counts[:, labeled.expressed], "counts", batch)
+        return StartInput(many_times(labeled.log_normalized(labeled.expressed)), "lognorm", batch)
+    return StartInput(many_times(columns_of(labeled.counts, labeled.expressed)), "counts", batch)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from falcon_sc._checks import check_unique_genes, listed
+from falcon_sc.core.data.rows import changed
 from falcon_sc.tl._training_values import TrainingValues
 
 if TYPE_CHECKING:
@@ -73,10 +75,12 @@ def _refuse_or_warn(names: np.ndarray, missing: np.ndarray, missing_genes: Missi
     warnings.warn(msg, UserWarning, stacklevel=4)
 
 
-def filled(features: Features, position: np.ndarray, model: Falcon) -> Features:
+def filled(features: Any, position: np.ndarray, model: Falcon) -> Any:
     """Columns of all genes of the model: `features` where they are there (`position` >= 0), else the mean in training."""
     trained = TrainingValues.of_model(model)
-    return features if (position >= 0).all() or trained is None else in_place(features, position, trained.means)
+    if (position >= 0).all() or trained is None:
+        return features
+    return changed(features, partial(in_place, position=position, fill=trained.means), len(position))
 
 
 def in_place(features: Features, position: np.ndarray, fill: np.ndarray) -> Features:

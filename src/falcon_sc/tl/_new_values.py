@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from falcon_sc._expression import ASSUMED, factors_to, log_scaled, read_continuous, read_expression
+from falcon_sc._blocks import columns_of, factors_to, log_scaled
+from falcon_sc._expression import ASSUMED, read_continuous, read_expression
 from falcon_sc._kinds import rates_behind, spread
+from falcon_sc.core.data.rows import changed, each_block, in_memory
 from falcon_sc.tl._training_values import TrainingValues
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anndata import AnnData
     from scipy import sparse
 
@@ -34,7 +39,7 @@ _ENOUGH_TO_BE_NEGATIVE = 100  # values
 
 def read_new_values(
     adata: AnnData, layer: str | None, values: Values | None, columns: np.ndarray, model: Falcon
-) -> tuple[np.ndarray | sparse.csr_matrix, str]:
+) -> tuple[Any, str]:
     """Values of the genes in `columns` as `model` reads them, n_obs x columns, and what they were taken for.
 
     Where `adata` holds something else than the training cells did, it is brought over; a warning says so where that
@@ -44,7 +49,7 @@ def read_new_values(
     if trained is not None:
         _check_statement(values, trained)
     if values == "continuous" or (trained is not None and trained.kind == "continuous"):
-        features = read_continuous(adata, layer)[:, columns]
+        features = in_memory(columns_of(read_continuous(adata, layer), columns))
         if trained is not None and trained.limits is not None:
             _warn_unlike(features, trained.limits)
         return features, "continuous"
@@ -68,24 +73,28 @@ def _check_statement(values: Values | None, trained: TrainingValues) -> None:
 
 def _brought_over(
     expression: Expression, trained: TrainingValues, names: pd.Index, columns: np.ndarray
-) -> tuple[sparse.csr_matrix, str]:
+) -> tuple[Any, str]:
     position = names.get_indexer(pd.Index(trained.genes))
     shared = position >= 0
     of_training = np.zeros(names.size)
     of_training[position[shared]] = 1
     expected, share = trained.expected(shared), trained.share(shared)
     kind = expression.kind
+
+    def of_columns(scaled: Callable[..., sparse.csr_matrix]) -> Any:
+        step = partial(scaled, total=expected, genes=of_training, columns=columns)
+        return changed(expression.values, step, len(columns))
+
     if not expression.sure or kind == "lognorm":
-        logarithms = rates_behind(expression.values) @ of_training
+        logarithms = np.concatenate(each_block(expression.values, partial(_sums_of_rates, genes=of_training)))
     if not expression.sure:
         kind = _guess(logarithms / expected, trained)
     logger.info("new cells: taken for %s", kind)
     if kind != "lognorm":
-        factors = factors_to(expected, expression.values @ of_training)
         if trained.total is None or share < _COMPLETE:
             _warn(f"the cells hold counts, which were scaled to {expected:,.0f} a cell", trained, share)
-        return log_scaled(expression.values[:, columns], factors), kind
-    chosen = expression.values[:, columns]
+        return of_columns(_scaled_counts), kind
+    chosen = columns_of(expression.values, columns)
     filled = logarithms > 0
     ratio = float(np.median(logarithms[filled])) / expected if filled.any() else 1.0
     if np.abs(logarithms[filled] / expected - 1).max(initial=0) <= _SAME:
@@ -98,8 +107,24 @@ def _brought_over(
         logger.info("%s; brought to %s, as in training", found, f"{expected:,.0f}")
     else:
         _warn(f"{found}, which were scaled to {expected:,.0f} a cell", trained, share)
-    rates = rates_behind(chosen).astype(np.float32)
-    return log_scaled(rates, factors_to(expected, logarithms)), kind
+    return of_columns(_scaled_again), kind
+
+
+def _scaled_counts(
+    values: sparse.csr_matrix, total: float, genes: np.ndarray, columns: np.ndarray
+) -> sparse.csr_matrix:
+    """Counts of the genes in `columns`, normalized so that `genes` (1 or 0, n_vars) sum to `total`, then log1p."""
+    return log_scaled(values[:, columns], factors_to(total, values @ genes))
+
+
+def _scaled_again(values: sparse.csr_matrix, total: float, genes: np.ndarray, columns: np.ndarray) -> sparse.csr_matrix:
+    """The same of logarithms, whose rates had another sum."""
+    rates = rates_behind(values[:, columns]).astype(np.float32)
+    return log_scaled(rates, factors_to(total, _sums_of_rates(values, genes)))
+
+
+def _sums_of_rates(logarithms: sparse.csr_matrix, genes: np.ndarray) -> np.ndarray:
+    return np.asarray(rates_behind(logarithms) @ genes)
 
 
 def _guess(ratios: np.ndarray, trained: TrainingValues) -> Kind:

@@ -12,6 +12,7 @@ from falcon_sc._labels import read_batch, read_groups, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc._written import CLASSES, check_free
+from falcon_sc.core.data.rows import of_rows
 from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._estimates import estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_inputs
@@ -97,7 +98,7 @@ def run(
         check_license(config, budget, count_coarse(labels, dataset))
     model = Falcon(budget, config, device=where, rng=rng, progress_bar=progress_bar)
     names = None if inputs.genes is None else adata.var_names[inputs.genes].to_numpy(dtype=np.str_)
-    training = inputs.features if labels.known.all() else inputs.features[labels.known]
+    training = of_rows(inputs.features, labels.known)
     model.fit(training, labels.values, dataset, start_input=inputs.start, feature_names=names, checkpoint=checkpoint)
     about |= {"batch_key": batch_key, "dataset_key": dataset_key, "values": values}
     if use_rep is None:
@@ -125,5 +126,5 @@ def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict[str, An
     fine[known], confidence[known] = model.labels_, model.confidence_
     proba[known], embedding[known] = model.proba_, model.embedding_
     if not known.all():
-        proba[~known], embedding[~known] = model.infer(inputs.features[~known])
+        proba[~known], embedding[~known] = model.infer(of_rows(inputs.features, ~known))
     return Results(fine, proba, confidence, embedding, inputs.genes, params)

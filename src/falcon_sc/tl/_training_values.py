@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from falcon_sc._expression import TARGET_SUM
+from falcon_sc._blocks import TARGET_SUM, factors_of, sums_and_squares
 from falcon_sc._kinds import equal_sums, rates_behind
+from falcon_sc.core.data.rows import each_block
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -50,17 +51,17 @@ class TrainingValues:
     limits: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, expression: Expression, features: sparse.csr_matrix, names: np.ndarray) -> TrainingValues:
+    def of(cls, expression: Expression, features: Any, names: np.ndarray) -> TrainingValues:
         """From the expression and the features of the training cells, and the names of all genes, str, n_vars."""
-        expressed, n = expression.expressed, int((np.diff(expression.values.indptr) > 0).sum())
+        expressed, n = expression.expressed, int((expression.n_genes_of_cells > 0).sum())
         total: float | None = TARGET_SUM
         if expression.kind == "lognorm":
-            rates = rates_behind(expression.values)
-            sums = np.asarray(rates.sum(axis=1)).ravel()
+            of_cells, by_block = zip(*each_block(expression.values, _sums_of_rates), strict=True)
+            sums = np.concatenate(of_cells)
             total = float(np.median(sums[sums > 0])) if equal_sums(sums) else None
-            of_genes = np.asarray(rates.sum(axis=0)).ravel()
         else:
-            of_genes = expression.values.T @ expression.factors
+            by_block = each_block(expression.values, _scaled_sums)
+        of_genes = np.sum(by_block, axis=0)
         return cls(expression.kind, total, names[expressed], of_genes[expressed] / n, *_moments(features))
 
     @classmethod
@@ -102,12 +103,20 @@ class TrainingValues:
         }
 
 
-def _moments(matrix: np.ndarray | sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+def _sums_of_rates(logarithms: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    rates = rates_behind(logarithms)
+    return np.asarray(rates.sum(axis=1)).ravel(), np.asarray(rates.sum(axis=0)).ravel()
+
+
+def _scaled_sums(values: sparse.csr_matrix) -> np.ndarray:
+    return np.asarray(values.T @ factors_of(values))
+
+
+def _moments(matrix: Any) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of each column."""
-    means = np.asarray(matrix.mean(axis=0, dtype=np.float64)).ravel()
     if isinstance(matrix, np.ndarray):
-        return means, matrix.var(axis=0, dtype=np.float64)
-    squares = np.asarray(matrix.power(2).mean(axis=0, dtype=np.float64)).ravel()
+        return matrix.mean(axis=0, dtype=np.float64), matrix.var(axis=0, dtype=np.float64)
+    means, squares = np.sum(each_block(matrix, sums_and_squares), axis=0) / matrix.shape[0]
     return means, np.maximum(squares - means**2, 0)
 
 

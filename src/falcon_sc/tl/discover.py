@@ -54,7 +54,9 @@ def discover(
     Parameters
     ----------
     adata
-        Annotated data, n_obs x n_vars: raw counts or log-normalized values, dense or sparse.
+        Annotated data, n_obs x n_vars: raw counts or log-normalized values, dense or sparse, in memory or on disk
+        (backed h5ad, or a dask array as of ``anndata.experimental.read_lazy``), which is read a few blocks of rows at a
+        time: :doc:`/gpu_and_scale`.
     coarse_key
         Column of ``adata.obs`` with the coarse labels (strings, categories or integers), at least
         two of them. Cells without a label (NA) are not used for training and get no fine class.
@@ -146,7 +148,10 @@ def discover(
         One coarse class only, or one with a single cell; `n_fine` smaller than the number of coarse
         classes, larger than the number of cells, or a mapping that misses a class; NaN, inf or
         negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer` or `values`; duplicate cell names; `adata`
-        is a view, backed or empty; a device that is not there.
+        is a view or empty; a device that is not there.
+        A matrix on disk that is stored by columns, damaged, or changed while it is read; ``copy=True`` in backed mode.
+    ImportError
+        A matrix on disk, and no dask (the extra ``disk``).
     RuntimeError
         ``relation_solver="gurobi"`` and no license, or one too small for this problem.
     PermissionError

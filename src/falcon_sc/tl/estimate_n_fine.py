@@ -53,7 +53,9 @@ def estimate_n_fine(
     Parameters
     ----------
     adata
-        Annotated data, n_obs x n_vars: raw counts or log-normalized values, dense or sparse.
+        Annotated data, n_obs x n_vars: raw counts or log-normalized values, dense or sparse, in memory or on disk
+        (backed h5ad, or a dask array as of ``anndata.experimental.read_lazy``), which is read a few blocks of rows at a
+        time: :doc:`/gpu_and_scale`.
     coarse_key
         Column of ``adata.obs`` with the coarse labels, at least two of them. Cells without a label (NA) are left out.
     layer
@@ -99,7 +101,7 @@ def estimate_n_fine(
     ValueError
         One coarse class only, or one with a single cell; `max_per_class` below 1; `n_jobs` neither -1 nor above 0;
         NaN, inf or negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer`
-        or `values`; duplicate cell names; `adata` is a view, backed or empty.
+        or `values`; duplicate cell names; `adata` is a view or empty.
 
     Examples
     --------

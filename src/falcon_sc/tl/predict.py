@@ -54,7 +54,8 @@ def predict(
     ----------
     adata
         Annotated data with the genes (or the embedding) the model was trained on, raw counts or log-normalized values.
-        Give all genes that were measured, not only those of the model: without them totals are estimates.
+        Give all genes that were measured, not only those of the model: without them totals are estimates. On disk
+        (backed h5ad, or a dask array) they are read a few blocks of rows at a time.
     model
         A fitted model: ``falcon_sc.Falcon.load(path)`` after ``falcon_sc.tl.discover(..., save_model=path)``.
         It computes on the device it was loaded to.
@@ -94,7 +95,7 @@ def predict(
     ValueError
         Genes of the model are missing, or too many to fill them; values that cannot be brought to those of the training
         cells, or that cannot be what `values` says; a coarse label is unknown to the model; an embedding has
-        another number of dimensions; wrong values in the matrix; `adata` is a view, backed or empty.
+        another number of dimensions; wrong values in the matrix; `adata` is a view or empty.
 
     Examples
     --------

@@ -9,17 +9,18 @@ import scipy.sparse as sp
 import torch
 
 from falcon_sc.core.data.batches import Samples
+from falcon_sc.core.data.rows import Rows
 
 
 def as_input(X: Any) -> Any:
-    """Samples as they are, or a finite float32 matrix, dense numpy or scipy CSR.
+    """Samples, and rows on disk, as they are, or a finite float32 matrix, dense numpy or scipy CSR.
 
     Raises
     ------
     ValueError
         If `X` is no matrix, or has values that are NaN or infinite.
     """
-    if isinstance(X, Samples):
+    if isinstance(X, Samples | Rows):
         return X
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu().numpy()

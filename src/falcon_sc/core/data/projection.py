@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
+
+from falcon_sc.core.data.rows import each_block
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,10 +26,14 @@ class Projection:
     scale: float
 
     def __call__(self, X: Any) -> NDArray[np.float32]:
-        """(N, features), dense or sparse, to (N, n_pcs)."""
-        scores = np.asarray(X @ self.components, dtype=np.float32)
+        """(N, features), dense, sparse or rows on disk, to (N, n_pcs)."""
+        scores = np.concatenate(each_block(X, partial(_times, components=self.components)))
         centered: NDArray[np.float32] = (scores - self.mean @ self.components) / np.float32(self.scale)
         return centered
+
+
+def _times(X: Any, components: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(X @ components, dtype=np.float32)
 
 
 def fit_projection(X: Any, n_pcs: int, rng: np.random.Generator) -> Projection:
@@ -35,7 +42,8 @@ def fit_projection(X: Any, n_pcs: int, rng: np.random.Generator) -> Projection:
 
     n_samples = X.shape[0]
     rows = np.sort(rng.choice(n_samples, _FIT_MAX, replace=False)) if n_samples > _FIT_MAX else slice(None)
-    block = X[rows].toarray() if sp.issparse(X) else np.asarray(X[rows])
+    chosen = X[rows]
+    block = chosen.toarray() if sp.issparse(chosen) else np.asarray(chosen)
     n_pcs = min(n_pcs, *block.shape)
     with np.errstate(invalid="ignore"):  # of the shares of variance, which are not used, when there is none
         pca = PCA(n_pcs, random_state=int(rng.integers(2**31))).fit(block.astype(np.float32, copy=False))

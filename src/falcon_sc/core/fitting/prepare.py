@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_sc.core.data.batches import Samples, as_samples
 from falcon_sc.core.data.projection import Projection, fit_projection
+from falcon_sc.core.data.rows import in_memory
 from falcon_sc.core.start.input import StartInput
 
 if TYPE_CHECKING:
@@ -38,6 +39,6 @@ def prepare(problem: Problem, config: FalconConfig, device: torch.device, rng: n
     projection = None
     if config.n_pcs is not None and X.shape[1] > config.n_pcs:
         projection = fit_projection(X, config.n_pcs, rng)
-    space = X if projection is None else projection(X)
-    start_input = start_input or StartInput(X, "embedding")
+    space = in_memory(X) if projection is None else projection(X)
+    start_input = start_input or StartInput(in_memory(X), "embedding")
     return Prepared(as_samples(space, device), start_input, space, projection, X.shape[1], is_matrix=True)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
 
 from falcon_sc.core.start.parallel import in_threads
 from falcon_sc.core.start.representation.contrast import Background, background_cells
-from falcon_sc.core.start.representation.normalizations import recovered_counts
+from falcon_sc.core.start.representation.normalizations import counts_can_be_recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from scipy import sparse
 
     from falcon_sc.core.start.input import StartInput
     from falcon_sc.core.start.progress import Stage
@@ -27,12 +26,12 @@ class CoarseClasses:
 
     def __init__(self, start_input: StartInput, coarse: np.ndarray) -> None:
         matrix, kind = start_input.matrix, start_input.kind
-        self._matrix = matrix if isinstance(matrix, np.ndarray) else matrix.tocsr()
+        self._matrix = matrix.tocsr() if sparse.issparse(matrix) else matrix
         self._kind = kind
         self._batch = start_input.batch
         self._coarse = coarse
         self.sizes = np.bincount(coarse)
-        self.has_counts = kind == "counts" or (kind == "lognorm" and recovered_counts(self._matrix) is not None)
+        self.has_counts = kind == "counts" or (kind == "lognorm" and counts_can_be_recovered(self._matrix))
 
     def members(self, c: int) -> np.ndarray:
         """Sorted indices of the cells of a class."""

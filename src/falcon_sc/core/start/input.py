@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
-    from scipy import sparse
 
 Kind = Literal["counts", "lognorm", "embedding"]
 
@@ -19,13 +18,14 @@ class StartInput:
     Parameters
     ----------
     matrix
-        n x genes, dense or sparse (CSR is used as it is), all genes; or n x d, an embedding.
+        n x genes, dense or sparse (CSR is used as it is), all genes; or n x d, an embedding. Or what gives CSR rows by
+        their numbers, ``matrix[rows]``, and each block of them in turn: ``falcon_sc.core.data.rows.Rows``.
     kind
         "counts": raw counts. "lognorm": log1p of counts scaled per cell. "embedding": any continuous columns.
     batch
         Donor or batch codes, int, n; None where there is one.
     """
 
-    matrix: np.ndarray | sparse.csr_matrix
+    matrix: Any
     kind: Kind
     batch: np.ndarray | None = None

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from falcon_sc.core.data.batches import Samples, as_samples
+from falcon_sc.core.data.rows import in_memory
 from falcon_sc.core.state.inference import embed, probabilities
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class Fitted:
 
     def project(self, X: Any) -> Any:
         """What the network reads of `X`."""
-        return X if self.projection is None or isinstance(X, Samples) else self.projection(X)
+        if isinstance(X, Samples):
+            return X
+        return in_memory(X) if self.projection is None else self.projection(X)
 
     def embed(self, Z: Any) -> NDArray[np.float32]:
         """Last hidden layer of projected rows or samples, (N, n_hidden)."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from falcon_sc.core.start.input import Kind
 
@@ -28,17 +28,46 @@ def counts_behind(rates: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.
     anything: it must lie near whole numbers. Large counts are left out, whose digits are lost in a logarithm.
     """
     units = _in_units(rates)
-    data: np.ndarray = units if isinstance(units, np.ndarray) else units.data
-    judged = data[(data > 1 + INTEGER_DISTANCE) & (data <= LARGEST_JUDGED)]
-    if judged.size < FEWEST_JUDGED or (np.abs(judged - np.rint(judged)) > INTEGER_DISTANCE).mean() > 1 - COUNT_SHARE:
-        return None
-    np.rint(data, out=data)
-    return units.astype(np.float32)
+    return _rounded(units) if _are_whole([_judged(units)]) else None
 
 
 def recovered_counts(lognorm: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix | None:
     """Counts behind log1p-normalized values, float32, or None: the one rule of the house, see `counts_behind`."""
     return counts_behind(_expm1(lognorm))
+
+
+def counts_can_be_recovered(lognorm: Any) -> bool:
+    """Whether there are counts behind log1p-normalized values, also of rows that are read block by block (`each`)."""
+    blocks = lognorm.each(_judged_lognorm) if hasattr(lognorm, "each") else [_judged_lognorm(lognorm)]
+    return _are_whole(list(blocks))
+
+
+def rounded_units(lognorm: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix:
+    """The counts behind log1p-normalized values, float32, where it is known that there are some."""
+    return _rounded(_in_units(_expm1(lognorm)))
+
+
+def _judged_lognorm(lognorm: np.ndarray | sparse.csr_matrix) -> tuple[int, int]:
+    return _judged(_in_units(_expm1(lognorm)))
+
+
+def _judged(units: np.ndarray | sparse.csr_matrix) -> tuple[int, int]:
+    """How many values say anything, and how many of these are not near whole numbers."""
+    data: np.ndarray = units if isinstance(units, np.ndarray) else units.data
+    judged = data[(data > 1 + INTEGER_DISTANCE) & (data <= LARGEST_JUDGED)]
+    return judged.size, int(np.count_nonzero(np.abs(judged - np.rint(judged)) > INTEGER_DISTANCE))
+
+
+def _are_whole(judged: Sequence[tuple[int, int]]) -> bool:
+    """Whether values are counts, from what `_judged` says of all parts of them."""
+    n_judged, n_off = sum(n for n, _ in judged), sum(off for _, off in judged)
+    return n_judged >= FEWEST_JUDGED and n_off / n_judged <= 1 - COUNT_SHARE
+
+
+def _rounded(units: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix:
+    data: np.ndarray = units if isinstance(units, np.ndarray) else units.data
+    np.rint(data, out=data)
+    return units.astype(np.float32)
 
 
 def pseudo_counts(lognorm: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix:

@@ -1,0 +1,127 @@
+"""Time and memory of what reads the matrix, from memory and from disk, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks.performance._one_size import memory_kib
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+_SIZES = (100_000,)
+_WAYS = ("memory", "zarr", "h5ad")
+_ROWS = 10_000  # of a chunk
+_SIMULATED = 100_000  # cells at most; larger stores hold them several times, which says as much about time and memory
+
+
+def run(*, out: Path | None = None, sizes: tuple[int, ...] = _SIZES, ways: tuple[str, ...] = _WAYS) -> pd.DataFrame:
+    """Choose genes, project, and read every coarse class as the start does: simulated counts, 2,000 genes, 27 coarse classes.
+
+    The store is zarr as anndata writes it, or h5ad without compression. Memory is the peak of the whole process, and
+    what it held before anything was opened. Times in CPU seconds, of all threads.
+
+    Parameters
+    ----------
+    out
+        Folder for `on_disk.csv` and `on_disk.md`.
+    sizes
+        Numbers of cells; multiples of 100,000 above that.
+    ways
+        "memory", "zarr", "h5ad".
+    """
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            _in_process(f"write({size}, {folder!r})")
+            rows += [json.loads(_in_process(f"measure({way!r}, {folder!r})")) for way in ways]
+    table = pd.DataFrame(rows)
+    print(_tables.to_markdown(table))
+    if out is not None:
+        _tables.save(table, out, "on_disk")
+    return table
+
+
+def write(n_obs: int, folder: str) -> None:
+    """Both stores of one size."""
+    from anndata.experimental import concat_on_disk
+
+    from falcon_sc.datasets import simulate
+
+    adata, n_times = simulate(min(n_obs, _SIMULATED), 2_000, n_coarse=27, n_fine=83, rng=0), n_obs // _SIMULATED
+    once = Path(folder) / "once"
+    once.mkdir()
+    for form, save in (("zarr", adata.write_zarr), ("h5ad", adata.write_h5ad)):
+        name = f"cells.{form}"
+        save(once / name)
+        if n_times > 1:
+            concat_on_disk([once / name] * n_times, Path(folder) / name)
+        else:
+            (once / name).rename(Path(folder) / name)
+    print(n_obs)
+
+
+def measure(way: str, folder: str) -> None:
+    """One way to read; prints a line of JSON."""
+    from falcon_sc.core.data.projection import fit_projection
+    from falcon_sc.core.start.coarse_classes import CoarseClasses
+    from falcon_sc.tl._inputs import read_inputs
+
+    held, begin = memory_kib("VmRSS"), time.process_time()
+    adata = _open(way, Path(folder))
+    codes = adata.obs["coarse"].cat.codes.to_numpy().astype(np.int64)
+    times, known = [time.process_time()], np.ones(adata.n_obs, dtype=bool)
+    inputs = read_inputs(adata, known=known, layer=None, use_rep=None, n_top_genes=1_000, batch=None)
+    times.append(time.process_time())
+    projected = fit_projection(inputs.features, 50, np.random.default_rng(0))(inputs.features)
+    times.append(time.process_time())
+    classes: Any = CoarseClasses(inputs.start, codes)
+    n_values = sum(classes.of(c)[0].nnz for c in range(len(classes.sizes)))
+    times.append(time.process_time())
+    found = {
+        "n_obs": adata.n_obs,
+        "from": way,
+        "values": int(n_values),
+        "open": times[0] - begin,
+        "genes": times[1] - times[0],
+        "projection": times[2] - times[1],
+        "coarse_classes": times[3] - times[2],
+        "imports_gib": held / 2**20,
+        "peak_gib": memory_kib("VmHWM") / 2**20,
+        "checksum": float(np.abs(projected).sum(dtype=np.float64)),
+    }
+    print(json.dumps(found))
+
+
+def _open(way: str, folder: Path) -> AnnData:
+    import anndata
+
+    if way == "h5ad":
+        return anndata.read_h5ad(folder / "cells.h5ad", backed="r")
+    if way == "memory":
+        return anndata.read_zarr(folder / "cells.zarr")
+    import zarr
+
+    store: Any = zarr.open_group(folder / "cells.zarr", mode="r")
+    obs: Any = anndata.io.read_elem(store["obs"])
+    var: Any = anndata.io.read_elem(store["var"])
+    X = anndata.experimental.read_elem_lazy(store["X"], chunks=(_ROWS, store["X"].attrs["shape"][1]))
+    return anndata.AnnData(X, obs=obs, var=var)
+
+
+def _in_process(call: str) -> str:
+    code = f"from falcon_sc.benchmarks.performance.on_disk import measure, write; {call}"
+    finished = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
+    return finished.stdout.splitlines()[-1]

@@ -1,0 +1,92 @@
+"""A matrix that is too large for memory: its rows are read a block at a time, whenever they are asked for.
+
+What is computed from a matrix is written once, as a function of a block of rows. A matrix in memory is one block.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Self
+
+
+class Rows(ABC):
+    """n x p, float32; what is read of it is CSR.
+
+    Parameters
+    ----------
+    shape
+        n and p.
+    """
+
+    shape: tuple[int, int]
+
+    @abstractmethod
+    def each[T](self, function: Callable[[sparse.csr_matrix], T]) -> Iterator[T]:
+        """What `function` gives for each block of rows, in their order. It may run in another thread or process."""
+
+    @abstractmethod
+    def describe(self, block: int) -> str:
+        """What to call the block with this number, in an error."""
+
+    @abstractmethod
+    def __getitem__(self, rows: np.ndarray | slice) -> sparse.csr_matrix:
+        """Some rows, by a slice or by their numbers."""
+
+    @abstractmethod
+    def of(self, rows: np.ndarray) -> Self:
+        """The rows of a mask (bool, n), none of them read yet."""
+
+    @abstractmethod
+    def then(self, step: Callable[[sparse.csr_matrix], sparse.csr_matrix], n_columns: int) -> Self:
+        """Every block changed by `step`, which keeps its rows and looks at nothing but them."""
+
+    @abstractmethod
+    def kept(self) -> Self:
+        """The same for who reads it many times: some of the blocks stay in memory, as far as that is small."""
+
+
+def each_block[T](matrix: Any, function: Callable[[Any], T]) -> list[T]:
+    """What `function` gives for each block of rows: of a matrix in memory, for all of it."""
+    return list(matrix.each(function)) if isinstance(matrix, Rows) else [function(matrix)]
+
+
+def changed(matrix: Any, step: Callable[[Any], Any], n_columns: int) -> Any:
+    """The matrix that `step` makes of every block of rows, with so many columns."""
+    return matrix.then(step, n_columns) if isinstance(matrix, Rows) else step(matrix)
+
+
+def of_rows(matrix: Any, rows: np.ndarray) -> Any:
+    """The rows of a mask (bool, n)."""
+    if rows.all():
+        return matrix
+    return matrix.of(rows) if isinstance(matrix, Rows) else matrix[rows]
+
+
+def many_times(matrix: Any) -> Any:
+    """The same matrix, for who reads its rows again and again."""
+    return matrix.kept() if isinstance(matrix, Rows) else matrix
+
+
+def in_memory(matrix: Any) -> Any:
+    """All rows, read."""
+    return matrix[:] if isinstance(matrix, Rows) else matrix
+
+
+def as_csr(matrix: Any) -> sparse.csr_matrix:
+    """float32 CSR in canonical form without stored zeros; shares memory with `matrix`, dense or sparse, where it can."""
+    values = sparse.csr_matrix(matrix, dtype=np.float32)
+    # The new object may share its arrays with the input, which must not be changed in place.
+    if not values.has_canonical_format:
+        values = values.copy()
+        values.sum_duplicates()
+    if not values.data.all():
+        values = values.copy()
+        values.eliminate_zeros()
+    return values

@@ -1,0 +1,116 @@
+"""Cells that stay on disk: the labels of the same cells in memory, from every way to store them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import falcon_sc as fsc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from anndata import AnnData
+
+N_FINE = {"B cell": 2, "CD4/CD8 T": 1, "µ glia": 1}  # numbers that are known: a start without a search for them
+QUICK: dict[str, Any] = {"progress_bar": False, "device": "cpu", "max_epochs": 2, "n_top_genes": 100}
+
+pytestmark = pytest.mark.filterwarnings("ignore:coarse_key='coarse' is missing")
+
+
+def recoverable(counts: np.ndarray) -> np.ndarray:
+    return np.log1p(1e4 * counts / counts.sum(axis=1, keepdims=True))
+
+
+def without_counts(counts: np.ndarray) -> np.ndarray:
+    """No way back to the counts."""
+    return recoverable(counts + np.random.default_rng(0).random(counts.shape) * (counts > 0))
+
+
+FORMS = {"counts": np.asarray, "recoverable": recoverable, "without counts": without_counts}
+
+
+@pytest.fixture(scope="module", params=list(FORMS))
+def cells_and_expected(request: pytest.FixtureRequest, planted: AnnData) -> tuple[AnnData, AnnData]:
+    """Cells in memory, some without a label, and what is found in them."""
+    adata = planted.copy()
+    adata.X = sparse.csr_matrix(FORMS[request.param](adata.X.toarray()).astype(np.float32))
+    adata.obs.loc[adata.obs_names[5:9], "coarse"] = None
+    return adata, fsc.tl.discover(adata, "coarse", N_FINE, copy=True, **QUICK)
+
+
+def assert_same(found: AnnData, expected: AnnData) -> None:
+    assert np.asarray(found.var["falcon_highly_variable"]).tolist() == expected.var["falcon_highly_variable"].tolist()
+    fine, expected_fine = (np.asarray(adata.obs["falcon_fine"]).astype(str) for adata in (found, expected))
+    assert fine.tolist() == expected_fine.tolist()
+    np.testing.assert_array_equal(np.asarray(found.obs["falcon_confidence"]), expected.obs["falcon_confidence"])
+    for name in ("falcon_proba", "X_falcon"):
+        np.testing.assert_array_equal(found.obsm[name], expected.obsm[name])
+    assert found.uns["falcon"]["params"]["assumed"] == expected.uns["falcon"]["params"]["assumed"]
+
+
+def written(folder: Path) -> list[tuple[Path, int]]:
+    return sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("store", ["backed", "zarr"])
+@pytest.mark.parametrize("form", [sparse.csr_matrix, np.asarray], ids=["csr", "dense"])
+def test_labels_are_those_in_memory(cells_and_expected, on_disk, store: str, form: Callable, tmp_path: Path) -> None:
+    adata, expected = cells_and_expected
+    adata = adata.copy()
+    adata.X = form(adata.X.toarray())
+    stored = on_disk(adata, store)
+    before = written(tmp_path)
+    fsc.tl.discover(stored, "coarse", N_FINE, **QUICK)
+    assert_same(stored, expected)
+    assert written(tmp_path) == before
+
+
+def test_lazy_object(cells_and_expected, on_disk) -> None:
+    adata, expected = cells_and_expected
+    stored = on_disk(adata, "lazy")
+    fsc.tl.discover(stored, "coarse", N_FINE, **QUICK)
+    assert_same(stored, expected)
+
+
+def test_genes_across_batches(planted: AnnData, on_disk) -> None:
+    keywords = QUICK | {"batch_key": "donor"}
+    expected = fsc.tl.discover(planted, "coarse", N_FINE, copy=True, **keywords)
+    stored = on_disk(planted, "zarr")
+    fsc.tl.discover(stored, "coarse", N_FINE, **keywords)
+    assert_same(stored, expected)
+
+
+def test_continuous_values(planted: AnnData, on_disk) -> None:
+    centered = planted.copy()
+    centered.X = np.log1p(planted.X.toarray()) - np.float32(0.5)
+    keywords = QUICK | {"values": "continuous", "batch_key": "donor"}
+    expected = fsc.tl.discover(centered, "coarse", N_FINE, copy=True, **keywords)
+    stored = on_disk(centered, "backed")
+    fsc.tl.discover(stored, "coarse", N_FINE, **keywords)
+    assert_same(stored, expected)
+
+
+def test_a_copy_of_cells_on_disk(planted: AnnData, on_disk) -> None:
+    stored = on_disk(planted, "zarr")
+    found = fsc.tl.discover(stored, "coarse", N_FINE, copy=True, **QUICK)
+    assert "falcon_fine" in found.obs
+    assert "falcon_fine" not in stored.obs
+    backed = on_disk(planted, "backed")
+    with pytest.raises(ValueError, match="leave copy out"):
+        fsc.tl.discover(backed, "coarse", N_FINE, copy=True, **QUICK)
+
+
+def test_numbers_are_those_in_memory(planted: AnnData, on_disk) -> None:
+    quick: dict[str, Any] = {"max_per_class": 2, "progress_bar": False, "n_jobs": 1}
+    expected = fsc.tl.estimate_n_fine(planted, "coarse", copy=True, **quick).uns["falcon_n_fine"]
+    stored = on_disk(planted, "backed")
+    fsc.tl.estimate_n_fine(stored, "coarse", **quick)
+    found = stored.uns["falcon_n_fine"]
+    np.testing.assert_array_equal(found["stability"], expected["stability"])
+    np.testing.assert_array_equal(found["support"], expected["support"])
+    assert found["params"] == expected["params"]
