@@ -57,7 +57,7 @@ class MLP(nn.Sequential):
     def __init__(self, n_features: int, *, n_hidden: int, n_layers: int, batch_norm: bool) -> None:
         layers: list[nn.Module] = []
         for i in range(n_layers):
-            layers.append(InputLinear(n_features, n_hidden) if i == 0 else _undrawn_linear(n_hidden, n_hidden))
+            layers.append(InputLinear(n_features, n_hidden) if i == 0 else undrawn_linear(n_hidden, n_hidden))
             if batch_norm:
                 layers.append(nn.BatchNorm1d(n_hidden))
             layers.append(nn.ReLU(inplace=True))
@@ -71,7 +71,7 @@ class FineClassifier(nn.Module):
     def __init__(self, backbone: nn.Module, n_hidden: int, n_fine: int) -> None:
         super().__init__()
         self.backbone = backbone
-        self.head = _undrawn_linear(n_hidden, n_fine)
+        self.head = undrawn_linear(n_hidden, n_fine)
 
     def forward(self, x: Tensor | SparseRows) -> Tensor:
         """Fine logits, (B, K_F)."""
@@ -83,7 +83,7 @@ def build_mlp_classifier(n_features: int, n_fine: int, config: FalconConfig, gen
     """The MLP of the configuration with a linear head, its weights drawn from `generator`."""
     backbone = MLP(n_features, n_hidden=config.n_hidden, n_layers=config.n_layers, batch_norm=config.batch_norm)
     classifier = FineClassifier(backbone, config.n_hidden, n_fine)
-    _draw_weights(classifier, generator)
+    draw_weights(classifier, generator)
     return classifier
 
 
@@ -108,17 +108,17 @@ def check_network(network: nn.Module, argument: str = "network") -> int:
 def build_classifier(network: nn.Module, n_fine: int, generator: Generator) -> FineClassifier:
     """A copy of `network`, as it is, with a linear head whose weights are drawn from `generator`."""
     classifier = FineClassifier(copy.deepcopy(network), check_network(network), n_fine)
-    _draw_weights(classifier.head, generator)
+    draw_weights(classifier.head, generator)
     return classifier
 
 
-def _undrawn_linear(n_in: int, n_out: int) -> nn.Linear:
+def undrawn_linear(n_in: int, n_out: int) -> nn.Linear:
     """A linear layer whose weights are still to be drawn: its constructor would take them from torch's global generator."""
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out)  # type: ignore[no-untyped-call]
     return layer
 
 
-def _draw_weights(module: nn.Module, generator: Generator) -> None:
+def draw_weights(module: nn.Module, generator: Generator) -> None:
     """Uniform in +-1/sqrt(inputs), torch's own rule for linear layers, without touching its global generator."""
     for layer in module.modules():
         if isinstance(layer, InputLinear | nn.Linear):
