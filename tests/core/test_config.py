@@ -19,6 +19,38 @@ def test_paper_is_the_setting_of_the_paper():
     assert not config.restrict_to_coarse
 
 
+DEPARTURES = ("anneal_to_one_hot", "drop_lambda_M", "relation_predictions", "n_neighbors_per_step")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "epochs_to_one_hot", "interval"),
+    [
+        (FalconConfig.paper(), FalconConfig.published(), 3, 30),
+        (FalconConfig.cifar100(), FalconConfig.published("cifar100"), 30, 20),
+        (FalconConfig.cifar68(), FalconConfig.published("cifar68"), 30, 20),
+        (FalconConfig.cifar_si(), FalconConfig.published("cifar_si"), 30, 20),
+        (FalconConfig.breeds("living17"), FalconConfig.published("living17"), 30, 20),
+        (FalconConfig.breeds("entity13"), FalconConfig.published("entity13"), 30, 20),
+        (FalconConfig.tiered_imagenet(), FalconConfig.published("tiered_imagenet"), 30, 20),
+    ],
+)
+def test_the_published_code_departs_from_the_text_by_named_switches(text, code, epochs_to_one_hot, interval):
+    assert [getattr(text, name) for name in DEPARTURES] == [False, False, "student", None]
+    assert [getattr(code, name) for name in DEPARTURES] == [True, True, "teacher", 5]
+    assert (text.relation_interval, code.relation_interval) == (20, interval)
+    assert text.relation_batches == 20
+    assert code.anneal_share * code.max_epochs == pytest.approx(epochs_to_one_hot)
+    same = {"anneal_share", "relation_interval", *DEPARTURES}
+    assert {k: v for k, v in text.to_dict().items() if k not in same} == {
+        k: v for k, v in code.to_dict().items() if k not in same
+    }
+
+
+def test_an_unknown_published_setting_is_named():
+    with pytest.raises(ValueError, match=r"data='pbmc' is not one of \['cells', 'cifar100'"):
+        FalconConfig.published("pbmc")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -37,6 +69,9 @@ def test_paper_is_the_setting_of_the_paper():
         ("batch_size", 1),
         ("n_jobs", -2),
         ("start_max_cells", 0),
+        ("lambda_conf", -0.1),
+        ("relation_predictions", "ema"),
+        ("relation_batches", 0),
         ("start_n_repeats", 1.5),
     ],
 )
@@ -86,10 +121,9 @@ def test_image_settings_are_those_of_the_paper(name):
     found = [getattr(config, field) for field in ("lambda_3", "lambda_M", "max_epochs", "batch_size", "schedule")]
     assert [*found, config.relation_time_limit] == expected
     assert (config.lambda_1, config.lambda_2, config.temperature, config.gamma) == (0.5, 0.5, 0.9, 0.99)
-    assert (config.relation_interval, config.n_neighbors, config.n_neighbors_per_step) == (20, 20, 5)
+    assert (config.relation_interval, config.n_neighbors, config.n_neighbors_per_step) == (20, 20, None)
     assert (config.optimizer, config.lr, config.momentum, config.weight_decay) == ("sgd", 0.1, 0.9, 0.0)
     assert (config.start, config.prior, config.restrict_to_coarse) == ("random", "uniform", False)
-    assert config.anneal_share * config.max_epochs == pytest.approx(30)
     assert (config.n_pcs, config.max_grad_norm, config.metric) == (None, None, "cosine")
     if config.schedule == "step":
         assert [share * config.max_epochs for share in config.milestones] == [60, 80]

@@ -80,7 +80,7 @@ def test_params_and_history(found: AnnData) -> None:
     assert {type(value) for value in params.values()} <= {str, int, float, bool}
     assert len({len(series) for series in history.values()}) == 1
     assert {series.ndim for series in history.values()} == {1}
-    assert {"epoch", "loss", "n_used", "relation_changes"} <= set(history)
+    assert {"epoch", "iteration", "loss", "n_used", "relation_updates", "relation_changes"} <= set(history)
 
 
 @pytest.mark.parametrize("suffix", ["h5ad", "zarr"])

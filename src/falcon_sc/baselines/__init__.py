@@ -1,7 +1,31 @@
-"""What people use today, on the same inputs: Leiden, K-Means and Gaussian mixtures inside each coarse class."""
+"""What people use today, and every system that the paper compares with, on the same inputs."""
 
+from falcon_sc.baselines.ancor import ANCOR
+from falcon_sc.baselines.george import GEORGE
 from falcon_sc.baselines.kmeans import FairKMeans
 from falcon_sc.baselines.leiden import FairLeiden
 from falcon_sc.baselines.mixture import FairMixture
+from falcon_sc.baselines.scan import SCAN
+from falcon_sc.baselines.scan_c import SCANC
+from falcon_sc.baselines.scan_finetune import SCANFinetune
+from falcon_sc.baselines.scan_per_coarse import SCANPerCoarse
+from falcon_sc.baselines.scgm import SCGM
+from falcon_sc.baselines.snca import SNCA
+from falcon_sc.baselines.turtle import TURTLE
+from falcon_sc.baselines.upper_bound import UpperBound
 
-__all__ = ["FairKMeans", "FairLeiden", "FairMixture"]
+__all__ = [
+    "ANCOR",
+    "GEORGE",
+    "SCAN",
+    "SCANC",
+    "SCGM",
+    "SNCA",
+    "TURTLE",
+    "FairKMeans",
+    "FairLeiden",
+    "FairMixture",
+    "SCANFinetune",
+    "SCANPerCoarse",
+    "UpperBound",
+]

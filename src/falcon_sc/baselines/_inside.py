@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CoarseClasses:
-    """The coarse classes of N samples: `names` (K_C,), and `members`, the rows of the samples of each.
+    """The coarse classes of N samples, with their `names` (K_C,), and `members`, the rows of the samples of each.
 
     `budget`: the total number of fine classes, or one number for each coarse class (K_C,).
     """
 
-    names: NDArray[Any]
+    taxonomy: Taxonomy
     members: Sequence[NDArray[np.intp]]
     budget: int | NDArray[np.int64]
 
@@ -40,7 +40,12 @@ class CoarseClasses:
         codes = taxonomy.encode(coarse)
         budget = fine_budget(n_fine, taxonomy, codes, len(X))
         members = [np.flatnonzero(codes == c) for c in range(taxonomy.n_coarse)]
-        return cls(as_array(taxonomy.names), members, budget)
+        return cls(taxonomy, members, budget)
+
+    @property
+    def names(self) -> NDArray[Any]:
+        """(K_C,)."""
+        return as_array(self.taxonomy.names)
 
     def join(self, parts: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Labels of all samples, codes by coarse class, then by falling size; and how many each class has (K_C,)."""

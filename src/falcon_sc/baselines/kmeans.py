@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.baselines._inside import CoarseClasses, cluster_inside
+from falcon_sc.baselines._voting import VotingBaseline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-class FairKMeans:
+class FairKMeans(VotingBaseline):
     """K-Means inside each coarse class, on principal components.
 
     The total is shared out greedily: each further cluster goes to the coarse class whose inertia (sum of squared
@@ -73,6 +74,7 @@ class FairKMeans:
         classes = CoarseClasses.of(X, coarse, self.n_fine)
         self.labels_, self.n_per_class_ = classes.join(cluster_inside(_kmeans, np.asarray(X), classes, self.rng))
         self.coarse_names_ = classes.names
+        self._remember(X, classes)
         return self
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.baselines._inside import CoarseClasses
+from falcon_sc.baselines._voting import VotingBaseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ _MAX_STEPS = 25  # halvings of the interval of log resolutions: to a relative wi
 _N_ITERATIONS = 2  # of Leiden: its own default; run to convergence, the scores hardly change
 
 
-class FairLeiden:
+class FairLeiden(VotingBaseline):
     """Leiden inside each coarse class with one common resolution: the loop over cell types that people write today.
 
     On a graph of nearest neighbors inside each coarse class (Euclidean, symmetric, without weights), modularity
@@ -110,6 +111,7 @@ class FairLeiden:
         self.resolution_ = best.resolution
         self.labels_, self.n_per_class_ = classes.join(best.parts)
         self.coarse_names_ = classes.names
+        self._remember(X, classes)
         return self
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.baselines._inside import CoarseClasses, cluster_inside
+from falcon_sc.baselines._voting import VotingBaseline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _REGULARISATION = 1e-3  # share of the mean variance, on the diagonal: classes of fewer samples than components
 
 
-class FairMixture:
+class FairMixture(VotingBaseline):
     """Gaussian mixtures with a shared full covariance inside each coarse class, on principal components.
 
     The total is shared out greedily: each further component goes to the coarse class whose Bayesian information
@@ -79,6 +80,7 @@ class FairMixture:
         classes = CoarseClasses.of(X, coarse, self.n_fine)
         self.labels_, self.n_per_class_ = classes.join(cluster_inside(_mixture, np.asarray(X), classes, self.rng))
         self.coarse_names_ = classes.names
+        self._remember(X, classes)
         return self
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from types import NoneType
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Literal, get_type_hints
 
 from falcon_sc.core.presets import PaperSettings
+from falcon_sc.core.settings.ranges import checked
 
 StartMethod = Literal["consensus", "random"]
 Prior = Literal["uniform", "within_coarse"]
@@ -17,48 +17,48 @@ Optimizer = Literal["adamw", "sgd"]
 Solver = Literal["auto", "flow", "gurobi"]
 Metric = Literal["cosine", "euclidean"]
 Precision = Literal["float32", "bfloat16"]
-
-
-_TINY = math.ulp(0.0)
-# What is no whole number of at least 1 and no number of at least 0, by the annotation of its field.
-_RANGES: dict[str, tuple[float, float]] = {
-    "warmup_iterations": (0, math.inf),
-    "n_jobs": (-1, math.inf),
-    **dict.fromkeys(("temperature", "lr", "relation_time_limit", "max_grad_norm"), (_TINY, math.inf)),
-    **dict.fromkeys(("gamma", "momentum", "anneal_share"), (0.0, 1.0)),
-}
+Predictions = Literal["teacher", "student"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FalconConfig(PaperSettings):
-    """Hyperparameters of FALCON.
+    r"""Hyperparameters of FALCON.
 
-    The defaults are ours and are one setting for all data sets of cells; :meth:`paper` gives the setting that the
-    paper reports for single cells, and :meth:`cifar100`, :meth:`cifar68`, :meth:`cifar_si`, :meth:`breeds` and
-    :meth:`tiered_imagenet` those for images. "Paper" means the text, "published code" what the authors' repository
-    does where the text is silent or says otherwise.
+    The defaults are ours and are one setting for all data sets of cells. :meth:`paper` gives the setting that the
+    text of the paper has for single cells, and :meth:`cifar100`, :meth:`cifar68`, :meth:`cifar_si`, :meth:`breeds` and
+    :meth:`tiered_imagenet` those for images; :meth:`published` gives what the authors' code does. "Paper" means the
+    text, "published code" the code, where the text is silent or says otherwise.
 
     Parameters
     ----------
     lambda_1, lambda_2
         Weights of the coarse loss, and of consistency and confidence (eq. 8), in eq. 10. Default: paper.
+    lambda_nn, lambda_conf
+        Weights of consistency (eq. 4) and of confidence (eq. 6) in eq. 8. Default: paper, which drops the latter beside
+        `lambda_1` in the third row of table 5.
     lambda_3
         Weight of the regularizer (eq. 9) in eq. 10. Paper: 0.5 for cells, 2 for CIFAR-100. Default: ours.
     lambda_M
-        Weight of the balance penalty of the relation step (eq. 14). Dropped to 0 once the pseudo-labels are hard
-        (published code). Paper: 5e-3 for cells. Default: ours, 0, because the start already says how many fine
-        classes each coarse class has.
+        Weight of the balance penalty of the relation step (eq. 14). Paper: 5e-3 for cells. Default: ours, 0, because
+        the start already says how many fine classes each coarse class has.
+    drop_lambda_M
+        `lambda_M` is 0 after `anneal_share` of the run (published code); `False`: constant (paper).
     temperature
         `T` of the sharpened target (eq. 7). Default: paper.
     gamma
         Decay of the exponential moving average of the weights, per iteration (eq. 5). Default: paper.
     relation_interval
-        `P` of algorithm A1: iterations between two relation updates. Default: paper.
+        `P` of algorithm A1: iterations between two relation updates. Default: paper. Published code: 30 for cells.
+    relation_predictions
+        Predictions in C (eq. 12). `"teacher"`: of the moving average, for the last `relation_interval` batches
+        (published code). `"student"`: of :math:`f_\theta`, gathered afresh for `relation_batches` batches (paper).
+    relation_batches
+        Batches of each data set that are gathered afresh. Default: paper.
     n_neighbors
         `L` of eq. 4: neighbors searched for each sample inside its coarse class. Default: paper.
     n_neighbors_per_step
-        How many of the `n_neighbors` are drawn for a sample at each iteration. Default: published code; eq. 4 takes
-        all of them.
+        How many of the `n_neighbors` are drawn for a sample at each iteration. `None`: all of them, as in eq. 4 (paper).
+        Default: published code.
     metric
         Distance of the neighbor search. Default: published code; the paper does not name it.
     prior
@@ -119,9 +119,10 @@ class FalconConfig(PaperSettings):
     milestones
         Shares of the run after which the step schedule divides the learning rate by ten. Default: paper (epochs
         6 and 8 of 10).
+    anneal_to_one_hot
+        The pseudo-labels go from eq. 7 to its argmax (published code); `False`: they stay soft (paper).
     anneal_share
-        Share of the run over which the pseudo-labels go from soft to hard along a cosine. Default: published
-        code (3 epochs of 10); eq. 7 of the paper stays soft.
+        Share of the run over which they do so, along a cosine. Default: published code (3 epochs of 10).
     max_grad_norm
         Gradients of a larger norm are scaled down to it; `None`: never (the paper names no limit). Default: ours.
     precision
@@ -151,13 +152,18 @@ class FalconConfig(PaperSettings):
 
     lambda_1: float = 0.5
     lambda_2: float = 0.5
+    lambda_nn: float = 1.0
+    lambda_conf: float = 1.0
     lambda_3: float = 2.0
     lambda_M: float = 0.0
+    drop_lambda_M: bool = True
     temperature: float = 0.9
     gamma: float = 0.99
     relation_interval: int = 20
+    relation_predictions: Predictions = "teacher"
+    relation_batches: int = 20
     n_neighbors: int = 20
-    n_neighbors_per_step: int = 5
+    n_neighbors_per_step: int | None = 5
     metric: Metric = "cosine"
     prior: Prior = "within_coarse"
     prior_power: float = 1.0
@@ -182,6 +188,7 @@ class FalconConfig(PaperSettings):
     final_lr: float = 0.0
     n_cycles: int = 1
     milestones: tuple[float, ...] = (0.6, 0.8)
+    anneal_to_one_hot: bool = True
     anneal_share: float = 0.3
     max_grad_norm: float | None = 5.0
     precision: Precision = "float32"
@@ -192,35 +199,16 @@ class FalconConfig(PaperSettings):
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():
-            self._check(name, hint)
+            object.__setattr__(self, name, checked(name, getattr(self, name), hint))
         if self.n_jobs == 0:
             msg = "n_jobs=0 leaves no core to compute on: give at least 1, or -1 or None for all."
             raise ValueError(msg)
         if self.batch_size == 1 and self.batch_norm:
             msg = "batch_size=1 leaves batch normalization no mean to take: give at least 2, or batch_norm=False."
             raise ValueError(msg)
-        if self.n_neighbors_per_step > self.n_neighbors:
+        if (self.n_neighbors_per_step or 0) > self.n_neighbors:
             drawn, searched = self.n_neighbors_per_step, self.n_neighbors
             msg = f"n_neighbors_per_step={drawn} is larger than n_neighbors={searched}: draw at most what is searched."
-            raise ValueError(msg)
-
-    def _check(self, name: str, hint: object) -> None:
-        """Refuse a value that is not what the annotation and the range of the field say."""
-        value, kinds = getattr(self, name), get_args(hint) or (hint,)
-        if hasattr(value, "item"):  # a number of numpy, np.int64(20), is 20
-            object.__setattr__(self, name, value := value.item())
-        if get_origin(hint) is Literal:
-            wanted, valid = f"one of {list(kinds)}", value in kinds
-        elif get_origin(hint) is tuple or bool in kinds or (value is None and NoneType in kinds):
-            return
-        else:
-            low, high = _RANGES.get(name, (1, math.inf) if int in kinds else (0.0, math.inf))
-            bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-            wanted = f"{'a whole number' if int in kinds else 'a number'} {'above 0' if low == _TINY else bounds}"
-            is_number = isinstance(value, int if int in kinds else int | float) and not isinstance(value, bool)
-            valid = is_number and low <= value <= high and not math.isinf(value)
-        if not valid:
-            msg = f"{name}={value!r} must be {wanted}."
             raise ValueError(msg)
 
     def n_epochs(self, n_samples: int) -> int:

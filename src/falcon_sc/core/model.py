@@ -81,7 +81,8 @@ class Falcon(Predictor):
     coarse_dataset_ : (K_C,)
         Data set of each column of `relation_`.
     history_ : dict of 1-d arrays
-        One entry an epoch: losses, fine classes used, relation changes, learning rate.
+        One entry an epoch: iterations done by its end, losses, fine classes used, relation updates in it, rows of M that
+        these changed, learning rate.
     solver_, device_ : str
         Relation solver and device of the run.
     feature_names_in_ : (features,) or None
@@ -175,8 +176,9 @@ class Falcon(Predictor):
         outcome.fitted.feature_names = None if feature_names is None else np.asarray(feature_names)
         self._adopt(outcome.fitted)
         n_fine, used = self.proba_.shape[1], len(np.unique(self.labels_))
-        n_epochs = len(self.history_["epoch"])
-        logger.info("training: %d epochs on %s, %d of %d fine classes used", n_epochs, device, used, n_fine)
+        epochs, updates = len(self.history_["epoch"]), int(self.history_["relation_updates"].sum())
+        steps = f"{int(self.history_['iteration'][-1])} iterations, {updates} relation updates"
+        logger.info("training: %d epochs on %s, %s, %d of %d fine classes used", epochs, device, steps, used, n_fine)
         if used < n_fine:
             logger.warning("%d of %d fine classes have no sample", n_fine - used, n_fine)
         return self

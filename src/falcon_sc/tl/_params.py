@@ -31,7 +31,7 @@ def with_keywords(config: FalconConfig | None, **keywords: Any) -> FalconConfig:
     given = {name: value for name, value in keywords.items() if value is not None}
     for name in _WHOLE & set(given):
         given[name] = check_int(given[name], name)
-    if "n_neighbors" in given:  # no more can be drawn at a step than were searched
+    if "n_neighbors" in given and config.n_neighbors_per_step is not None:  # no more can be drawn than were searched
         given["n_neighbors_per_step"] = min(config.n_neighbors_per_step, given["n_neighbors"])
     changed: FalconConfig = replace(config, **given)
     return changed

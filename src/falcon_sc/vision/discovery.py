@@ -195,7 +195,7 @@ def for_convolutions(network: nn.Module, device: torch.device) -> nn.Module:
 
 def default_config(size: int) -> FalconConfig:
     """Our start and losses with the prior, optimizer, batches and epochs of the paper for images of this size."""
-    paper = FalconConfig.cifar100() if size <= SMALL_SIZE_MAX else FalconConfig.breeds("living17")
+    paper = FalconConfig.published("cifar100" if size <= SMALL_SIZE_MAX else "living17")
     ours = FalconConfig()
     names = ("lambda_M", "start", "max_grad_norm", "restrict_to_coarse")
     return replace(paper, **{name: getattr(ours, name) for name in names})

@@ -40,6 +40,17 @@ def test_equation_10_is_the_weighted_sum(batch):
     torch.testing.assert_close(terms.loss, expected)
 
 
+@pytest.mark.parametrize(("lambda_nn", "lambda_conf"), [(1.0, 0.0), (0.0, 1.0), (0.4, 2.5)])
+def test_consistency_and_confidence_have_weights_of_their_own(batch, lambda_nn, lambda_conf):
+    """Eq. 8; third row of table 5: without the coarse loss and without confidence."""
+    codes, children, scored, _ = batch
+    config = FalconConfig(lambda_1=0.0, lambda_3=0.0, lambda_nn=lambda_nn, lambda_conf=lambda_conf, prior="uniform")
+    terms = Objective(config, codes, (5, 2), None)(scored, children)
+    neighbors = losses.neighbor_loss(scored.log_p, scored.log_p_neighbors)
+    confidence = losses.confidence_loss(scored.target, scored.log_p)
+    torch.testing.assert_close(terms.loss, 0.5 * (lambda_nn * neighbors + lambda_conf * confidence))
+
+
 def test_the_prior_follows_the_sizes_of_the_start(batch):
     codes, children, _, _ = batch
     labels = torch.tensor([0, 0, 0, 1, 2, 2, 3, 4])

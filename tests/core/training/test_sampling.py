@@ -62,3 +62,11 @@ def test_reading_ahead_changes_no_draw():
         for (a, rows_a), (b, rows_b) in zip(lazy.epoch(1), ahead.epoch(1), strict=True):
             assert torch.equal(a.read, b.read)
             assert torch.equal(rows_a, rows_b)
+
+
+def test_all_neighbors_are_taken_where_no_number_is_given():
+    config = FalconConfig(batch_size=8, n_neighbors=6, n_neighbors_per_step=None)
+    batches = BatchSampler(_matrix(), NEIGHBORS, config, torch.Generator().manual_seed(0)).epoch(0)
+    for batch, _ in batches:
+        taken = np.sort(batch.neighbors.numpy(), axis=1)
+        np.testing.assert_array_equal(taken, np.sort(NEIGHBORS[batch.index.numpy()], axis=1))

@@ -19,8 +19,8 @@ def test_cosine_goes_from_the_learning_rate_to_zero():
     assert schedules.learning_rate(1.0, config) == pytest.approx(0.0)
 
 
-def test_pseudo_labels_harden_over_three_epochs_of_ten():
-    config = FalconConfig.paper()
+def test_pseudo_labels_harden_over_three_epochs_of_ten_in_the_published_code():
+    config = FalconConfig.published()
     softness = [schedules.target_softness(epoch / 10, config) for epoch in range(5)]
     assert softness == pytest.approx([1.0, 0.75, 0.25, 0.0, 0.0])
 
@@ -29,8 +29,15 @@ def test_labels_can_be_hard_from_the_start():
     assert schedules.target_softness(0.0, FalconConfig(anneal_share=0.0)) == 0.0
 
 
-def test_balance_penalty_ends_with_the_soft_labels():
+def test_the_text_keeps_soft_labels_and_the_balance_penalty():
     config = FalconConfig.paper()
+    for progress in (0.0, 0.29, 0.3, 1.0):
+        assert schedules.target_softness(progress, config) == 1.0
+        assert schedules.balance_weight(progress, config) == 5e-3
+
+
+def test_balance_penalty_ends_with_the_soft_labels_in_the_published_code():
+    config = FalconConfig.published()
     assert [schedules.balance_weight(p, config) for p in (0.0, 0.29, 0.3, 1.0)] == [5e-3, 5e-3, 0.0, 0.0]
 
 

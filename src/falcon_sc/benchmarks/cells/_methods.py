@@ -76,7 +76,7 @@ def _falcon(cells: Cells, n_fine: Any, seed: int, config: FalconConfig | None = 
 def _published_falcon(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
     from falcon_sc.core.config import FalconConfig
 
-    return _falcon(cells, n_fine, seed, FalconConfig.paper())
+    return _falcon(cells, n_fine, seed, FalconConfig.published())
 
 
 def _supervised(cells: Cells, _n_fine: int, seed: int) -> NDArray[Any]:

@@ -109,7 +109,7 @@ def _free_sizes(problem: Problem) -> Outcome:
 def _published(problem: Problem) -> Outcome:
     from falcon_sc.core.config import FalconConfig
 
-    return _discover(problem, FalconConfig.cifar100(), "published")
+    return _discover(problem, FalconConfig.published("cifar100"), "published")
 
 
 def _two_taxonomies(problem: Problem) -> Outcome:

@@ -85,7 +85,7 @@ def _trainer(network: str, form: str, batch_size: int, device: str, seed: int) -
     X: Any = adata.X
     X = X.log1p()
     config = replace(
-        FalconConfig.paper() if network == "paper" else FalconConfig(start="random"), batch_size=batch_size
+        FalconConfig.published() if network == "paper" else FalconConfig(start="random"), batch_size=batch_size
     )
     if network == "default":
         X = fit_projection(X, config.n_pcs or 50, rng)(X)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from falcon_sc.core.fitting.problem import Problem
     from falcon_sc.core.fitting.run import Run
     from falcon_sc.core.start.consensus_start import Start
-    from falcon_sc.core.training.trainer import Trained
+    from falcon_sc.core.training.data import Trained
 
 logger = logging.getLogger(__name__)
 

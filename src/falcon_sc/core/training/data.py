@@ -1,9 +1,9 @@
-"""What a run of the training is given."""
+"""What a run of the training is given, and what it ends with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from falcon_sc.core.data.batches import SameViews
 from falcon_sc.core.relations import label_shares
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.data.batches import Samples, Views
     from falcon_sc.core.data.taxonomy import Taxonomy
+    from falcon_sc.core.training.networks import FineClassifier
 
 
 @dataclass(frozen=True)
@@ -32,3 +33,12 @@ class TrainingData:
         if self.start_labels is None:
             return None
         return label_shares(self.start_labels, self.codes, self.taxonomy.blocks, n_fine)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run ends with."""
+
+    classifier: FineClassifier
+    relation: NDArray[np.uint8]  # (K_F, K_C)
+    history: dict[str, NDArray[Any]]

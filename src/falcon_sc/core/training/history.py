@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-COLUMNS = ("epoch", *Terms._fields, "n_used", "relation_changes", "lr")
+COLUMNS = ("epoch", "iteration", *Terms._fields, "n_used", "relation_updates", "relation_changes", "lr")
 
 
 class History:
-    """Epoch, mean losses, fine classes used, changed rows of M and learning rate of each epoch."""
+    """One row an epoch, see `COLUMNS`: iterations are all that were done by its end, losses are means over it."""
 
     def __init__(self, columns: dict[str, list[float]] | None = None) -> None:
         self.columns = columns or {name: [] for name in COLUMNS}

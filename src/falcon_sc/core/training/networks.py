@@ -93,7 +93,7 @@ def build_mlp_classifier(n_features: int, n_fine: int, config: FalconConfig, gen
     """The MLP of the configuration with a linear head, its weights drawn from `generator`."""
     backbone = MLP(n_features, n_hidden=config.n_hidden, n_layers=config.n_layers, batch_norm=config.batch_norm)
     classifier = FineClassifier(backbone, config.n_hidden, n_fine)
-    _draw_weights(classifier, generator)
+    draw_weights(classifier, generator)
     return classifier
 
 
@@ -118,11 +118,11 @@ def check_network(network: nn.Module, argument: str = "network") -> int:
 def build_classifier(network: nn.Module, n_fine: int, generator: Generator) -> FineClassifier:
     """A copy of `network`, as it is, with a linear head whose weights are drawn from `generator`."""
     classifier = FineClassifier(copy.deepcopy(network), check_network(network), n_fine)
-    _draw_weights(classifier.head, generator)
+    draw_weights(classifier.head, generator)
     return classifier
 
 
-def _draw_weights(module: nn.Module, generator: Generator) -> None:
+def draw_weights(module: nn.Module, generator: Generator) -> None:
     """Uniform in +-1/sqrt(inputs), torch's own rule for linear layers, without touching its global generator."""
     for layer in module.modules():
         if isinstance(layer, InputLinear | nn.Linear):

@@ -90,7 +90,7 @@ class Objective:
             mass = distributed.mean(losses.class_mass(log_p, batch.children, batch.membership))
             self.mass = torch.lerp(mass.detach(), self.mass, _MASS_DECAY)
             regularizer = losses.prior_regularizer(mass, self.mass, self.prior(children))
-        fine = neighbors + confidence  # eq. 8
+        fine = config.lambda_nn * neighbors + config.lambda_conf * confidence  # eq. 8
         total = config.lambda_1 * coarse + config.lambda_2 * fine + config.lambda_3 * regularizer  # eq. 10
         if self._labels is not None and config.lambda_start > 0:
             anchor = F.nll_loss(log_p, self._labels[batch.samples], reduction="none") * self._anchor[batch.samples]

@@ -56,7 +56,7 @@ class RelationStep:
         self._taxonomy = taxonomy
         self._config = config
         self._start = start
-        self._is_known = is_known
+        self.is_known = is_known
 
     def set(self, relation: NDArray[np.uint8]) -> None:
         """Take another M, (K_F, K_C); `children` is its transpose (K_C, K_F), bool, on the device."""
@@ -65,11 +65,11 @@ class RelationStep:
 
     def gather(self, membership: Tensor, probabilities: Tensor) -> None:
         """Add a batch: its coarse classes (B, K_C), one-hot, and its fine predictions (B, K_F)."""
-        self.cost += membership.T @ probabilities  # C = Y^T P, summed over the last P batches
+        self.cost += membership.T @ probabilities  # C = Y^T P, summed over batches
 
     def update(self, progress: float) -> int:
         """Solve eq. 14 for each data set from what was gathered; returns the number of changed rows."""
-        if self._is_known:
+        if self.is_known:
             return 0
         cost = distributed.total(self.cost).T.double().cpu().numpy()  # (K_F, K_C)
         self.cost.zero_()

@@ -56,7 +56,7 @@ class BatchSampler:
     ) -> None:
         self._samples = samples
         self._neighbors = torch.from_numpy(neighbors).to(samples.device)
-        self._n_drawn = min(config.n_neighbors_per_step, neighbors.shape[1])
+        self._n_drawn = min(config.n_neighbors_per_step or config.n_neighbors, neighbors.shape[1])
         self.generator = generator
         self.device = samples.device
         self.batch_size = config.samples_per_batch(len(samples))

@@ -19,12 +19,14 @@ def learning_rate(progress: float, config: FalconConfig) -> float:
 
 
 def target_softness(progress: float, config: FalconConfig) -> float:
-    """Weight of the soft pseudo-label: a cosine from 1 to 0, then 0 (published code)."""
+    """Weight of the soft pseudo-label: 1 (eq. 7), or a cosine from 1 to 0, then 0 (published code)."""
+    if not config.anneal_to_one_hot:
+        return 1.0
     if progress >= config.anneal_share:
         return 0.0
     return 0.5 * (1 + math.cos(math.pi * progress / config.anneal_share))
 
 
 def balance_weight(progress: float, config: FalconConfig) -> float:
-    """Weight lambda_M of eq. 14: dropped once the pseudo-labels are hard (published code)."""
-    return config.lambda_M if progress < config.anneal_share else 0.0
+    """Weight lambda_M of eq. 14: constant, or dropped once the pseudo-labels are hard (published code)."""
+    return 0.0 if config.drop_lambda_M and progress >= config.anneal_share else config.lambda_M

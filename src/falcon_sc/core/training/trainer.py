@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,6 +15,8 @@ from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.device import autocast
 from falcon_sc.core.runtime.threads import threads_for_batches
 from falcon_sc.core.training import losses, schedules
+from falcon_sc.core.training.data import Trained
+from falcon_sc.core.training.fresh_predictions import FreshPredictions
 from falcon_sc.core.training.history import History, raise_unless_finite
 from falcon_sc.core.training.learner import Learner
 from falcon_sc.core.training.objective import Objective, Scored, Terms
@@ -37,15 +38,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What a run ends with."""
-
-    classifier: FineClassifier
-    relation: NDArray[np.uint8]  # (K_F, K_C)
-    history: dict[str, NDArray[Any]]
-
-
 class Trainer:
     """One run of algorithm A1 / E1.
 
@@ -62,7 +54,7 @@ class Trainer:
     generator
         Source of the batches and of the neighbors drawn, on the device of the samples.
     view_seed
-        Seed of the random views.
+        Seed of the random views, and of the samples that C is gathered from afresh.
     relation_is_known
         Keep `relation` as it is (table O1) instead of solving eq. 14 every P iterations.
     """
@@ -96,6 +88,7 @@ class Trainer:
         self._relation = RelationStep(
             relation, data.taxonomy, config, device, start=start_shares, is_known=relation_is_known
         )
+        self._fresh = FreshPredictions(data, config) if config.relation_predictions == "student" else None
         self._objective.expect_sizes(self._relation.children)
 
         self._n_epochs = config.n_epochs(len(data.samples))
@@ -176,7 +169,7 @@ class Trainer:
         self._view_generator.manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
         sums = torch.zeros(len(Terms._fields), device=self._device)
         used = torch.zeros(self._n_fine, device=self._device)
-        changes = 0
+        updates, changes = 0, 0
         for batch, rows in self.batches.epoch(self._warmup - self._iteration):
             if self._iteration == self._warmup:
                 self.learner.restart_teacher()
@@ -189,10 +182,11 @@ class Trainer:
             if self._iteration > self._warmup and self._iteration % self._config.relation_interval == 0:
                 self._raise_unless_finite(sums)
                 changes += self._update_relation()
+                updates += not self._relation.is_known
         self._raise_unless_finite(sums)
         means = (distributed.mean(sums) / self.batches.per_epoch).tolist()
         n_used = int((distributed.total(used) > 0).sum())
-        self._history.add(self._epoch, *means, n_used, changes, self.learner.lr)
+        self._history.add(self._epoch, self._iteration, *means, n_used, updates, changes, self.learner.lr)
 
     def _learn_start(self, batch: Batch, rows: Any, used: Tensor) -> Tensor:
         """An iteration of plain cross-entropy on the labels of the start."""
@@ -221,7 +215,8 @@ class Trainer:
             log_p_neighbors = losses.log_probabilities(others).view(*batch.neighbors.shape, -1)  # (B, L, K_F)
             soft = losses.sharpened_target(own, children, self._config.temperature)  # (B, K_F), eq. 7
             target = losses.annealed_target(soft, schedules.target_softness(self._progress(), self._config))
-            self._relation.gather(membership, own.float().softmax(dim=1))
+            if self._fresh is None:
+                self._relation.gather(membership, own.float().softmax(dim=1))
             used += F.one_hot(target.argmax(dim=1), self._n_fine).sum(dim=0)
 
         strong = self._views.strong(head(rows, n_samples), self._view_generator)
@@ -241,6 +236,9 @@ class Trainer:
         return (self._iteration - self._warmup) / max(1, self._n_iterations - self._warmup)
 
     def _update_relation(self) -> int:
+        if self._fresh is not None and not self._relation.is_known:
+            # drawn anew at each iteration, and again in a run that is resumed
+            self._fresh.gather(self.learner.student, self._relation, (self._view_seed, self._iteration))
         changes = self._relation.update(self._progress())
         if changes:
             self._objective.expect_sizes(self._relation.children)

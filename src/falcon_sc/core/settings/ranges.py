@@ -1,0 +1,43 @@
+"""What a field of the configuration may hold: by its annotation, and by the ranges of numbers."""
+
+from __future__ import annotations
+
+import math
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+_TINY = math.ulp(0.0)
+# What is no whole number of at least 1 and no number of at least 0, by the name of its field.
+_RANGES: dict[str, tuple[float, float]] = {
+    "warmup_iterations": (0, math.inf),
+    "n_jobs": (-1, math.inf),
+    **dict.fromkeys(("temperature", "lr", "relation_time_limit", "max_grad_norm"), (_TINY, math.inf)),
+    **dict.fromkeys(("gamma", "momentum", "anneal_share"), (0.0, 1.0)),
+}
+
+
+def checked(name: str, value: Any, hint: object) -> Any:
+    """The value of a field, as a number of Python if it is one of numpy.
+
+    Raises
+    ------
+    ValueError
+        If it is not what the annotation `hint` and the range of the field say.
+    """
+    kinds = get_args(hint) or (hint,)
+    if hasattr(value, "item"):  # a number of numpy, np.int64(20), is 20
+        value = value.item()
+    if get_origin(hint) is Literal:
+        wanted, valid = f"one of {list(kinds)}", value in kinds
+    elif get_origin(hint) is tuple or bool in kinds or (value is None and NoneType in kinds):
+        return value
+    else:
+        low, high = _RANGES.get(name, (1, math.inf) if int in kinds else (0.0, math.inf))
+        bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        wanted = f"{'a whole number' if int in kinds else 'a number'} {'above 0' if low == _TINY else bounds}"
+        is_number = isinstance(value, int if int in kinds else int | float) and not isinstance(value, bool)
+        valid = is_number and low <= value <= high and not math.isinf(value)
+    if not valid:
+        msg = f"{name}={value!r} must be {wanted}."
+        raise ValueError(msg)
+    return value
