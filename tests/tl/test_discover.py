@@ -35,7 +35,7 @@ def test_slots(found: AnnData, planted: AnnData) -> None:
     fine, about = found.obs["falcon_fine"], found.uns["falcon"]
     assert set(found.obs) - set(planted.obs) == {"falcon_fine", "falcon_confidence"}
     assert set(found.obsm) == {"falcon_proba", "X_falcon"}
-    assert set(found.uns) == {"falcon"}
+    assert set(found.uns) == {"falcon", "falcon_fine_colors"}
     assert set(found.var) == {"falcon_highly_variable"}
     assert found.var["falcon_highly_variable"].dtype == bool
     assert set(about) == {"M", "fine_names", "coarse_names", "params", "history"}
@@ -183,7 +183,8 @@ def test_a_later_run_leaves_nothing_of_the_earlier(cells: AnnData, quick) -> Non
     cells.uns["falcon_fine_colors"] = ["#000000"] * 6
     cells.uns["falcon"]["stale"] = 1
     fsc.tl.discover(cells, "coarse", 7, use_rep="X_rep", **quick)
-    assert "falcon_fine_colors" not in cells.uns
+    assert "#000000" not in cells.uns["falcon_fine_colors"]
+    assert len(cells.uns["falcon_fine_colors"]) == len(cells.obs["falcon_fine"].cat.categories)
     assert "stale" not in cells.uns["falcon"]
     assert "falcon_highly_variable" not in cells.var
     assert cells.obsm["falcon_proba"].shape == (240, 7)
@@ -194,7 +195,7 @@ def test_key_added(cells: AnnData, quick) -> None:
     fsc.tl.discover(cells, "coarse", 6, key_added="sub", **quick)
     assert {"sub_fine", "sub_confidence"} <= set(cells.obs)
     assert set(cells.obsm) == {"sub_proba", "X_sub"}
-    assert set(cells.uns) == {"sub"}
+    assert set(cells.uns) == {"sub", "sub_fine_colors"}
     assert "sub_highly_variable" in cells.var
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.pl._classes import read_classes
+from falcon_sc.pl._classes import parents_of, read_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ _PALEST = 0.6
 def parent_colors(adata: AnnData, key: str, parents: Sequence[str]) -> dict[str, str]:
     """Color of each coarse class: the one scanpy stored for its name, else one that all plots of this result give it."""
     about = adata.uns[key]
-    names = [str(name).rpartition(":")[0] for name in about.get("fine_names", ())] or map(str, about["coarse_names"])
+    names = parents_of(about).values() if "fine_names" in about else map(str, about["coarse_names"])
     everyone = list(dict.fromkeys([*names, *parents]))
     stored = _stored_colors(adata, about.get("params", {}).get("coarse_key"))
     colors = {name: stored[name] for name in everyone if name in stored}

@@ -68,7 +68,7 @@ def history(adata: AnnData, *, key: str = "falcon") -> Figure:
         losses.plot(epoch, values[name], label=label, linewidth=2.5 if name == "loss" else 1.2)
     losses.legend(frameon=False, fontsize=7)
     losses.set_title("loss", loc="left")
-    n_fine = len(about["fine_names"])
+    n_fine = about["params"].get("n_fine", len(about["fine_names"]))  # of the run: classes may have been merged since
     used.axhline(n_fine, color="#bbbbbb", linestyle="--", linewidth=1)
     used.plot(epoch, values["n_used"], color="C2", linewidth=2)
     used.set(ylim=(0, n_fine * 1.08))

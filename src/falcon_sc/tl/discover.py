@@ -133,6 +133,8 @@ def discover(
         ``M`` (uint8, n_fine x n_coarse, 1 where a fine class hangs under a coarse class),
         ``fine_names``, ``coarse_names`` (and ``coarse_dataset`` with several data sets, whose M
         stand side by side), ``params`` (plain scalars), ``history`` (1-d arrays, one value an epoch).
+    ``adata.uns["falcon_fine_colors"]`` : list of str
+        Color of each category of ``falcon_fine``, shades of that of its coarse class, for ``sc.pl.umap`` and others.
     ``adata.var["falcon_highly_variable"]`` : bool
         The genes used (not with `use_rep`).
 
