@@ -10,7 +10,7 @@ from scipy import sparse
 from falcon_sc._checks import check_int, listed
 from falcon_sc._expression import read_expression
 from falcon_sc.pl._classes import check_column, read_classes
-from falcon_sc.pl._style import LITERAL, QUIET, parent_colors, quiet
+from falcon_sc.pl._style import GRID, LITERAL, QUIET, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -97,18 +97,22 @@ def confident(
     markers = _markers(mean, square, sizes, parents, drawn, n_genes=n_genes)
 
     if ax is None:
-        size = (2.8 + 0.2 * markers.size, 1.6 + 0.24 * drawn.size)
+        genes = adata.var_names[candidates[markers]]
+        size = (
+            1.8 + inches(names[drawn], 8) + scaled(0.2) * markers.size,
+            1 + inches(genes, 7) + scaled(0.24) * drawn.size,
+        )
         _, ax = plt.subplots(figsize=size, layout="constrained")
     dots = _draw_dots(ax, mean[np.ix_(drawn, markers)], found[np.ix_(drawn, markers)])
     _name_rows(
         ax, names[drawn], parents[drawn], parent_colors(adata, key, list(dict.fromkeys(parents[drawn]))), typical
     )
-    ax.set_xticks(range(markers.size), adata.var_names[candidates[markers]], rotation=90, fontsize=7, **LITERAL)
-    ax.set_xlabel("dot size: share of the cells with the gene", fontsize=7)
+    ax.set_xticks(range(markers.size), adata.var_names[candidates[markers]], rotation=90, fontsize=scaled(7), **LITERAL)
+    ax.set_xlabel("dot size: share of the cells with the gene", fontsize=scaled(7))
     bar = ax.figure.colorbar(dots, ax=ax, shrink=min(1.0, 1.6 / (0.24 * drawn.size)), aspect=12, pad=0.02)
-    bar.set_label("mean, scaled", color=QUIET, fontsize=7)
+    bar.set_label("mean, scaled", color=QUIET, fontsize=scaled(7))
     bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, labelsize=7, colors=QUIET)
+    bar.ax.tick_params(length=0, labelsize=scaled(7), colors=QUIET)
     return ax
 
 
@@ -183,9 +187,9 @@ def _name_rows(ax: Axes, names: np.ndarray, parents: np.ndarray, colors: dict[st
     """Names of the fine classes, a stem in the color of their coarse class, and their median confidence."""
     ax.set(xlim=(-0.9, ax.dataLim.x1 + 0.8), ylim=(names.size - 0.4, -0.6))
     quiet(ax)
-    ax.set_yticks(range(names.size), names, fontsize=8, **LITERAL)
-    ax.tick_params(axis="x", colors="black")
-    ax.tick_params(axis="y", colors="black", pad=8)
+    ax.set_yticks(range(names.size), names, fontsize=scaled(8), **LITERAL)
+    ax.tick_params(axis="x", colors=ink(ax))
+    ax.tick_params(axis="y", colors=ink(ax), pad=8)
     for parent, color in colors.items():
         rows = np.flatnonzero(parents == parent)
         ax.plot(
@@ -195,7 +199,7 @@ def _name_rows(ax: Axes, names: np.ndarray, parents: np.ndarray, colors: dict[st
     for row, value in enumerate(typical):
         ax.annotate(
             "none" if np.isnan(value) else f"{value:.2f}", (1, row), xycoords=ax.get_yaxis_transform(), xytext=(3, 0), textcoords="offset points",
-            va="center", fontsize=7, color=QUIET,
+            va="center", fontsize=scaled(7), color=QUIET,
         )  # fmt: skip
     for edge in np.flatnonzero(parents[1:] != parents[:-1]):
-        ax.axhline(edge + 0.5, color="#e0e0e0", linewidth=0.8, zorder=0)
+        ax.axhline(edge + 0.5, zorder=0, **GRID)
