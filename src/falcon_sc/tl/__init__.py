@@ -2,8 +2,9 @@
 
 from falcon_sc.tl.discover import discover
 from falcon_sc.tl.estimate_n_fine import estimate_n_fine
+from falcon_sc.tl.markers import markers
 from falcon_sc.tl.merge import merge
 from falcon_sc.tl.predict import predict
 from falcon_sc.tl.rename import rename
 
-__all__ = ["discover", "estimate_n_fine", "merge", "predict", "rename"]
+__all__ = ["discover", "estimate_n_fine", "markers", "merge", "predict", "rename"]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from falcon_sc._checks import listed
-from falcon_sc._written import CLASSES, GENES, is_kind
+from falcon_sc._written import CLASSES, GENES, MARKERS, is_kind
 from falcon_sc.core.state.decisions import as_table
 from falcon_sc.pl._style import fine_colors
 
@@ -69,6 +69,7 @@ def put_all(
 ) -> None:
     """Write slots and the colors that follow from them, and do what comes then; or write nothing."""
     colors = f"{key}_fine_colors"
+    slots = [*slots, *((adata.uns, name, _MISSING) for name in _markers(adata, key))]
     before = [(slot, name, slot.get(name, _MISSING)) for slot, name, _ in [*slots, (adata.uns, colors, None)]]
     try:
         _put(slots)
@@ -79,6 +80,13 @@ def put_all(
     except BaseException:
         _put(before)
         raise
+
+
+def _markers(adata: AnnData, key: str) -> list[str]:
+    """Entries of ``adata.uns`` with markers of the classes under this key, which are others from now on."""
+    found = [name for name, about in adata.uns.items() if is_kind(about, MARKERS)]
+    stale = [name for name in found if adata.uns[name]["params"].get("groupby") == f"{key}_fine"]
+    return [slot for name in stale for _, slot in MARKERS.under(name)]
 
 
 def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tuple[Any, str, Any]]:
