@@ -12,7 +12,7 @@ from falcon_sc._labels import read_batch, read_groups, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc._written import CLASSES, check_free
-from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
+from falcon_sc.tl._classes import check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._estimates import estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_inputs
 from falcon_sc.tl._params import about_run, check_license, check_rng, model_id, plain, with_keywords
@@ -64,14 +64,13 @@ def run(
     n_top_genes = check_int(n_top_genes, "n_top_genes")
     labels = read_labels(adata, coarse_key, "coarse_key")
     dataset = None if dataset_key is None else read_groups(adata, dataset_key, "dataset_key")[labels.known]
-    check_classes(labels, coarse_key)
     budget = check_n_fine(n_fine, labels, dataset)
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
     config = with_keywords(config, **keywords or {})
     if budget is not None:
         check_license(config, budget, count_coarse(labels, dataset))
-    report_small_classes(labels, config.n_neighbors)
+    report_small_classes(labels, coarse_key, config.n_neighbors)
     if save_model is not None:
         check_unique_genes(adata)
     model_folder, checkpoint = check_folders(save_model, checkpoint)

@@ -56,8 +56,9 @@ def discover(
     adata
         Annotated data, n_obs x n_vars: raw counts or log-normalized values, dense or sparse.
     coarse_key
-        Column of ``adata.obs`` with the coarse labels (strings, categories or integers), at least
-        two of them. Cells without a label (NA) are not used for training and get no fine class.
+        Column of ``adata.obs`` with the coarse labels (strings, categories or integers). One class is enough; of
+        several, each is also told from the others. A class of one or two cells stays one fine class, with a warning.
+        Cells without a label (NA) are not used for training and get no fine class.
     n_fine
         Total number of fine classes, or a mapping from every coarse class to its number of fine classes, or
         ``"auto"``: the total that :func:`falcon_sc.tl.estimate_n_fine` estimates with the same `rng`. It was off
@@ -145,10 +146,9 @@ def discover(
     TypeError
         `n_fine` is neither an int, nor a mapping to ints, nor "auto"; another argument has a wrong type.
     ValueError
-        One coarse class only, or one with a single cell; `n_fine` smaller than the number of coarse
-        classes, larger than the number of cells, or a mapping that misses a class; NaN, inf or
+        `n_fine` smaller than the number of coarse classes, larger than the number of cells, or a mapping that misses a class; NaN, inf or
         negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer` or `values`; duplicate cell names; `adata`
-        is a view, backed or empty; a device that is not there.
+        is backed or empty; a device that is not there.
     RuntimeError
         ``relation_solver="gurobi"`` and no license, or one too small for this problem.
     PermissionError

@@ -94,7 +94,7 @@ def predict(
     ValueError
         Genes of the model are missing, or too many to fill them; values that cannot be brought to those of the training
         cells, or that cannot be what `values` says; a coarse label is unknown to the model; an embedding has
-        another number of dimensions; wrong values in the matrix; `adata` is a view, backed or empty.
+        another number of dimensions; wrong values in the matrix; `adata` is backed or empty.
 
     Examples
     --------

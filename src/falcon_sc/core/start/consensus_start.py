@@ -15,6 +15,7 @@ import numpy as np
 from falcon_sc.core.start import allocation
 from falcon_sc.core.start.class_clustering import ClassFit, fit_class, label_class
 from falcon_sc.core.start.coarse_classes import CoarseClasses
+from falcon_sc.core.start.input import most_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,7 @@ def consensus_start(
     if total == len(sizes):
         return Start(np.eye(total, dtype=np.uint8), coarse, np.ones(len(coarse), dtype=np.float32))
     if equal_sizes and given is None:
-        given = allocation.by_size(sizes, total)
+        given = allocation.by_size(sizes, total, most_classes(sizes))
     classes = CoarseClasses(start_input, coarse)
     k_max = largest_k(sizes, total) if given is None else given
     generators = np.random.default_rng(rng).spawn(len(sizes))
@@ -142,7 +143,7 @@ def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:
         np.minimum(1 + sizes // CELLS_PER_FURTHER_CLASS, wanted.astype(np.int64)), 1, n_fine - len(sizes) + 1
     )
     while k_max.sum() < n_fine:
-        k_max = np.minimum(sizes, np.ceil(1.25 * k_max).astype(np.int64))
+        k_max = np.minimum(most_classes(sizes), np.ceil(1.25 * k_max).astype(np.int64))
     return np.asarray(k_max)
 
 
