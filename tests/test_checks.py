@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from falcon_sc._checks import (
@@ -30,10 +31,14 @@ def test_not_anndata() -> None:
 
 
 def test_view(cells: AnnData) -> None:
-    with pytest.raises(ValueError, match=r"adata is a view .* adata\.copy\(\) first, or pass copy=True"):
-        check_adata(cells[:50], copy=False)
-    check_adata(cells[:50], copy=True)
-    check_adata(cells[:50].copy(), copy=False)
+    part = cells[:50]
+    check_adata(part, copy=True)
+    assert part.is_view  # the copy will be written to
+    check_adata(part, copy=False)
+    assert not part.is_view
+    assert part.shape == (50, 160)
+    assert cells.shape == (240, 160)
+    pd.testing.assert_frame_equal(part.obs, cells.obs[:50])
 
 
 def test_empty(cells: AnnData) -> None:

@@ -117,7 +117,8 @@ def test_a_later_run_replaces_its_own_results(found: AnnData, quick, tmp_path: P
             assert "falcon" not in found.uns
     fsc.tl.discover(found, "coarse", 7, **quick)
     assert found.uns["falcon"]["M"].shape == (7, 3)
-    assert "falcon_fine_colors" not in found.uns
+    assert len(found.uns["falcon_fine_colors"]) == len(found.obs["falcon_fine"].cat.categories)
+    assert "#123456" not in found.uns["falcon_fine_colors"]
 
 
 def test_the_other_functions_replace_their_own_results(embedded: AnnData, tmp_path: Path) -> None:

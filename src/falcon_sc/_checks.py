@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from errno import EACCES
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
+logger = logging.getLogger(__name__)
+
 _TRIED_OUT = 1 << 16  # bytes
 
 
 def check_adata(adata: AnnData, *, copy: bool, genes: bool = True) -> None:
-    """Refuse objects whose results could not be written back, or that hold nothing; `genes`: whether those are read."""
+    """Refuse objects whose results could not be written back, or that hold nothing; `genes`: whether those are read.
+
+    A view that will be written to becomes an object of its own, as under scanpy's functions.
+    """
     from anndata import AnnData
 
     if not isinstance(adata, AnnData):
@@ -35,12 +41,6 @@ def check_adata(adata: AnnData, *, copy: bool, genes: bool = True) -> None:
             "file is not changed; or call adata = adata.to_memory() first."
         )
         raise ValueError(msg)
-    if adata.is_view and not copy:
-        msg = (
-            "adata is a view of another AnnData, and writing to a view silently copies it: "
-            "call adata = adata.copy() first, or pass copy=True."
-        )
-        raise ValueError(msg)
     if adata.n_obs == 0 or (genes and adata.n_vars == 0):
         hint = f" To use an embedding, give use_rep=...; there are: {listed(adata.obsm)}." if adata.n_obs else ""
         msg = f"adata is empty: {adata.n_obs} cells x {adata.n_vars} genes.{hint}"
@@ -49,6 +49,9 @@ def check_adata(adata: AnnData, *, copy: bool, genes: bool = True) -> None:
         duplicate = adata.obs_names[adata.obs_names.duplicated()][0]
         msg = f"adata.obs_names holds {duplicate!r} more than once: call adata.obs_names_make_unique() first."
         raise ValueError(msg)
+    if adata.is_view and not copy:
+        logger.info("adata is a view: it becomes an object of its own")
+        adata.obs = adata.obs.copy()
 
 
 def check_unique_genes(adata: AnnData) -> None:

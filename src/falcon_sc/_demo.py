@@ -49,19 +49,17 @@ def _picture(adata: AnnData) -> Figure:
     import scanpy as sc
 
     from falcon_sc.pl import relation
-    from falcon_sc.pl._style import fine_colors
 
     drawn = adata.copy()  # scanpy stores the colors it chooses
     plt.switch_backend("agg")  # a file, not a window
     figure, axes = plt.subplots(2, 2, figsize=(12, 8), layout="constrained")
-    for ax, column, title, palette in zip(
+    for ax, column, title in zip(
         axes.flat[:3],
         ("coarse", "falcon_fine", "falcon_confidence"),
         ("coarse labels: given", "fine classes: discovered", "confidence of the fine class"),
-        (None, fine_colors(drawn, "falcon"), None),
         strict=True,
     ):
-        sc.pl.umap(drawn, color=column, title=title, palette=palette, size=35, ax=ax, show=False, frameon=False)
+        sc.pl.umap(drawn, color=column, title=title, size=35, ax=ax, show=False, frameon=False)
     relation(drawn, ax=axes.flat[3])
     axes.flat[3].set_title("fine classes under their coarse classes")
     return figure

@@ -51,7 +51,8 @@ GRAPH = Kind(
     "connectivities_key",
     (("obsp", "{}_distances"), ("obsp", "{}_connectivities"), ("uns", "{}")),
 )
-_KINDS = (CLASSES, NUMBERS, GENES, GRAPH)
+MARKERS = Kind("falcon_sc.tl.markers", "pvals_adj", (("uns", "{}"), ("uns", "{}_siblings")))
+_KINDS = (CLASSES, NUMBERS, GENES, GRAPH, MARKERS)
 _HOLDS = {"coarse_key": "obs", "batch_key": "obs", "dataset_key": "obs", "use_rep": "obsm"}
 
 

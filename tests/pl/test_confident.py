@@ -99,3 +99,16 @@ def test_mistakes(labeled: AnnData, planted: AnnData) -> None:
         fsc.pl.confident(labeled, layer="raw")
     with pytest.raises(KeyError, match=r"run falcon_sc\.tl\.discover"):
         fsc.pl.confident(planted)
+
+
+def test_continuous_values(cells: AnnData, quick) -> None:
+    """Negative ones, which `discover` took as they are."""
+    dense = np.log1p(cells.X.toarray())
+    cells.X = (dense - dense.mean(axis=0)) / dense.std(axis=0)
+    fsc.tl.discover(cells, "coarse", 6, values="continuous", **quick)
+    ax = fsc.pl.confident(cells)
+    assert ax.get_xlabel() == "dot size: share of the cells above the mean of all"
+    (dots,) = ax.collections
+    colors = np.asarray(dots.get_array())
+    assert colors.min() >= 0
+    assert colors.max() == pytest.approx(1)

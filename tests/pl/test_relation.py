@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 import falcon_sc as fsc
-from falcon_sc.pl._style import fine_colors, parent_colors, shades
+from falcon_sc.pl._style import fine_colors, parent_colors
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -61,13 +61,6 @@ def test_colors_of_scanpy_are_kept(discovered: AnnData) -> None:
     assert parent_colors(adata, "falcon", ["B cell"])["B cell"] != "#ff0000"
 
 
-def test_shades_are_all_different() -> None:
-    assert shades("#1f77b4", 1) == ["#1f77b4"]
-    many = shades("#1f77b4", 12)
-    assert len(set(many)) == 12
-    assert sorted(many, key=lambda color: int(to_hex(color)[1:3], 16)) == many  # from dark to light
-
-
 def test_nothing_to_draw(planted: AnnData, discovered: AnnData) -> None:
     with pytest.raises(KeyError, match=r"adata.uns\['falcon'\] holds no result: run falcon_sc.tl.discover"):
         fsc.pl.relation(planted)
@@ -77,3 +70,17 @@ def test_nothing_to_draw(planted: AnnData, discovered: AnnData) -> None:
     del half.obs["falcon_fine"]
     with pytest.raises(KeyError, match=r"adata.obs\['falcon_fine'\] is missing: run falcon_sc.tl.discover"):
         fsc.pl.relation(half)
+
+
+def test_scanpy_draws_the_same_colors(discovered: AnnData) -> None:
+    import scanpy as sc
+
+    adata = discovered.copy()
+    adata.obsm["X_umap"] = adata.obsm["X_falcon"][:, :2]
+    bars = [to_hex(bar.get_facecolor()) for bar in fsc.pl.relation(adata).patches]
+    assert adata.uns["falcon_fine_colors"] == bars
+    sc.pl.umap(adata, color=["coarse", "falcon_fine"], show=False)
+    assert list(adata.uns["falcon_fine_colors"]) == bars
+    # of a coarse class scanpy chooses the color that its fine classes are shades of
+    stems = [line.get_color() for line in fsc.pl.relation(discovered).lines]
+    assert [to_hex(color) for color in adata.uns["coarse_colors"]] == stems

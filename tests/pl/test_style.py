@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import falcon_sc as fsc
+from falcon_sc.pl._shades import linear
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -42,7 +43,7 @@ def _embedding(adata: AnnData) -> Figure:
 
 def _confident_images(adata: AnnData) -> Figure:
     images = np.zeros((adata.n_obs, 2, 2), np.uint8)
-    names = [NAME, "b", "c"]
+    names = [NAME, LONG[0], "c"]
     return fsc.pl.confident_images(images, adata.obsm["falcon_proba"], adata.uns["falcon"]["M"], coarse_names=names)[
         0
     ].figure
@@ -51,7 +52,7 @@ def _confident_images(adata: AnnData) -> Figure:
 def _n_fine(adata: AnnData) -> Figure:
     one = np.ones(1, dtype=np.int64)
     adata.uns["falcon_n_fine"] = {
-        "coarse_names": np.array([NAME]), "sizes": one, "stable": one, "estimate": one, "supported": one,
+        "coarse_names": np.array([f"{NAME} {LONG[0]}"]), "sizes": one, "stable": one, "estimate": one, "supported": one,
         "stability": np.ones((1, 3)), "support": np.ones((1, 3)), "params": {"coarse_key": "coarse"},
     }  # fmt: skip
     return fsc.pl.n_fine(adata).figure
@@ -72,3 +73,62 @@ def test_a_name_does_not_go_through_tex(named: AnnData, draw) -> None:
         texts = [text for text in draw(named).findobj(mpl.text.Text) if "frac" in text.get_text()]
     assert texts
     assert not any(text.get_usetex() for text in texts)
+
+
+LONG = [
+    "CD8-positive, alpha-beta cytokine secreting effector T 1",
+    "B cell, naive, IgD-positive, of the splenic follicle 2",
+]
+DRAWS = [_relation, _confident, _embedding, _confident_images, _n_fine]
+SETTINGS = {
+    "as it is": {},
+    "dark style": dict(mpl.style.library["dark_background"]),
+    "black paper": {"figure.facecolor": "black", "axes.facecolor": "black"},  # and text that is still black
+    "dark axes": {"axes.facecolor": "#202020"},
+    "large text": {"font.size": 16},
+    "own layout": {"figure.autolayout": True},
+}
+
+
+def _contrast(text: mpl.text.Text) -> float:
+    """Of a text and the paper or the axes that it stands on (WCAG 2)."""
+    figure = text.figure
+    ax = text.axes
+    middle = text.get_window_extent().get_points().mean(axis=0)
+    inside = ax is not None and ax.patch.get_visible() and ax.get_window_extent().contains(*middle)
+    light = [
+        float(linear(mpl.colors.to_rgb(color)) @ (0.2126, 0.7152, 0.0722))
+        for color in (text.get_color(), ax.get_facecolor() if inside else figure.get_facecolor())
+    ]
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("draw", DRAWS)
+def test_every_text_is_read_on_every_background(discovered: AnnData, draw, setting: str) -> None:
+    """With names of 55 letters, and without a warning of the layout, which would be an error here."""
+    adata = discovered.copy()
+    adata.obs["coarse"] = adata.obs["coarse"].cat.rename_categories({"B cell": LONG[0], "µ glia": LONG[1]})
+    adata.obs["falcon_fine"] = adata.obs["falcon_fine"].cat.rename_categories(
+        {"B cell:0": LONG[0], "µ glia:1": LONG[1]}
+    )
+    with mpl.rc_context(SETTINGS[setting]):
+        figure = draw(adata)
+        figure.canvas.draw()
+        texts = [text for text in figure.findobj(mpl.text.Text) if text.get_text() and text.get_visible()]
+        assert len(texts) >= 3
+        for text in texts:
+            assert _contrast(text) >= 3, text
+        drawn = figure.get_tightbbox()
+    width, height = figure.get_size_inches()
+    assert drawn.x0 >= -0.02  # nothing leaves the picture
+    assert drawn.y0 >= -0.02
+    assert drawn.x1 <= width + 0.02
+    assert drawn.y1 <= height + 0.02
+    assert all(ax.get_window_extent().width > 0.5 * figure.dpi for ax in figure.axes[:1])
+
+
+def test_text_sizes_follow_the_settings(discovered: AnnData) -> None:
+    with mpl.rc_context({"font.size": 20}):
+        sizes = {text.get_fontsize() for text in fsc.pl.relation(discovered).texts}
+    assert sizes == {16, 15, 20}

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import anndata
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,7 +36,7 @@ def test_slots(found: AnnData, planted: AnnData) -> None:
     fine, about = found.obs["falcon_fine"], found.uns["falcon"]
     assert set(found.obs) - set(planted.obs) == {"falcon_fine", "falcon_confidence"}
     assert set(found.obsm) == {"falcon_proba", "X_falcon"}
-    assert set(found.uns) == {"falcon"}
+    assert set(found.uns) == {"falcon", "falcon_fine_colors"}
     assert set(found.var) == {"falcon_highly_variable"}
     assert found.var["falcon_highly_variable"].dtype == bool
     assert set(about) == {"M", "fine_names", "coarse_names", "params", "history"}
@@ -183,7 +184,8 @@ def test_a_later_run_leaves_nothing_of_the_earlier(cells: AnnData, quick) -> Non
     cells.uns["falcon_fine_colors"] = ["#000000"] * 6
     cells.uns["falcon"]["stale"] = 1
     fsc.tl.discover(cells, "coarse", 7, use_rep="X_rep", **quick)
-    assert "falcon_fine_colors" not in cells.uns
+    assert "#000000" not in cells.uns["falcon_fine_colors"]
+    assert len(cells.uns["falcon_fine_colors"]) == len(cells.obs["falcon_fine"].cat.categories)
     assert "stale" not in cells.uns["falcon"]
     assert "falcon_highly_variable" not in cells.var
     assert cells.obsm["falcon_proba"].shape == (240, 7)
@@ -194,7 +196,7 @@ def test_key_added(cells: AnnData, quick) -> None:
     fsc.tl.discover(cells, "coarse", 6, key_added="sub", **quick)
     assert {"sub_fine", "sub_confidence"} <= set(cells.obs)
     assert set(cells.obsm) == {"sub_proba", "X_sub"}
-    assert set(cells.uns) == {"sub"}
+    assert set(cells.uns) == {"sub", "sub_fine_colors"}
     assert "sub_highly_variable" in cells.var
 
 
@@ -305,3 +307,54 @@ def test_resumes_from_a_checkpoint(cells: AnnData, quick, tmp_path: Path, interr
         fsc.tl.discover(cells, "coarse", 6, checkpoint=tmp_path / "state", **quick)
     assert "resuming after epoch 1 of 2" in caplog.text
     assert plain.obs["falcon_fine"].equals(cells.obs["falcon_fine"])
+
+
+def test_a_view_becomes_an_object_of_its_own(cells: AnnData, quick, fingerprint, tmp_path: Path) -> None:
+    before, part = fingerprint(cells), cells[::2]
+    fsc.tl.discover(part, "coarse", 6, save_model=tmp_path, **quick)
+    assert not part.is_view
+    assert part.obs["falcon_fine"].notna().all()
+    new = cells[1::2]
+    fsc.tl.predict(new, fsc.Falcon.load(tmp_path, device="cpu"))
+    assert new.obs["falcon_fine"].notna().all()
+    classes = part[part.obs["coarse"] == "B cell"]
+    fsc.tl.rename(classes, {"B cell:0": "B"})
+    assert "B" in classes.uns["falcon"]["fine_names"]
+    assert "B" not in part.uns["falcon"]["fine_names"]
+    assert fingerprint(cells) == before
+
+
+@pytest.mark.parametrize("n_fine", [2, 1, {"CD4/CD8 T": 2}, "auto"])
+def test_one_coarse_class(planted: AnnData, tmp_path: Path, n_fine) -> None:
+    """Of a person who has only T cells."""
+    cells = planted[planted.obs["coarse"] == "CD4/CD8 T"].copy()
+    known, new = cells[:50].copy(), cells[50:].copy()
+    fsc.tl.discover(known, "coarse", n_fine, max_epochs=20, save_model=tmp_path, progress_bar=False, device="cpu")
+    assert known.uns["falcon"]["M"].shape == (known.uns["falcon"]["params"]["n_fine"], 1)
+    fsc.tl.predict(new, fsc.Falcon.load(tmp_path, device="cpu"))
+    if n_fine == 2 or isinstance(n_fine, dict):
+        for part in (known, new):
+            assert fsc.metrics.clustering_accuracy(part.obs["fine"], part.obs["falcon_fine"]) > 0.9
+            assert set(fsc.tl.markers(part)["against"]) == {"siblings", "all"}
+    mpl.use("agg")
+    for draw in (fsc.pl.relation, fsc.pl.confident, fsc.pl.history):
+        draw(known)
+        draw(new)
+    fsc.tl.estimate_n_fine(known, "coarse", max_per_class=3, progress_bar=False)
+    fsc.pl.n_fine(known)
+    mpl.pyplot.close("all")
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_class_of_one_or_two_cells_stays_one_fine_class(cells: AnnData, size: int) -> None:
+    coarse = cells.obs["coarse"].astype(str).to_numpy()
+    cells.obs["coarse"] = np.where(np.arange(240) < size, "rare", coarse)
+    for n_fine in (9, {"B cell": 2, "CD4/CD8 T": 2, "µ glia": 2, "rare": 1}):
+        with pytest.warns(UserWarning, match="classes of one or two cells, each of which stays one fine class: 'rare'"):
+            fsc.tl.discover(cells, "coarse", n_fine, max_epochs=5, progress_bar=False, device="cpu")
+        assert (cells.obs["falcon_fine"][:size] == "rare:0").all()
+        assert (cells.obs["falcon_fine"] == "rare:0").sum() == size
+    with pytest.raises(
+        ValueError, match="a coarse class of one or two members stays one fine class" if size > 1 else "larger"
+    ):
+        fsc.tl.discover(cells, "coarse", 240 if size > 1 else 241, max_epochs=5, progress_bar=False, device="cpu")

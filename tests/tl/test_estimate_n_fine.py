@@ -119,7 +119,6 @@ def test_copy_and_seed(cells: AnnData, estimated: AnnData, fingerprint) -> None:
 
 MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "coarse_key": ({"coarse_key": "celltype"}, KeyError, "coarse_key='celltype' is not a column of adata.obs"),
-    "one class": ({"coarse_key": "one"}, ValueError, "coarse_key='one' has one class only, 'all'"),
     "max_per_class": ({"max_per_class": 0}, ValueError, "max_per_class must be at least 1, found 0"),
     "no threads": ({"n_jobs": 0}, ValueError, "n_jobs=0 leaves no core"),
     "half a thread": ({"n_jobs": 1.5}, TypeError, "n_jobs must be an int"),
@@ -137,7 +136,6 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes(cells: AnnData, fingerprint, mistake: str) -> None:
-    cells.obs["one"] = "all"
     cells.layers["scaled"] = cells.X.toarray() - 1
     options, error, message = MISTAKES[mistake]
     before = fingerprint(cells)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import falcon_sc as fsc
-from falcon_sc.tl._write import Results, fine_names, write
+from falcon_sc.tl._write import Results, write
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -48,7 +48,7 @@ def test_names_of_the_slots_follow_the_key(cells: AnnData, model: fsc.Falcon, re
     write(cells, "k", model, results)
     assert {"k_fine", "k_confidence"} <= set(cells.obs)
     assert set(cells.obsm) == {"k_proba", "X_k"}
-    assert list(cells.uns) == ["k"]
+    assert list(cells.uns) == ["k", "k_fine_colors"]
     assert "coarse_dataset" not in cells.uns["k"]
 
 
@@ -98,23 +98,3 @@ def test_scanpy_straight_after(cells: AnnData, model: fsc.Falcon, results: Resul
     sc.pl.rank_genes_groups_dotplot(cells, n_genes=2, dendrogram=False, show=False)
     assert sc.get.rank_genes_groups_df(cells, None)["group"].nunique() == 3
     plt.close("all")
-
-
-@pytest.mark.parametrize(
-    ("relation", "coarse", "dataset", "names"),
-    [
-        ([[1, 0], [1, 0], [0, 1]], ["CD4/CD8", "µ b"], [0, 0], ["CD4/CD8:0", "CD4/CD8:1", "µ b:0"]),
-        ([[1, 0], [0, 1], [1, 0]], [3, 10], [0, 0], ["3:0", "10:0", "3:1"]),
-        # two data sets: parents joined, given once where they agree
-        (
-            [[1, 0, 1, 0], [1, 0, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]],
-            ["T", "B", "lymphoid", "B"],
-            ["x", "x", "y", "y"],
-            ["T|lymphoid:0", "T|lymphoid:1", "B|lymphoid:0", "B:0"],
-        ),
-    ],
-    ids=["one", "numbers", "two"],
-)
-def test_names(relation, coarse, dataset, names) -> None:
-    result = fine_names(np.array(relation, dtype=np.uint8), np.array(coarse), np.array(dataset))
-    assert result.tolist() == names

@@ -11,6 +11,7 @@ from falcon_sc.baselines._classification import train_classifier
 from falcon_sc.baselines._trained import Learned
 from falcon_sc.baselines.scan import SCAN, train_scan
 from falcon_sc.core.start.allocation import by_size
+from falcon_sc.core.start.input import most_classes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +60,7 @@ def train_models(task: Task, entropy_weight: float) -> tuple[Assign, NDArray[np.
         msg = "dataset names several data sets, whose coarse classes overlap: a model for each coarse class needs one set."
         raise ValueError(msg)
     sizes = np.bincount(task.codes, minlength=task.n_coarse)
-    counts = by_size(sizes, task.budget) if isinstance(task.budget, int) else task.budget
+    counts = by_size(sizes, task.budget, most_classes(sizes)) if isinstance(task.budget, int) else task.budget
     models: list[Assign | None] = []
     losses: list[float] = []
     for c, n_fine in enumerate(counts):

@@ -16,11 +16,12 @@ from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.device import resolve_device
 from falcon_sc.core.runtime.files import as_path
 from falcon_sc.core.state import persistence
+from falcon_sc.core.state.decisions import FineClasses
 from falcon_sc.core.state.predictor import Predictor
 from falcon_sc.core.training.networks import check_network
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.data.batches import Views
     from falcon_sc.core.start.input import StartInput
+    from falcon_sc.core.state.decisions import Decision
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +74,10 @@ class Falcon(Predictor):
         Last hidden layer for the training samples.
     start_labels_ : int64, (N,), or None
         Fine classes of the start, with the codes of `labels_`; none for a random start. Not kept by :meth:`save`.
+    fine_names_ : str, (K_F,)
+        Names of the fine classes, the rows of `relation_`: ``"<coarse>:<i>"``, or what they were renamed to.
+    decisions_ : tuple
+        What was merged and renamed, in order.
     relation_ : uint8, (K_F, K_C)
         M: which fine class hangs under which coarse class; several data sets stand side by side.
     relations_ : dict
@@ -182,6 +188,29 @@ class Falcon(Predictor):
         if used < n_fine:
             logger.warning("%d of %d fine classes have no sample", n_fine - used, n_fine)
         return self
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        """Merge or rename fine classes, as :func:`falcon_sc.tl.merge` and :func:`falcon_sc.tl.rename` do.
+
+        A merged class has the sum of the probabilities of its members. A sample is in the class that holds its most
+        probable output of the network, so that none comes into a class that it was in no member of. `labels_`,
+        `proba_`, `confidence_` and `start_labels_` of a model that was fitted, not loaded, follow.
+
+        Parameters
+        ----------
+        decisions
+            What to do, in order, with the names that the classes have by then; see
+            :mod:`falcon_sc.core.state.decisions`.
+        """
+        before = FineClasses.of(self.fine_names_, self.relation_)
+        super().decide(decisions)
+        if not hasattr(self, "labels_"):  # loaded
+            return
+        after = before.after(decisions)
+        self.confidence_ = after.confidence(self.confidence_, self.proba_, self.labels_)
+        self.proba_, self.labels_ = after.pooled(self.proba_), after.members[self.labels_]
+        if self.start_labels_ is not None:
+            self.start_labels_ = after.members[self.start_labels_]
 
     @classmethod
     def load(

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from falcon_sc.core.data.labels import distinct, listed, missing_as_text
+from falcon_sc.core.data.naming import parent_names
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -57,6 +58,15 @@ def read_about(adata: AnnData, key: str) -> Mapping[str, Any]:
     return about
 
 
+def parents_of(about: Mapping[str, Any]) -> dict[str, str]:
+    """The coarse class of each fine class that a result knows, by its name."""
+    coarse = np.asarray(about["coarse_names"])
+    parents = parent_names(
+        np.asarray(about["M"]), coarse, np.asarray(about.get("coarse_dataset", np.zeros(coarse.size)))
+    )
+    return dict(zip(map(str, about["fine_names"]), parents, strict=True))
+
+
 def check_column(adata: AnnData, name: str, key: str) -> None:
     """A column that `falcon_sc.tl.discover` wrote to ``adata.obs`` must still be there."""
     if name not in adata.obs:
@@ -67,7 +77,7 @@ def check_column(adata: AnnData, name: str, key: str) -> None:
 def read_classes(adata: AnnData, key: str) -> Classes:
     """The fine classes that the cells have now.
 
-    A class that ``adata.uns[key]`` knows has the parent in its name. One that it does not know was named by the user:
+    A class that ``adata.uns[key]`` knows has its parent in M. One that it does not know was named by the user:
     its parent is the coarse class of the cells that carry it, and it stands among its siblings by size. A known class
     without a cell is kept if its coarse class has cells, unless the user named classes there: it may be one of them.
 
@@ -79,7 +89,7 @@ def read_classes(adata: AnnData, key: str) -> Classes:
         No cell has a fine class, or nothing says the coarse class of one.
     """
     about = read_about(adata, key)
-    parent_of = {str(name): str(name).rpartition(":")[0] for name in about["fine_names"]}
+    parent_of = parents_of(about)
     check_column(adata, f"{key}_fine", key)
     labels = _texts(adata, f"{key}_fine", parent_of)
     sizes = _sizes(labels)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.pl._classes import read_classes
+from falcon_sc.pl._classes import parents_of, read_classes
+from falcon_sc.pl._shades import linear, shades
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from anndata import AnnData
     from matplotlib.axes import Axes
@@ -18,16 +19,24 @@ if TYPE_CHECKING:
 QUIET = "#8c8c8c"
 # For every text that comes from the data: a name such as "$IL2^+$" or "CD4_T" is a name, no formula and no TeX.
 LITERAL: dict[str, Any] = {"parse_math": False, "usetex": False}
-_DARKEST = 0.25
-_PALEST = 0.6
+GRID: dict[str, Any] = {"color": QUIET, "alpha": 0.2, "linewidth": 0.8}  # seen on white and on black
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+_CONTRAST = 3.0  # of text and what is behind it (WCAG 2, large text)
+_MIDDLE = 0.18  # luminance on which black and white are read equally well
+_WIDTH_OF_A_LETTER = 0.6  # of its height
 
 
 def parent_colors(adata: AnnData, key: str, parents: Sequence[str]) -> dict[str, str]:
     """Color of each coarse class: the one scanpy stored for its name, else one that all plots of this result give it."""
     about = adata.uns[key]
-    names = [str(name).rpartition(":")[0] for name in about.get("fine_names", ())] or map(str, about["coarse_names"])
+    names = parents_of(about).values() if "fine_names" in about else map(str, about["coarse_names"])
     everyone = list(dict.fromkeys([*names, *parents]))
-    stored = _stored_colors(adata, about.get("params", {}).get("coarse_key"))
+    column = about.get("params", {}).get("coarse_key")
+    if column in adata.obs and hasattr(adata.obs[column], "cat"):
+        categories = adata.obs[column].cat.categories.astype(str).tolist()
+        if set(categories) == set(everyone):  # scanpy goes by their order
+            everyone = categories
+    stored = _stored_colors(adata, column)
     colors = {name: stored[name] for name in everyone if name in stored}
     choice = palette(len(everyone))
     free = cycle([color for color in choice if color not in colors.values()] or choice)
@@ -59,24 +68,43 @@ def fine_colors(adata: AnnData, key: str) -> dict[str, str]:
 
 
 def palette(n: int) -> list[str]:
-    """`n` colors, all different up to twenty."""
-    from matplotlib import colormaps
+    """`n` colors, those that scanpy gives to `n` categories: of rcParams, if it has enough, else of its own palettes."""
+    from matplotlib import rcParams
     from matplotlib.colors import to_hex
 
-    colors = colormaps["tab10" if n <= 10 else "tab20"]
-    return [to_hex(colors(i % colors.N)) for i in range(n)]
+    own = rcParams["axes.prop_cycle"].by_key().get("color", ())
+    if len(own) < n:
+        from scanpy.plotting.palettes import default_20, default_28, default_102
+
+        own = next((colors for colors in (default_20, default_28) if len(colors) >= n), default_102)
+    return [to_hex(own[i % len(own)]) for i in range(n)]
 
 
-def shades(color: str, n: int) -> list[str]:
-    """Shades of a color for the fine classes of a coarse class, from dark to light."""
-    from matplotlib.colors import to_hex, to_rgb
+def scaled(size: float) -> float:
+    """A size that suits text of the usual 10 points, as the text size of rcParams wants it."""
+    from matplotlib import rcParams
 
-    if n == 1:
-        return [color]
-    rgb = np.array(to_rgb(color))
-    # below zero a share of black is mixed in, above zero a share of white
-    steps = np.linspace(-_DARKEST, _PALEST, n)
-    return [to_hex(tuple(rgb * (1 + step) if step < 0 else rgb + (1 - rgb) * step)) for step in steps]
+    return size * float(rcParams["font.size"]) / 10
+
+
+def inches(texts: Iterable[object], size: float) -> float:
+    """About the room that the longest of the texts takes at a size in :func:`scaled`."""
+    return max((len(str(text)) for text in texts), default=0) * _WIDTH_OF_A_LETTER * scaled(size) / 72
+
+
+def ink(ax: Axes, *, inside: bool = False) -> str:
+    """Color of text on the figure, or `inside` the axes: that of rcParams, or black or white where it would not be seen."""
+    from matplotlib import rcParams
+    from matplotlib.colors import to_hex, to_rgb, to_rgba
+
+    paper = np.ones(3)
+    for color in (ax.figure.get_facecolor(), *([ax.get_facecolor()] if inside else [])):
+        *rgb, alpha = to_rgba(color)
+        paper = alpha * np.array(rgb) + (1 - alpha) * paper
+    behind, text = (float(linear(rgb) @ _LUMINANCE) for rgb in (paper, to_rgb(rcParams["text.color"])))
+    if (max(behind, text) + 0.05) / (min(behind, text) + 0.05) >= _CONTRAST:
+        return to_hex(rcParams["text.color"])
+    return "#ffffff" if behind < _MIDDLE else "#000000"
 
 
 def quiet(ax: Axes) -> None:

@@ -8,14 +8,16 @@ import numpy as np
 from scipy import sparse
 
 from falcon_sc._checks import check_int, listed
-from falcon_sc._expression import read_expression
-from falcon_sc.pl._classes import check_column, read_classes
-from falcon_sc.pl._style import LITERAL, QUIET, parent_colors, quiet
+from falcon_sc._gene_values import read_gene_values
+from falcon_sc.pl._classes import check_column, read_about, read_classes
+from falcon_sc.pl._style import GRID, LITERAL, QUIET, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
+
+    from falcon_sc._gene_values import GeneValues
 
 _LARGEST_DOT = 130  # square points
 
@@ -38,7 +40,8 @@ def confident(
     values that defined the classes rank the genes here, so this describes the classes and tests nothing.
 
     The size of a dot is the share of those cells in which the gene was found; its color is the mean,
-    scaled to [0, 1] over the classes drawn. The number beside a row is the median confidence.
+    scaled to [0, 1] over the classes drawn. Continuous values (``params["assumed"]``) are taken as they are, and a gene is
+    found where it is above its mean over all cells. The number beside a row is the median confidence.
 
     Classes go by name: the object may have been subset, and classes merged, reordered or renamed. The confidence is
     that of the cell in the class it was found in; of two classes that were merged since nobody knows another one.
@@ -56,7 +59,8 @@ def confident(
     n_genes
         Number of genes for each fine class.
     layer
-        Layer to read instead of ``adata.X``: raw counts or log-normalized values.
+        Layer to read instead of ``adata.X``: raw counts, log-normalized values, or the continuous values that the classes
+        were found in.
     ax
         Where to draw; by default on a new figure large enough for all names.
 
@@ -90,25 +94,30 @@ def confident(
     drawn = _drawn(parents, coarse)
     cells, codes = _most_confident(found_now.codes, confidence, classes, n_cells)
     typical = np.array([_median(confidence[cells[codes == code]]) for code in drawn])
-    expression = read_expression(adata, layer)
-    candidates = np.flatnonzero(expression.expressed)
-    mean, square, found = _class_means(expression.log_normalized(candidates)[cells], codes, classes.size)
+    values = read_gene_values(adata, read_about(adata, key), layer)
+    candidates = values.genes
+    mean, square, found = _class_means(values, cells, codes, classes.size)
     sizes = np.bincount(codes, minlength=classes.size)
     markers = _markers(mean, square, sizes, parents, drawn, n_genes=n_genes)
 
     if ax is None:
-        size = (2.8 + 0.2 * markers.size, 1.6 + 0.24 * drawn.size)
+        genes = adata.var_names[candidates[markers]]
+        size = (
+            1.8 + inches(names[drawn], 8) + scaled(0.2) * markers.size,
+            1 + inches(genes, 7) + scaled(0.24) * drawn.size,
+        )
         _, ax = plt.subplots(figsize=size, layout="constrained")
     dots = _draw_dots(ax, mean[np.ix_(drawn, markers)], found[np.ix_(drawn, markers)])
     _name_rows(
         ax, names[drawn], parents[drawn], parent_colors(adata, key, list(dict.fromkeys(parents[drawn]))), typical
     )
-    ax.set_xticks(range(markers.size), adata.var_names[candidates[markers]], rotation=90, fontsize=7, **LITERAL)
-    ax.set_xlabel("dot size: share of the cells with the gene", fontsize=7)
+    ax.set_xticks(range(markers.size), adata.var_names[candidates[markers]], rotation=90, fontsize=scaled(7), **LITERAL)
+    shown = "above the mean of all" if values.continuous else "with the gene"
+    ax.set_xlabel(f"dot size: share of the cells {shown}", fontsize=scaled(7))
     bar = ax.figure.colorbar(dots, ax=ax, shrink=min(1.0, 1.6 / (0.24 * drawn.size)), aspect=12, pad=0.02)
-    bar.set_label("mean, scaled", color=QUIET, fontsize=7)
+    bar.set_label("mean, scaled", color=QUIET, fontsize=scaled(7))
     bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, labelsize=7, colors=QUIET)
+    bar.ax.tick_params(length=0, labelsize=scaled(7), colors=QUIET)
     return ax
 
 
@@ -138,11 +147,12 @@ def _median(confidence: np.ndarray) -> float:
     return float(np.median(known)) if known.size else float("nan")
 
 
-def _class_means(values: sparse.csr_matrix, codes: np.ndarray, n_classes: int) -> tuple[np.ndarray, ...]:
-    """Mean, mean square and share of non-zero values of every gene, each n_classes x n_genes."""
+def _class_means(values: GeneValues, cells: np.ndarray, codes: np.ndarray, n_classes: int) -> tuple[np.ndarray, ...]:
+    """Mean and mean square of every gene, and share of the cells in which it was found, each n_classes x n_genes."""
     member = sparse.csr_matrix((np.ones(codes.size), (codes, np.arange(codes.size))), (n_classes, codes.size))
     sizes = np.bincount(codes, minlength=n_classes)[:, None]
-    return tuple((member @ matrix).toarray() / sizes for matrix in (values, values.multiply(values), values > 0))
+    matrices = values.matrix, values.matrix.multiply(values.matrix), values.found
+    return tuple((member @ matrix.tocsr()[cells]).toarray() / sizes for matrix in matrices)
 
 
 def _markers(
@@ -171,10 +181,11 @@ def _welch(mean: np.ndarray, square: np.ndarray, sizes: np.ndarray, code: int, o
 
 def _draw_dots(ax: Axes, mean: np.ndarray, found: np.ndarray) -> PathCollection:
     """One dot for each class and gene."""
-    largest = np.maximum(mean.max(axis=0), 1e-9)
+    least = np.minimum(mean.min(axis=0), 0)  # below zero for continuous values only
+    largest = np.maximum(mean.max(axis=0) - least, 1e-9)
     row, column = np.indices(mean.shape)
     return ax.scatter(
-        column.ravel(), row.ravel(), s=_LARGEST_DOT * found.ravel(), c=(mean / largest).ravel(),
+        column.ravel(), row.ravel(), s=_LARGEST_DOT * found.ravel(), c=((mean - least) / largest).ravel(),
         cmap="Reds", vmin=0, vmax=1, edgecolors="#bdbdbd", linewidths=0.3,
     )  # fmt: skip
 
@@ -183,9 +194,9 @@ def _name_rows(ax: Axes, names: np.ndarray, parents: np.ndarray, colors: dict[st
     """Names of the fine classes, a stem in the color of their coarse class, and their median confidence."""
     ax.set(xlim=(-0.9, ax.dataLim.x1 + 0.8), ylim=(names.size - 0.4, -0.6))
     quiet(ax)
-    ax.set_yticks(range(names.size), names, fontsize=8, **LITERAL)
-    ax.tick_params(axis="x", colors="black")
-    ax.tick_params(axis="y", colors="black", pad=8)
+    ax.set_yticks(range(names.size), names, fontsize=scaled(8), **LITERAL)
+    ax.tick_params(axis="x", colors=ink(ax))
+    ax.tick_params(axis="y", colors=ink(ax), pad=8)
     for parent, color in colors.items():
         rows = np.flatnonzero(parents == parent)
         ax.plot(
@@ -195,7 +206,7 @@ def _name_rows(ax: Axes, names: np.ndarray, parents: np.ndarray, colors: dict[st
     for row, value in enumerate(typical):
         ax.annotate(
             "none" if np.isnan(value) else f"{value:.2f}", (1, row), xycoords=ax.get_yaxis_transform(), xytext=(3, 0), textcoords="offset points",
-            va="center", fontsize=7, color=QUIET,
+            va="center", fontsize=scaled(7), color=QUIET,
         )  # fmt: skip
     for edge in np.flatnonzero(parents[1:] != parents[:-1]):
-        ax.axhline(edge + 0.5, color="#e0e0e0", linewidth=0.8, zorder=0)
+        ax.axhline(edge + 0.5, zorder=0, **GRID)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import check_int
-from falcon_sc.pl._style import LITERAL
+from falcon_sc.pl._style import LITERAL, inches, ink, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _GAP = 0.35  # between fine classes, in widths of an image
 _SEAM = 0.04  # between images
 _INCHES = 0.55  # side of an image
-_INCHES_A_LETTER = 0.08  # of a name
 
 
 def confident_images(
@@ -80,7 +79,7 @@ def confident_images(
     drawn = _drawn(relation, names, coarse)
     classes = [np.flatnonzero(relation[:, column]) for column in drawn]
     width = max(len(row) for row in classes) * (n_images + _GAP) - _GAP
-    size = (_INCHES * width + _INCHES_A_LETTER * max(len(str(names[c])) for c in drawn), (_INCHES + 0.08) * len(drawn))
+    size = (_INCHES * width + inches((names[c] for c in drawn), 8), (_INCHES + 0.08) * len(drawn))
     _, axes = plt.subplots(len(drawn), 1, figsize=size, squeeze=False, layout="compressed")
     for ax, column, row in zip(axes[:, 0], drawn, classes, strict=True):
         for place, fine in enumerate(row):
@@ -88,7 +87,9 @@ def confident_images(
             _draw(ax, images[chosen], place * (n_images + _GAP))
         ax.set(xlim=(0, width), ylim=(0, 1), aspect="equal", xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
-        ax.set_ylabel(str(names[column]), rotation=0, ha="right", va="center", fontsize=8, **LITERAL)
+        ax.set_ylabel(
+            str(names[column]), rotation=0, ha="right", va="center", fontsize=scaled(8), color=ink(ax), **LITERAL
+        )
     drawn_on: NDArray[Any] = axes[:, 0]
     return drawn_on
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from falcon_sc._checks import check_int
-from falcon_sc.pl._style import LITERAL, palette, quiet, shades
+from falcon_sc.pl._shades import shades
+from falcon_sc.pl._style import LITERAL, inches, ink, palette, quiet, scaled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +75,8 @@ def embedding(
     tsne = TSNE(perplexity=min(_PERPLEXITY, (len(chosen) - 1) / 3), init="pca", random_state=int(rng.integers(2**31)))
     places = tsne.fit_transform(points[chosen])
     if ax is None:
-        _, ax = plt.subplots(figsize=(6 if groups is None else 7.5, 6), layout="constrained")
+        room = 0 if groups is None else max(1.5, 0.5 + inches(pd.unique(groups), 8))
+        _, ax = plt.subplots(figsize=(6 + room, 6), layout="constrained")
     members, classes = pd.factorize(fine, sort=True)
     colors = np.array([*_colors(members, len(classes), groups), _NOBODY])
     ax.scatter(places[:, 0], places[:, 1], s=8, c=colors[members[chosen]], linewidths=0)
@@ -108,7 +110,9 @@ def _name_groups(ax: Axes, names: NDArray[Any]) -> None:
 
     dots = [Line2D([], [], marker="o", linestyle="", color=color) for color in palette(len(names))]
     labels = [str(name) for name in names]
-    legend = ax.legend(dots, labels, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
+    legend = ax.legend(
+        dots, labels, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=scaled(8), labelcolor=ink(ax)
+    )
     for text in legend.get_texts():
         text.set(**LITERAL)
 

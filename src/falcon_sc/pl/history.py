@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.pl._classes import read_about
-from falcon_sc.pl._style import quiet
+from falcon_sc.pl._style import GRID, QUIET, ink, quiet, scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -66,18 +66,18 @@ def history(adata: AnnData, *, key: str = "falcon") -> Figure:
     figure, (losses, used, changes) = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
     for name, label in _LOSSES.items():
         losses.plot(epoch, values[name], label=label, linewidth=2.5 if name == "loss" else 1.2)
-    losses.legend(frameon=False, fontsize=7)
-    losses.set_title("loss", loc="left")
-    n_fine = len(about["fine_names"])
-    used.axhline(n_fine, color="#bbbbbb", linestyle="--", linewidth=1)
+    losses.legend(frameon=False, fontsize=scaled(7), labelcolor=ink(losses, inside=True))
+    losses.set_title("loss", loc="left", color=ink(losses))
+    n_fine = about["params"].get("n_fine", len(about["fine_names"]))  # of the run: classes may have been merged since
+    used.axhline(n_fine, color=QUIET, linestyle="--", linewidth=1)
     used.plot(epoch, values["n_used"], color="C2", linewidth=2)
     used.set(ylim=(0, n_fine * 1.08))
-    used.set_title(f"fine classes in use (of {n_fine})", loc="left")
+    used.set_title(f"fine classes in use (of {n_fine})", loc="left", color=ink(used))
     changes.plot(epoch, values["relation_changes"], color="C4", linewidth=2)
-    changes.set_title("fine classes that changed parent", loc="left")
+    changes.set_title("fine classes that changed parent", loc="left", color=ink(changes))
     changes.yaxis.get_major_locator().set_params(integer=True)
     for ax in (losses, used, changes):
         ax.set_xlabel("epoch")
-        ax.grid(color="#ececec", linewidth=0.8)
+        ax.grid(**GRID)
         quiet(ax)
     return figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.pl._style import LITERAL, QUIET, parent_colors, quiet
+from falcon_sc.pl._style import LITERAL, QUIET, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -59,13 +59,17 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
     low, middle, high = (np.asarray(numbers[name]) for name in ("stable", "estimate", "supported"))
     colors = list(parent_colors(adata, key, names).values())
     if ax is None:
-        _, ax = plt.subplots(figsize=(7, _INCHES_A_CLASS * len(names) + 1.2), layout="constrained")
+        size = (max(7, 4.5 + inches(names, 10)), scaled(_INCHES_A_CLASS) * len(names) + 1.2)
+        _, ax = plt.subplots(figsize=size, layout="constrained")
     y = np.arange(len(names))
     ax.hlines(y, low, high, colors=colors, linewidth=7, alpha=0.45, capstyle="round")
     _draw_agreement(ax, np.asarray(numbers["stability"]))
-    ax.scatter(middle, y, s=110, color=colors, edgecolor="white", zorder=4)
+    ax.scatter(middle, y, s=110, color=colors, edgecolor=ax.get_facecolor(), zorder=4)
     for position, number in zip(y, middle.tolist(), strict=True):
-        ax.annotate(str(number), (number, position), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8)
+        ax.annotate(
+            str(number), (number, position), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=scaled(8),
+            color=ink(ax, inside=True),
+        )  # fmt: skip
     labels = [
         f"{name}\n{size:,} cells" for name, size in zip(names, np.asarray(numbers["sizes"]).tolist(), strict=True)
     ]
@@ -73,7 +77,7 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
     ax.set(ylim=(len(names) - 0.4, -0.7), xlim=(0.5, numbers["stability"].shape[1] + 0.5), xlabel="fine classes")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     title = f"{middle.sum()} fine classes estimated, {low.sum()} stable, {high.sum()} supported"
-    ax.set_title(title, loc="left", fontsize=10)
+    ax.set_title(title, loc="left", fontsize=scaled(10), color=ink(ax))
     quiet(ax)
     return ax
 

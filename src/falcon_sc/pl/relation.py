@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.pl._classes import read_classes
-from falcon_sc.pl._style import LITERAL, QUIET, parent_colors, quiet, shades
+from falcon_sc.pl._shades import shades
+from falcon_sc.pl._style import GRID, LITERAL, QUIET, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 _GAP = 0.8  # between coarse classes, in heights of a bar
 _INCHES_A_BAR = 0.23, 0.17  # few, many
 _MANY = 40
+_LEAST = 2.5  # inches for the bars
+_MARGIN = 0.15  # inches around a name
 _STEM = 44  # points left of the bars, so that the sizes have room
 
 
@@ -65,18 +68,30 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     colors = parent_colors(adata, key, groups)
 
     if ax is None:
-        height = _INCHES_A_BAR[names.size > _MANY] * (names.size + _GAP * len(groups)) + 0.6
-        _, ax = plt.subplots(figsize=(7, height), layout="constrained")
+        height = scaled(_INCHES_A_BAR[names.size > _MANY]) * (names.size + _GAP * len(groups)) + 0.6
+        beside = _STEM / 72 + inches(groups, 11) + 0.3
+        width = max(7, _LEAST + beside + inches(names, 8))
+        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+        room = width - beside
+    else:
+        room = ax.get_window_extent().width / ax.figure.dpi
+    ax.patch.set_visible(False)  # names reach from the axes to the paper around them: one background for both
     top = 0.0
     for parent in groups:
         members = np.flatnonzero(parents == parent)
         _draw_group(ax, parent, names[members], sizes[members], colors[parent], top=top)
         top += members.size + _GAP
-    ax.set(ylim=(top - _GAP - 0.3, -0.7), xlim=(0, sizes.max() * 1.02), yticks=[], xlabel="cells")
-    ax.grid(axis="x", color="#ececec", linewidth=0.8)
+    ax.set(ylim=(top - _GAP - 0.3, -0.7), xlim=(0, _room(names, sizes, room)), yticks=[], xlabel="cells")
+    ax.grid(axis="x", **GRID)
     ax.set_axisbelow(True)
     quiet(ax)
     return ax
+
+
+def _room(names: np.ndarray, sizes: np.ndarray, width: float) -> float:
+    """Cells that an axis of `width` inches has to reach to, so that there is room for each name right of its bar."""
+    share = [min(inches([name], 8) + _MARGIN, 0.7 * width) / width for name in names]
+    return float(max(sizes / (1 - np.array(share))))
 
 
 def _draw_group(ax: Axes, parent: str, names: np.ndarray, sizes: np.ndarray, color: str, *, top: float) -> None:
@@ -87,14 +102,14 @@ def _draw_group(ax: Axes, parent: str, names: np.ndarray, sizes: np.ndarray, col
     ax.barh(y, sizes, height=0.78, color=shades(color, names.size))
     text: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
     for position, name, size in zip(y, names, sizes, strict=True):
-        ax.annotate(name, (size, position), xytext=(5, 0), fontsize=8, **text, **LITERAL)
-        ax.annotate(f"{size:,}", (0, position), xytext=(-6, 0), ha="right", fontsize=7.5, color=QUIET, **text)
+        ax.annotate(name, (size, position), xytext=(5, 0), fontsize=scaled(8), color=ink(ax), **text, **LITERAL)
+        ax.annotate(f"{size:,}", (0, position), xytext=(-6, 0), ha="right", fontsize=scaled(7.5), color=QUIET, **text)
     left_of_sizes = ax.get_yaxis_transform() + ScaledTranslation(-_STEM / 72, 0, ax.figure.dpi_scale_trans)
     ax.plot(
         [0, 0], [y[0] - 0.39, y[-1] + 0.39], transform=left_of_sizes, color=color, linewidth=3,
         solid_capstyle="butt", clip_on=False,
     )  # fmt: skip
     ax.annotate(
-        parent, (0, (y[0] + y[-1]) / 2), xytext=(-_STEM - 8, 0), ha="right", fontsize=10, weight="bold",
+        parent, (0, (y[0] + y[-1]) / 2), xytext=(-_STEM - 8, 0), ha="right", fontsize=scaled(10), weight="bold", color=ink(ax),
         **text, **LITERAL,
     )  # fmt: skip

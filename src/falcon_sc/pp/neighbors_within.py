@@ -95,7 +95,7 @@ def neighbors_within(
         `coarse_key`, `use_rep` or `layer` is not in `adata`.
     ValueError
         `use_rep` is given with `layer` or `values`; wrong values in the matrix; ``adata.var["falcon_highly_variable"]``
-        holds missing values, or marks no gene; `adata` is a view or empty; `key_added` names something that
+        holds missing values, or marks no gene; `adata` is empty; `key_added` names something that
         this function did not write.
     RuntimeError
         Numba finds no folder for its compiled code, or the process was forked from one with threads of numba.

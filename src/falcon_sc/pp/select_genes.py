@@ -90,7 +90,7 @@ def select_genes(
         `layer` or `batch_key` is not in `adata`.
     ValueError
         The matrix holds NaN, inf, negative values or only zeros, or cannot hold what `values` says; `batch_key` has missing values, or another one for
-        each cell; `adata` is a view or empty; `n_top_genes` is below 1; `key_added` names something that
+        each cell; `adata` is empty; `n_top_genes` is below 1; `key_added` names something that
         neither this function nor :func:`falcon_sc.tl.discover` wrote.
     RuntimeError
         Numba finds no folder for its compiled code, or the process was forked from one with threads of numba.

@@ -1,7 +1,10 @@
-"""Tools: the discovery of fine classes, how many to ask for, and their prediction for new cells."""
+"""Tools: the discovery of fine classes, how many to ask for, what to make of them, their prediction for new cells."""
 
 from falcon_sc.tl.discover import discover
 from falcon_sc.tl.estimate_n_fine import estimate_n_fine
+from falcon_sc.tl.markers import markers
+from falcon_sc.tl.merge import merge
 from falcon_sc.tl.predict import predict
+from falcon_sc.tl.rename import rename
 
-__all__ = ["discover", "estimate_n_fine", "predict"]
+__all__ = ["discover", "estimate_n_fine", "markers", "merge", "predict", "rename"]

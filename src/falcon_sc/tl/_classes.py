@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import logging
+import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_sc._checks import listed
 from falcon_sc.core.data.budget import fine_budget
 from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.start.input import LEAST_TO_SPLIT
 
 if TYPE_CHECKING:
     from falcon_sc._labels import Labels
 
 logger = logging.getLogger(__name__)
 
+_HERE = str(Path(__file__).parents[1])  # warnings name the line of the user that led here
+
 AUTO = "auto"
 
 
-def check_classes(labels: Labels, coarse_key: str) -> None:
-    """At least two classes, and more than one cell in each."""
+def report_small_classes(labels: Labels, coarse_key: str, n_neighbors: int) -> None:
+    """Say which classes have no `n_neighbors` other cells, and warn of those that are too small to be split."""
     names, sizes = np.unique(labels.values, return_counts=True)
-    if names.size < 2:
+    tiny = names[sizes < LEAST_TO_SPLIT]
+    if tiny.size:
         msg = (
-            f"coarse_key={coarse_key!r} has one class only, {str(names[0])!r}: FALCON learns from the contrast "
-            "of at least two. Give coarser labels of more cells, or cluster with sc.tl.leiden."
+            f"coarse_key={coarse_key!r} has classes of one or two cells, each of which stays one fine class: "
+            f"{listed(tiny)}. Set their labels to NA to leave those cells out."
         )
-        raise ValueError(msg)
-    if sizes.min() < 2:
-        alone = [str(name) for name in names[sizes < 2]]
-        msg = (
-            f"coarse_key={coarse_key!r} has classes of one cell, which has no neighbor: {alone}. "
-            "Merge them with another class, or set their labels to NA to leave those cells out."
-        )
-        raise ValueError(msg)
-
-
-def report_small_classes(labels: Labels, n_neighbors: int) -> None:
-    """Say which classes have no `n_neighbors` other cells."""
-    names, sizes = np.unique(labels.values, return_counts=True)
+        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
     small = {str(name): int(size) for name, size in zip(names, sizes, strict=True) if size <= n_neighbors}
     if small:
         logger.warning("coarse classes with too few cells for n_neighbors=%d repeat theirs: %s", n_neighbors, small)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from importlib.metadata import version
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -63,10 +64,15 @@ def check_license(config: FalconConfig, n_fine: int | dict[Any, int], n_coarse: 
 def about_run(model: Falcon, rng: object) -> dict[str, Any]:
     """How the labels came about, beyond the hyperparameters."""
     about: dict[str, Any] = {name: version(name) for name in ("anndata", "scanpy", "torch")}
-    about |= {"n_fine": int(model.relation_.shape[0]), "relation_solver": model.solver_, "device": str(model.device_)}
+    about |= {"relation_solver": model.solver_, "device": str(model.device_)}
     if isinstance(rng, Integral):
         about["seed"] = int(rng)  # a generator's state cannot be written down as one number
     return about
+
+
+def model_id(model: Falcon) -> str:
+    """What tells a fitted model from others, by what it gives: the same for a run that gave the same, bit for bit."""
+    return sha256(model.proba_.mean(axis=0, dtype=np.float64).tobytes()).hexdigest()[:16]
 
 
 def plain(params: dict[str, Any]) -> dict[str, str | int | float | bool]:

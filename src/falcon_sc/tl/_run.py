@@ -13,10 +13,10 @@ from falcon_sc._log import show_log
 from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc._written import CLASSES, check_free
 from falcon_sc.core.data.rows import of_rows
-from falcon_sc.tl._classes import check_classes, check_n_fine, count_coarse, report_small_classes
+from falcon_sc.tl._classes import check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._estimates import estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_inputs
-from falcon_sc.tl._params import about_run, check_license, check_rng, plain, with_keywords
+from falcon_sc.tl._params import about_run, check_license, check_rng, model_id, plain, with_keywords
 from falcon_sc.tl._write import Results, write
 
 if TYPE_CHECKING:
@@ -65,14 +65,13 @@ def run(
     n_top_genes = check_int(n_top_genes, "n_top_genes")
     labels = read_labels(adata, coarse_key, "coarse_key")
     dataset = None if dataset_key is None else read_groups(adata, dataset_key, "dataset_key")[labels.known]
-    check_classes(labels, coarse_key)
     budget = check_n_fine(n_fine, labels, dataset)
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
     config = with_keywords(config, **keywords or {})
     if budget is not None:
         check_license(config, budget, count_coarse(labels, dataset))
-    report_small_classes(labels, config.n_neighbors)
+    report_small_classes(labels, coarse_key, config.n_neighbors)
     if save_model is not None:
         check_unique_genes(adata)
     model_folder, checkpoint = check_folders(save_model, checkpoint)
@@ -103,10 +102,12 @@ def run(
     about |= {"batch_key": batch_key, "dataset_key": dataset_key, "values": values}
     if use_rep is None:
         about["n_top_genes"] = n_top_genes
-    model.metadata |= plain(about | {"falcon_sc": version("falcon-sc")})
+    about |= {"n_fine": int(model.relation_.shape[0]), "model_id": model_id(model), "falcon_sc": version("falcon-sc")}
+    model.metadata |= plain(about)
     if inputs.training_values is not None:
         inputs.training_values.keep(model)
-    params = plain(config.to_dict() | model.metadata | about_run(model, rng))
+    saved = {} if model_folder is None else {"saved_model": str(model_folder.resolve())}
+    params = plain(config.to_dict() | model.metadata | about_run(model, rng) | saved)
     results = _results(model, inputs, labels, params)
     adata = adata.copy() if copy else adata
     write(adata, key_added, model, results)
@@ -126,5 +127,5 @@ def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict[str, An
     fine[known], confidence[known] = model.labels_, model.confidence_
     proba[known], embedding[known] = model.proba_, model.embedding_
     if not known.all():
-        proba[~known], embedding[~known] = model.infer(of_rows(inputs.features, ~known))
+        proba[~known], embedding[~known], _ = model.infer(of_rows(inputs.features, ~known))
     return Results(fine, proba, confidence, embedding, inputs.genes, params)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,13 @@ import numpy as np
 import pandas as pd
 
 from falcon_sc._checks import listed
-from falcon_sc._written import CLASSES, GENES, is_kind
+from falcon_sc._written import CLASSES, GENES, MARKERS, is_kind
+from falcon_sc.core.state.decisions import as_table
+from falcon_sc.pl._style import fine_colors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from anndata import AnnData
 
     from falcon_sc.core.model import Falcon
@@ -51,51 +54,44 @@ class Results:
     params: dict[str, str | int | float | bool]
 
 
-def fine_names(relation: np.ndarray, coarse_names: np.ndarray, coarse_dataset: np.ndarray) -> np.ndarray:
-    """``"<coarse>:<i>"``, with the parents of all data sets joined by ``|``.
-
-    Parameters
-    ----------
-    relation
-        M, n_fine x n_coarse, 0 or 1; fine classes of one parent in the order of their numbers.
-    coarse_names
-        Coarse label of each column.
-    coarse_dataset
-        Data set of each column.
-
-    Returns
-    -------
-    str, n_fine, all different.
-    """
-    blocks = [np.flatnonzero(coarse_dataset == name) for name in dict.fromkeys(coarse_dataset.tolist())]
-    next_number: Counter[str] = Counter()
-    names = []
-    for row in relation:
-        parents = [str(coarse_names[column]) for block in blocks for column in block[row[block] == 1]]
-        parent = "|".join(dict.fromkeys(parents))  # data sets that agree on the name give it once
-        names.append(f"{parent}:{next_number[parent]}")
-        next_number[parent] += 1
-    return np.array(names, dtype=np.str_)
-
-
 def write(adata: AnnData, key: str, model: Falcon, results: Results) -> None:
     """Write all slots, or none: whatever interrupts this restores what was there.
 
     Results of an earlier run under the same key, colors included, are replaced or removed.
     """
     slots = _slots(adata, key, model, results)
-    before = [(slot, name, slot.get(name, _MISSING)) for slot, name, _ in slots]
+    put_all(adata, key, slots)
+    _warn_of_single_cells(slots[0][2])  # afterwards: where warnings are errors, the labels are there
+
+
+def put_all(
+    adata: AnnData, key: str, slots: list[tuple[Any, str, Any]], then: Iterable[Callable[[], object]] = ()
+) -> None:
+    """Write slots and the colors that follow from them, and do what comes then; or write nothing."""
+    colors = f"{key}_fine_colors"
+    slots = [*slots, *((adata.uns, name, _MISSING) for name in _markers(adata, key))]
+    before = [(slot, name, slot.get(name, _MISSING)) for slot, name, _ in [*slots, (adata.uns, colors, None)]]
     try:
         _put(slots)
+        by_name = fine_colors(adata, key)
+        adata.uns[colors] = [by_name[name] for name in adata.obs[f"{key}_fine"].cat.categories]
+        for do in then:
+            do()
     except BaseException:
         _put(before)
         raise
-    _warn_of_single_cells(slots[0][2])  # afterwards: where warnings are errors, the labels are there
+
+
+def _markers(adata: AnnData, key: str) -> list[str]:
+    """Entries of ``adata.uns`` with markers of the classes under this key, which are others from now on."""
+    found = [name for name, about in adata.uns.items() if is_kind(about, MARKERS)]
+    stale = [name for name in found if adata.uns[name]["params"].get("groupby") == f"{key}_fine"]
+    return [slot for name in stale for _, slot in MARKERS.under(name)]
 
 
 def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tuple[Any, str, Any]]:
     """Where each result goes."""
-    names = fine_names(model.relation_, model.coarse_names_, model.coarse_dataset_)
+    names = model.fine_names_.astype(np.str_)
     several = np.unique(model.coarse_dataset_).size > 1
     about: dict[str, Any] = {
         "M": model.relation_,
@@ -106,6 +102,8 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
     }
     if several:
         about["coarse_dataset"] = model.coarse_dataset_.astype(np.str_)
+    if model.decisions_:
+        about["decisions"] = as_table(model.decisions_)
     fine = pd.Series(pd.Categorical.from_codes(results.fine.tolist(), categories=names.tolist()), index=adata.obs_names)
     fine = fine.cat.remove_unused_categories()  # scanpy's plots fail at a category without a cell
     slots = [
@@ -114,7 +112,6 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
         (adata.obsm, f"{key}_proba", results.proba),
         (adata.obsm, f"X_{key}", results.embedding),
         (adata.uns, key, about),
-        (adata.uns, f"{key}_fine_colors", _MISSING),
     ]
     mark = f"{key}_highly_variable"
     selected = is_kind(adata.uns.get(mark), GENES)  # by `select_genes`, which notes that in uns

@@ -58,8 +58,9 @@ def discover(
         (backed h5ad, or a dask array as of ``anndata.experimental.read_lazy``), which is read a few blocks of rows at a
         time: :doc:`/gpu_and_scale`.
     coarse_key
-        Column of ``adata.obs`` with the coarse labels (strings, categories or integers), at least
-        two of them. Cells without a label (NA) are not used for training and get no fine class.
+        Column of ``adata.obs`` with the coarse labels (strings, categories or integers). One class is enough; of
+        several, each is also told from the others. A class of one or two cells stays one fine class, with a warning.
+        Cells without a label (NA) are not used for training and get no fine class.
     n_fine
         Total number of fine classes, or a mapping from every coarse class to its number of fine classes, or
         ``"auto"``: the total that :func:`falcon_sc.tl.estimate_n_fine` estimates with the same `rng`. It was off
@@ -135,6 +136,8 @@ def discover(
         ``M`` (uint8, n_fine x n_coarse, 1 where a fine class hangs under a coarse class),
         ``fine_names``, ``coarse_names`` (and ``coarse_dataset`` with several data sets, whose M
         stand side by side), ``params`` (plain scalars), ``history`` (1-d arrays, one value an epoch).
+    ``adata.uns["falcon_fine_colors"]`` : list of str
+        Color of each category of ``falcon_fine``, shades of that of its coarse class, for ``sc.pl.umap`` and others.
     ``adata.var["falcon_highly_variable"]`` : bool
         The genes used (not with `use_rep`).
 
@@ -145,10 +148,9 @@ def discover(
     TypeError
         `n_fine` is neither an int, nor a mapping to ints, nor "auto"; another argument has a wrong type.
     ValueError
-        One coarse class only, or one with a single cell; `n_fine` smaller than the number of coarse
-        classes, larger than the number of cells, or a mapping that misses a class; NaN, inf or
+        `n_fine` smaller than the number of coarse classes, larger than the number of cells, or a mapping that misses a class; NaN, inf or
         negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer` or `values`; duplicate cell names; `adata`
-        is a view or empty; a device that is not there.
+        is empty; a device that is not there.
         A matrix on disk that is stored by columns, damaged, or changed while it is read; ``copy=True`` in backed mode.
     ImportError
         A matrix on disk, and no dask (the extra ``disk``).

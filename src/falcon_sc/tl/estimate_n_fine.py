@@ -13,7 +13,6 @@ from falcon_sc._labels import read_batch, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._written import NUMBERS, check_free
 from falcon_sc.core.start.parallel import n_threads
-from falcon_sc.tl._classes import check_classes
 from falcon_sc.tl._estimates import MAX_PER_CLASS, estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_start
 from falcon_sc.tl._params import check_rng, plain
@@ -57,7 +56,7 @@ def estimate_n_fine(
         (backed h5ad, or a dask array as of ``anndata.experimental.read_lazy``), which is read a few blocks of rows at a
         time: :doc:`/gpu_and_scale`.
     coarse_key
-        Column of ``adata.obs`` with the coarse labels, at least two of them. Cells without a label (NA) are left out.
+        Column of ``adata.obs`` with the coarse labels. Cells without a label (NA) are left out.
     layer
         Layer to read instead of ``adata.X``.
     values
@@ -99,9 +98,9 @@ def estimate_n_fine(
     TypeError
         `max_per_class` or `n_jobs` is no int, or `rng` neither an int nor a generator.
     ValueError
-        One coarse class only, or one with a single cell; `max_per_class` below 1; `n_jobs` neither -1 nor above 0;
+        `max_per_class` below 1; `n_jobs` neither -1 nor above 0;
         NaN, inf or negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer`
-        or `values`; duplicate cell names; `adata` is a view or empty.
+        or `values`; duplicate cell names; `adata` is empty.
 
     Examples
     --------
@@ -118,7 +117,6 @@ def estimate_n_fine(
     check_choice(use_rep, layer, values)
     max_per_class = check_int(max_per_class, "max_per_class")
     labels = read_labels(adata, coarse_key, "coarse_key")
-    check_classes(labels, coarse_key)
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
     n_threads(n_jobs)  # refuses what is no number of threads

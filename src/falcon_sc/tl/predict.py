@@ -95,7 +95,7 @@ def predict(
     ValueError
         Genes of the model are missing, or too many to fill them; values that cannot be brought to those of the training
         cells, or that cannot be what `values` says; a coarse label is unknown to the model; an embedding has
-        another number of dimensions; wrong values in the matrix; `adata` is a view or empty.
+        another number of dimensions; wrong values in the matrix; `adata` is empty.
 
     Examples
     --------
@@ -118,8 +118,8 @@ def predict(
     genes = match_genes(adata, use_rep, model, missing_genes)
     features, assumed = _features(adata, genes, model, layer=layer, values=values, use_rep=use_rep)
 
-    proba, embedding = model.infer(features, coarse, dataset)
-    fine = proba.argmax(axis=1).astype(np.int64)
+    proba, embedding, fine = model.infer(features, coarse, dataset)
+    confidence = proba[np.arange(adata.n_obs), fine]
     about: dict[str, Any] = {
         "coarse_key": coarse_key,
         "assumed": assumed,
@@ -131,7 +131,7 @@ def predict(
     params = plain(model.metadata | about | {"falcon_sc": version("falcon-sc"), "device": str(model.device_)})
     used = None if genes is None else np.isin(np.arange(adata.n_vars), genes)
     adata = adata.copy() if copy else adata
-    write(adata, key_added, model, Results(fine, proba, proba.max(axis=1), embedding, used, params))
+    write(adata, key_added, model, Results(fine, proba, confidence, embedding, used, params))
     return adata if copy else None
 
 

@@ -121,10 +121,10 @@ def test_by_size_is_websters_rule(sizes: list[int], data: st.DataObject) -> None
     while sum(counts) < n_fine:
         open_to = [c for c, n in enumerate(sizes) if counts[c] < n]
         counts[max(open_to, key=lambda c: (sizes[c] / (counts[c] + 0.5), -counts[c], -c))] += 1
-    np.testing.assert_array_equal(allocation.by_size(np.array(sizes), n_fine), counts)
+    np.testing.assert_array_equal(allocation.by_size(np.array(sizes), n_fine, np.array(sizes)), counts)
 
 
 @given(st.lists(st.integers(1, 8), min_size=1, max_size=8), st.integers(1, 50))
 def test_by_size_is_exact_where_all_fine_classes_are_of_one_size(n_per_class: list[int], size: int) -> None:
     true = np.array(n_per_class)
-    np.testing.assert_array_equal(allocation.by_size(size * true, int(true.sum())), true)
+    np.testing.assert_array_equal(allocation.by_size(size * true, int(true.sum()), size * true), true)

@@ -92,12 +92,20 @@ def test_as_many_fine_as_coarse_classes_needs_no_fit() -> None:
     assert start.latents is None
 
 
-@pytest.mark.parametrize("n_fine", [6, 9, 60])
+@pytest.mark.parametrize("n_fine", [6, 9, 59])
 def test_tiny_classes_and_one_that_dominates(n_fine: int) -> None:
     counts, _, _ = simulate(5, n=60)
     coarse = np.r_[np.zeros(53, dtype=int), 1, 2, 2, 3, 3, 3, 4]
     start = consensus_start(StartInput(counts, "counts"), coarse, n_fine, rng=0, n_jobs=1)
     check(start, coarse, n_fine)
+    assert (start.relation.sum(axis=0)[[1, 2, 4]] == 1).all()  # of one or two cells
+
+
+def test_more_than_there_can_be_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"60 fine classes were asked for, coarse classes of \[57, 2, 1\] samples can have 59"
+    ):
+        largest_k(np.array([57, 2, 1]), 60)
 
 
 def test_identical_and_empty_cells() -> None:

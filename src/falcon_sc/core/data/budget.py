@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from falcon_sc.core.data.labels import listed, match, whole_number
+from falcon_sc.core.start.input import most_classes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,15 +63,19 @@ def fine_budget(
 def _checked_total(total: int, taxonomy: Taxonomy, codes: NDArray[np.int64]) -> int:
     """Of several data sets, the one with the most coarse classes counts: the fine classes are first found there."""
     block = taxonomy.blocks[taxonomy.reference]
-    n_coarse, n_members = block.stop - block.start, int(((codes >= block.start) & (codes < block.stop)).sum())
+    n_coarse = block.stop - block.start
+    sizes = np.bincount(codes, minlength=taxonomy.n_coarse)[block]
+    n_most = int(most_classes(sizes).sum())
     if total < n_coarse:
         msg = (
             f"n_fine={total} is smaller than the number of coarse classes, {n_coarse}: every class needs at least one."
         )
         raise ValueError(msg)
-    if total > n_members:
+    if total > n_most:
         where = f" of the data set {taxonomy.datasets[taxonomy.reference]!r}" if len(taxonomy.datasets) > 1 else ""
-        msg = f"n_fine={total} is larger than the number of coarse labels{where}, {n_members}: ask for fewer."
+        msg = f"n_fine={total} is larger than the number of coarse labels{where}, {int(sizes.sum())}: ask for fewer."
+        if total <= sizes.sum():
+            msg = f"n_fine={total} is larger than {n_most}{where}: a coarse class of one or two members stays one fine class."
         raise ValueError(msg)
     return total
 

@@ -48,13 +48,14 @@ def largest_gains(gains: Sequence[np.ndarray], n_extra: int) -> np.ndarray:
     return 1 + np.bincount(taken, minlength=len(gains))
 
 
-def by_size(sizes: np.ndarray, n_fine: int) -> np.ndarray:
-    """Counts in proportion to the samples of the coarse classes (K_C), at least 1: all fine classes are of about one size.
+def by_size(sizes: np.ndarray, n_fine: int, most: np.ndarray) -> np.ndarray:
+    """Counts in proportion to the samples of the coarse classes (K_C), from 1 to `most`: all fine classes are of about one size.
 
     The method of Webster: each further class goes where the samples for each class, with half a class more, are most.
     """
     n_extra = n_fine - len(sizes)
-    return largest_gains([n / (np.arange(1, min(int(n), n_extra + 1)) + 0.5) for n in sizes], n_extra)
+    further = [np.arange(1, min(int(k), n_extra + 1)) for k in most]
+    return largest_gains([n / (k + 0.5) for n, k in zip(sizes, further, strict=True)], n_extra)
 
 
 def in_own_units(gains: Sequence[np.ndarray], n_extra: int) -> list[np.ndarray]:

@@ -16,6 +16,7 @@ import numpy as np
 from falcon_sc.core.start import allocation
 from falcon_sc.core.start.class_clustering import ClassFit, fit_class, label_class
 from falcon_sc.core.start.coarse_classes import CoarseClasses
+from falcon_sc.core.start.input import most_classes
 from falcon_sc.core.start.keeping import KeptClasses
 from falcon_sc.core.start.progress import FitsBar
 
@@ -74,7 +75,7 @@ def consensus_start(
     coarse
         Codes 0..K_C-1, int, n; every code occurs.
     n_fine
-        Their total, from the number of coarse classes to that of cells; or their number in each coarse class (K_C), from 1
+        Their total, from the number of coarse classes to what these can have at most (`most_classes`); or their number in each coarse class (K_C), from 1
         to that of its cells. It is taken as it is: `core.data.budget` has checked it.
     rng
         Seed or generator; the same one gives the same labels, whatever `n_jobs`.
@@ -102,7 +103,7 @@ def consensus_start(
     if total == len(sizes):
         return Start(np.eye(total, dtype=np.uint8), coarse, np.ones(len(coarse), dtype=np.float32))
     if equal_sizes and given is None:
-        given = allocation.by_size(sizes, total)
+        given = allocation.by_size(sizes, total, most_classes(sizes))
     classes = CoarseClasses(start_input, coarse)
     k_max = largest_k(sizes, total) if given is None else given
     generators = np.random.default_rng(rng).spawn(len(sizes))
@@ -159,13 +160,17 @@ def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:
 
     min(1 + n / 20, max(8, min(K_F - K_C + 1, K_F max(share of cells, 1.6 / K_C) + 4))), raised where that is too few.
     """
+    most = most_classes(sizes)
+    if n_fine > most.sum():
+        msg = f"{n_fine} fine classes were asked for, coarse classes of {sizes.tolist()} samples can have {most.sum()}"
+        raise ValueError(msg)
     share = np.maximum(sizes / sizes.sum(), 1.6 / len(sizes))
     wanted = np.maximum(8, np.minimum(n_fine - len(sizes) + 1, n_fine * share + 4))
     k_max = np.clip(
         np.minimum(1 + sizes // CELLS_PER_FURTHER_CLASS, wanted.astype(np.int64)), 1, n_fine - len(sizes) + 1
     )
     while k_max.sum() < n_fine:
-        k_max = np.minimum(sizes, np.ceil(1.25 * k_max).astype(np.int64))
+        k_max = np.minimum(most, np.ceil(1.25 * k_max).astype(np.int64))
     return np.asarray(k_max)
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
 Kind = Literal["counts", "lognorm", "embedding"]
+
+LEAST_TO_SPLIT = 3  # samples of a coarse class; one or two have nothing to be compared with, and stay one fine class
+
+
+def most_classes(sizes: np.ndarray) -> np.ndarray:
+    """Fine classes that coarse classes of these sizes (K_C) can have at most."""
+    return np.where(sizes < LEAST_TO_SPLIT, 1, sizes)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ import numpy as np
 import torch
 
 from falcon_sc.core.data.batches import Samples, as_samples
+from falcon_sc.core.data.labels import as_array
+from falcon_sc.core.data.naming import fine_names
 from falcon_sc.core.data.rows import in_memory
+from falcon_sc.core.state.decisions import FineClasses
 from falcon_sc.core.state.inference import embed, probabilities
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from falcon_sc.core.data.batches import Views
     from falcon_sc.core.data.projection import Projection
     from falcon_sc.core.data.taxonomy import Taxonomy
+    from falcon_sc.core.state.decisions import Decision
     from falcon_sc.core.training.networks import FineClassifier
 
 
@@ -34,10 +38,18 @@ class Fitted:
     classifier: FineClassifier
     views: Views
     taxonomy: Taxonomy
-    relation: NDArray[np.uint8]  # (K_F, K_C)
+    relation: NDArray[np.uint8]  # (outputs, K_C)
     history: dict[str, NDArray[Any]]
     solver: str
     own_network: bool  # given by the user, not built from the configuration
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def classes(self) -> FineClasses:
+        """The fine classes: the outputs of the network, after all decisions."""
+        names = as_array(self.taxonomy.names)
+        outputs = FineClasses.of(fine_names(self.relation, names, self.taxonomy.dataset_of_column), self.relation)
+        return outputs.after(self.decisions)
 
     def project(self, X: Any) -> Any:
         """What the network reads of `X`."""
@@ -50,7 +62,7 @@ class Fitted:
         return embed(self.classifier, as_samples(Z, self.device), self.views, self.config.precision)
 
     def probabilities(self, hidden: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Probabilities, (N, K_F), from the last hidden layer; see :func:`falcon_sc.core.state.inference.probabilities`."""
+        """Probabilities, (N, outputs), from the last hidden layer; see :func:`falcon_sc.core.state.inference.probabilities`."""
         relation = self.relation if self.config.restrict_to_coarse else np.ones_like(self.relation)
         return probabilities(self.classifier.head, hidden, codes, relation)
 

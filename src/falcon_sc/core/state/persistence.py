@@ -14,10 +14,12 @@ from falcon_sc.core.data.batches import SameViews
 from falcon_sc.core.data.projection import Projection
 from falcon_sc.core.data.taxonomy import Taxonomy
 from falcon_sc.core.runtime.files import as_path, write_tensors, write_whole
+from falcon_sc.core.state.decisions import Decision
 from falcon_sc.core.state.fitted import Fitted
 from falcon_sc.core.training.networks import build_classifier, build_mlp_classifier
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from torch import nn
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from falcon_sc.core.data.batches import Views
 
 WEIGHTS, DESCRIPTION = "weights.pt", "model.json"
-_FORMAT = 1  # raised when an older reader would misread the files
+_FORMAT = 2  # raised when an older reader would misread the files
 _CLASSIFIER = "classifier."
 
 
@@ -50,12 +52,32 @@ def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
         "solver": fitted.solver,
         "network": type(fitted.classifier.backbone).__name__ if fitted.own_network else None,
         "views": None if isinstance(fitted.views, SameViews) else type(fitted.views).__name__,
+        "decisions": _plain_decisions(fitted.decisions),
         "metadata": metadata,
     }
     text = json.dumps(description, default=_plain, indent=1)
     folder = as_path(path)
     folder.mkdir(parents=True, exist_ok=True)
     write_tensors(folder / WEIGHTS, tensors)
+    _write_description(folder, text)
+
+
+def write_decisions(path: str | Path, decisions: Iterable[Decision]) -> None:
+    """Put these decisions, which include the earlier ones, in the place of those of a saved model."""
+    description = describe(path) | {"decisions": _plain_decisions(decisions)}
+    _write_description(as_path(path), json.dumps(description, indent=1))
+
+
+def read_decisions(description: dict[str, Any]) -> tuple[Decision, ...]:
+    """The decisions in what :func:`describe` gives."""
+    return tuple(Decision(kind, names) for kind, names in description["decisions"])
+
+
+def _plain_decisions(decisions: Iterable[Decision]) -> list[Any]:
+    return [[decision.kind, dict(decision.names)] for decision in decisions]
+
+
+def _write_description(folder: Path, text: str) -> None:
     write_whole(folder / DESCRIPTION, lambda beside: beside.write_text(text, encoding="utf-8"))
 
 
@@ -128,6 +150,7 @@ def read(
         history={name: np.asarray(values) for name, values in description["history"].items()},
         solver=description["solver"],
         own_network=network is not None,
+        decisions=read_decisions(description),
     )
     return fitted, description["metadata"]
 

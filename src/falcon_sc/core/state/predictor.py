@@ -12,10 +12,12 @@ from falcon_sc.core.runtime import distributed
 from falcon_sc.core.state import persistence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
+    from falcon_sc.core.state.decisions import Decision
     from falcon_sc.core.state.fitted import Fitted
 
 
@@ -24,6 +26,7 @@ class Prediction(NamedTuple):
 
     proba: NDArray[np.float32]  # (N, K_F), rows sum to 1
     embedding: NDArray[np.float32]  # (N, n_hidden), last hidden layer
+    labels: NDArray[np.int64]  # (N,), the class of the most probable output of the network
 
 
 class Predictor:
@@ -34,7 +37,7 @@ class Predictor:
     def _adopt(self, fitted: Fitted) -> None:
         """Take over what was fitted or loaded."""
         self._fitted = fitted
-        self.relation_ = fitted.relation
+        self._name_classes()
         self.history_ = fitted.history
         self.solver_ = fitted.solver
         self.device_ = str(fitted.device)
@@ -43,12 +46,27 @@ class Predictor:
         taxonomy = fitted.taxonomy
         self.coarse_names_ = as_array(taxonomy.names)
         self.coarse_dataset_ = as_array([taxonomy.datasets[d] for d in taxonomy.dataset_of_column])
+
+    def _name_classes(self) -> None:
+        """The fine classes, as the decisions leave them."""
+        classes, taxonomy = self._fitted.classes, self._fitted.taxonomy
+        self.decisions_ = self._fitted.decisions
+        self.fine_names_ = as_array(classes.names)
+        self.relation_ = classes.relation
         blocks = zip(taxonomy.datasets, taxonomy.blocks, strict=True)
-        self.relations_ = {name: fitted.relation[:, block] for name, block in blocks}
+        self.relations_ = {name: classes.relation[:, block] for name, block in blocks}
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        """See :meth:`falcon_sc.Falcon.decide`."""
+        self._fitted.decisions += tuple(decisions)
+        self._name_classes()
 
     def predict(self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None) -> NDArray[np.int64]:
-        """Fine class of each sample, int64 (N,); see :meth:`predict_proba`."""
-        return self.predict_proba(X, coarse, dataset).argmax(axis=1).astype(np.int64)
+        """Fine class of each sample, int64 (N,): the most probable one; see :meth:`predict_proba`.
+
+        After a merge: the class of the most probable member of all, so that other samples stay where they were.
+        """
+        return self.infer(X, coarse, dataset).labels
 
     def predict_proba(
         self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None
@@ -81,12 +99,14 @@ class Predictor:
         return self._fitted.embed(self._fitted.project(self._check_input(X)))
 
     def infer(self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None) -> Prediction:
-        """What :meth:`predict_proba` and :meth:`transform` give, from one pass of the network over the samples."""
+        """What :meth:`predict_proba`, :meth:`transform` and :meth:`predict` give, from one pass of the network over the samples."""
         X = self._check_input(X)
         unknown = np.full(n_samples(X), -1)
         codes = unknown if coarse is None else self._fitted.taxonomy.encode(coarse, dataset)
         embedding = self._fitted.embed(self._fitted.project(X))
-        return Prediction(self._fitted.probabilities(embedding, codes), embedding)
+        outputs = self._fitted.probabilities(embedding, codes)
+        classes = self._fitted.classes
+        return Prediction(classes.pooled(outputs), embedding, classes.members[outputs.argmax(axis=1)])
 
     def _check_input(self, X: Any) -> Any:
         if not hasattr(self, "_fitted"):

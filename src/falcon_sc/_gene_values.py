@@ -1,0 +1,72 @@
+"""Values of genes for those who compare classes: the kind of values that the classes were found in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from falcon_sc._expression import read_continuous, read_expression
+from falcon_sc._kinds import check_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anndata import AnnData
+
+    from falcon_sc._kinds import Values
+
+
+@dataclass(frozen=True)
+class GeneValues:
+    """What there is to compare.
+
+    Parameters
+    ----------
+    matrix
+        float32 CSR, n_obs x n_genes: log-normalized values, or continuous ones as they are.
+    genes
+        Positions of the genes in the object: those that vary at all, or are expressed at all.
+    continuous
+        Whether zero means nothing, so that there are no cells "with the gene" and no fold changes.
+    """
+
+    matrix: sparse.csr_matrix
+    genes: np.ndarray
+    continuous: bool
+
+    @property
+    def found(self) -> sparse.csr_matrix:
+        """Bool CSR: in which cells a gene was found; of continuous values: is above its mean."""
+        if not self.continuous:
+            return self.matrix > 0
+        dense = self.matrix.toarray()
+        return sparse.csr_matrix(dense > dense.mean(axis=0))
+
+
+def read_gene_values(
+    adata: AnnData, about: Mapping[str, Any], layer: str | None, values: Values | None = None
+) -> GeneValues:
+    """Read ``adata.X`` or a layer.
+
+    Parameters
+    ----------
+    about
+        The result in ``adata.uns``: what was said there about the same matrix holds here, too.
+    values
+        What the matrix holds, where the user says so.
+    """
+    check_values(values)
+    params = about.get("params", {})
+    if values is None and params.get("layer") == layer and "use_rep" not in params:
+        values = "continuous" if params.get("assumed") == "continuous" else params.get("values")
+    if values == "continuous":
+        matrix = read_continuous(adata, layer)
+        dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+        genes = np.flatnonzero(np.ptp(dense, axis=0) > 0)
+        return GeneValues(sparse.csr_matrix(dense[:, genes]), genes, continuous=True)
+    expression = read_expression(adata, layer, values)
+    genes = np.flatnonzero(expression.expressed)
+    return GeneValues(expression.log_normalized(genes), genes, continuous=False)

@@ -1,0 +1,167 @@
+"""A decision about fine classes, carried out everywhere at once: the object, its colors, and the saved model."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from falcon_sc._checks import check_adata, check_writable, listed, obs_column
+from falcon_sc.core.data.labels import distinct
+from falcon_sc.core.state.decisions import FineClasses, as_table, from_table
+from falcon_sc.pl._classes import check_column, read_about
+from falcon_sc.tl._write import put_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from anndata import AnnData
+
+    from falcon_sc.core.model import Falcon
+    from falcon_sc.core.state.decisions import Decision
+
+logger = logging.getLogger(__name__)
+
+_HERE = str(Path(__file__).parents[1])  # warnings name the line of the user that led here
+
+
+def decide(
+    adata: AnnData,
+    key: str,
+    make: Callable[[FineClasses], Decision],
+    model: Falcon | str | Path | None,
+) -> None:
+    """Make a decision about the classes as they are, and carry it out; nothing is changed where that is not possible."""
+    check_adata(adata, copy=False, genes=False)
+    about = read_about(adata, key)
+    classes = FineClasses.of(about["fine_names"], np.asarray(about["M"]))
+    codes = _codes(adata, key, classes)
+    decision = make(classes)
+    earlier = from_table(about["decisions"]) if "decisions" in about else ()
+    decisions = (*earlier, decision)
+    slots = _slots(adata, key, classes, codes, decision)
+    slots.append((adata.uns, key, dict(about) | _about(classes.after([decision]), decisions)))
+    put_all(adata, key, slots, then=_on_models(about.get("params", {}), decisions, model))
+
+
+def _codes(adata: AnnData, key: str, classes: FineClasses) -> np.ndarray:
+    """Class of each cell, -1 for none."""
+    name = f"{key}_fine"
+    check_column(adata, name, key)
+    codes, found = distinct(adata.obs[name], f"adata.obs[{name!r}]")
+    texts = [str(label) for label in found]
+    unknown = [text for text in texts if text not in classes.names]
+    if unknown:
+        msg = (
+            f"adata.obs[{name!r}] holds {listed(unknown)}, which adata.uns[{key!r}]['fine_names'] does not: give those "
+            "cells their old names back. falcon_sc.tl.rename and falcon_sc.tl.merge keep names, probabilities and the "
+            "model together."
+        )
+        raise ValueError(msg)
+    place = np.array([*(classes.names.index(text) for text in texts), -1], dtype=np.int64)
+    return place[codes]
+
+
+def _slots(
+    adata: AnnData, key: str, classes: FineClasses, codes: np.ndarray, decision: Decision
+) -> list[tuple[Any, str, Any]]:
+    """What belongs to cells, after the decision."""
+    after = classes.after([decision])
+    column = adata.obs[f"{key}_fine"]
+    order = column.cat.categories.astype(str) if hasattr(column, "cat") else classes.names
+    new = np.where(codes < 0, -1, after.members[codes])
+    present = {after.names[code] for code in np.unique(new[new >= 0])}
+    categories = [name for name in dict.fromkeys(decision.names.get(name, name) for name in order) if name in present]
+    labels = np.array([*after.names, None], dtype=object)[new]
+    fine = pd.Series(pd.Categorical(labels, categories=categories), index=adata.obs_names)
+    slots: list[tuple[Any, str, Any]] = [(adata.obs, f"{key}_fine", fine)]
+    proba = np.asarray(adata.obsm.get(f"{key}_proba", ()))
+    if proba.shape == (adata.n_obs, len(classes.names)):
+        slots.append((adata.obsm, f"{key}_proba", after.pooled(proba)))
+        if f"{key}_confidence" in adata.obs:
+            confidence = obs_column(adata, f"{key}_confidence", "key").to_numpy(np.float32, na_value=np.nan)
+            slots.append((adata.obs, f"{key}_confidence", after.confidence(confidence, proba, codes)))
+    elif proba.size:
+        msg = (
+            f"adata.obsm[{key + '_proba'!r}] has the shape {proba.shape}, expected a column for each of the "
+            f"{len(classes.names)} fine classes: it is not of this result. Delete it, or run discover again."
+        )
+        raise ValueError(msg)
+    return slots
+
+
+def _about(classes: FineClasses, decisions: tuple[Decision, ...]) -> dict[str, Any]:
+    names = np.array(classes.names, dtype=np.str_)
+    return {"M": classes.relation, "fine_names": names, "decisions": as_table(decisions)}
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a model says of itself."""
+
+    where: str
+    model_id: object
+    decisions: tuple[Decision, ...]
+
+    def lacks(self, params: Mapping[str, Any], decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+        """The decisions that it has not heard of; all that it knows must be the first of them."""
+        if self.model_id != params.get("model_id"):
+            msg = f"{self.where} is another model than the one that these classes are from."
+            raise ValueError(msg)
+        if self.decisions != decisions[: len(self.decisions)]:
+            msg = f"{self.where} has other decisions about its classes than adata, which cannot be undone."
+            raise ValueError(msg)
+        return decisions[len(self.decisions) :]
+
+
+def _on_models(
+    params: Mapping[str, Any], decisions: tuple[Decision, ...], model: Falcon | str | Path | None
+) -> list[Callable[[], object]]:
+    """What is to be done to the model that was given, which must fit, and to the one that `discover` saved."""
+    changes = []
+    given = None
+    if isinstance(model, str | Path):
+        given = check_writable(model, "model", folder=True)
+        changes.append(_on_folder(f"model={str(model)!r}", given, params, decisions))
+    elif model is not None:
+        changes.append(_on_model(model, params, decisions))
+    saved = params.get("saved_model")
+    if saved is not None and (given is None or given.resolve() != Path(saved)):
+        try:
+            changes.append(_on_folder(repr(saved), Path(saved), params, decisions))
+        except (OSError, ValueError) as error:
+            msg = f"the model that was saved with this result keeps the classes it has: {error} Give model=..., if you have it."
+            warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
+    return changes
+
+
+def _on_model(model: Falcon, params: Mapping[str, Any], decisions: tuple[Decision, ...]) -> Callable[[], object]:
+    from falcon_sc.core.model import Falcon
+
+    if not isinstance(model, Falcon) or not hasattr(model, "relation_"):
+        msg = f"model must be a fitted falcon_sc.Falcon or the folder of one, found {type(model).__name__}."
+        raise TypeError(msg)
+    lacks = _Known("model", model.metadata.get("model_id"), model.decisions_).lacks(params, decisions)
+    return lambda: model.decide(lacks)
+
+
+def _on_folder(
+    where: str, folder: Path, params: Mapping[str, Any], decisions: tuple[Decision, ...]
+) -> Callable[[], object]:
+    from falcon_sc.core.state.persistence import describe, read_decisions, write_decisions
+
+    description = describe(folder)
+    known = _Known(where, description["metadata"].get("model_id"), read_decisions(description))
+    known.lacks(params, decisions)
+
+    def change() -> None:
+        write_decisions(folder, decisions)
+        logger.info("model in %s: %s", where, json.dumps(dict(decisions[-1].names), ensure_ascii=False))
+
+    return change
