@@ -85,6 +85,20 @@ def test_number_of_fine_classes_is_estimated(planted: AnnData, tmp_path: Path) -
     assert params["n_fine_stable"] <= params["n_fine"] <= params["n_fine_supported"]
 
 
+def test_numbers_of_some_classes_are_fixed(source: Path, tmp_path: Path, capsys) -> None:
+    output = tmp_path / "fixed.h5ad"
+    coarse = anndata.read_h5ad(source).obs["coarse"].astype(str)
+    first, second, *_ = sorted(coarse.unique())
+    options = ["--coarse-key", "coarse", "--n-fine", "8", "--fixed", f"{first}=4", "--fixed", f"{second}=1"]
+    assert main(["discover", str(source), *options, "--max-epochs", "2", "--no-progress-bar", "-o", str(output)]) == 0
+    fine = anndata.read_h5ad(output).obs["falcon_fine"]
+    numbers = fine.groupby(coarse, observed=True).nunique()
+    assert (numbers[first], numbers[second]) == (4, 1)
+    with pytest.raises(SystemExit, match="2"):
+        main(["discover", str(source), *options, "--fixed", "T", "-o", str(output)])
+    assert "argument --fixed: give CLASS=N, for instance 'T cell=6', found 'T'" in capsys.readouterr().err
+
+
 def test_neither_number_nor_auto(source: Path, capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["discover", str(source), "--coarse-key", "coarse", "--n-fine", "six", "-o", "out.h5ad"])

@@ -358,3 +358,14 @@ def test_a_class_of_one_or_two_cells_stays_one_fine_class(cells: AnnData, size: 
         ValueError, match="a coarse class of one or two members stays one fine class" if size > 1 else "larger"
     ):
         fsc.tl.discover(cells, "coarse", 240 if size > 1 else 241, max_epochs=5, progress_bar=False, device="cpu")
+
+
+def test_fixed_numbers_are_those_of_the_result(cells: AnnData) -> None:
+    names = sorted(cells.obs["coarse"].astype(str).unique())
+    fsc.tl.discover(cells, "coarse", 8, fixed={names[0]: 4}, max_epochs=2, progress_bar=False, device="cpu")
+    relation = cells.uns["falcon"]["M"]
+    column = list(cells.uns["falcon"]["coarse_names"]).index(names[0])
+    assert relation[:, column].sum() == 4
+    assert relation.sum() == 8
+    inside = cells.obs["coarse"].astype(str) == names[0]
+    assert cells.obs.loc[inside, "falcon_fine"].nunique() <= 4

@@ -193,3 +193,24 @@ def test_device_that_is_there(cells: AnnData, quick) -> None:
     device = cells.uns["falcon"]["params"]["device"]
     assert device.startswith("cuda" if torch.cuda.is_available() else "cpu")
     assert math.isfinite(cells.obs["falcon_confidence"].sum())
+
+
+@pytest.mark.parametrize(
+    ("n_fine", "fixed", "message"),
+    [
+        ("auto", {"0": 2}, "fixed is given with n_fine='auto': give the total"),
+        ({"0": 2, "1": 2, "2": 2}, {"0": 2}, "fixed is given with an n_fine for every coarse class"),
+        (6, {"nobody": 2}, "fixed names 'nobody', which is no coarse class here"),
+        (6, {"0": 6}, "n_fine=6 leaves 0 for the coarse classes that fixed does not name"),
+        (6, {"0": 2}, "fixed needs a start that shares the rest out, config has start='random'"),
+    ],
+)
+def test_fixed_numbers_that_do_not_fit(cells: AnnData, quick, fingerprint, n_fine, fixed, message: str) -> None:
+    names = dict(zip("012", sorted(cells.obs["coarse"].astype(str).unique()), strict=False))
+    renamed = [
+        {names.get(k, k): v for k, v in own.items()} if isinstance(own, dict) else own for own in (n_fine, fixed)
+    ]
+    before = fingerprint(cells)
+    with pytest.raises(ValueError, match=message):
+        fsc.tl.discover(cells, "coarse", renamed[0], fixed=renamed[1], **quick)
+    assert fingerprint(cells) == before

@@ -46,6 +46,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         ),
     )
     options.add_argument(
+        "--fixed",
+        action="append",
+        type=_class_and_number,
+        metavar="CLASS=N",
+        help="fine classes of one coarse class, as 'T cell=6'; once for each that you know",
+    )
+    options.add_argument(
         "--values", choices=("counts", "lognorm", "continuous"), help="what the matrix holds (recognized)"
     )
     options.add_argument("--relation-solver", choices=("auto", "flow", "gurobi"), help="solver of the relation (auto)")
@@ -61,10 +68,21 @@ def _number_or_auto(text: str) -> int | str:
         raise argparse.ArgumentTypeError(msg) from None
 
 
+def _class_and_number(text: str) -> tuple[str, int]:
+    """What argparse calls on a value of --fixed."""
+    name, _, number = text.rpartition("=")
+    if not name or not number.isdecimal():
+        msg = f"give CLASS=N, for instance 'T cell=6', found {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return name, int(number)
+
+
 def run(source: Path, output: Path, coarse_key: str, n_fine: Any, **options: Any) -> None:
     """Read, discover, write."""
     from falcon_sc._cli.cells import check_output, compression_of, read_cells, write_cells
 
+    if "fixed" in options:
+        options["fixed"] = dict(options["fixed"])
     output = check_output(output)
     adata = read_cells(source)
     compression = compression_of(source)

@@ -44,6 +44,8 @@ class Falcon(Predictor):
     n_fine
         Number of fine classes, `K_F`: a total, at least the number of coarse classes, or a mapping from each coarse
         class to its number of fine classes (one data set only).
+    fixed
+        With a total: a mapping from some coarse classes to their numbers; the others share the rest out (one data set).
     config
         Hyperparameters; `None` is `FalconConfig()`.
     network
@@ -110,13 +112,14 @@ class Falcon(Predictor):
         n_fine: int | Mapping[Any, int],
         config: FalconConfig | None = None,
         *,
+        fixed: Mapping[Any, int] | None = None,
         network: nn.Module | None = None,
         views: Views | None = None,
         device: str | torch.device | None = None,
         rng: int | np.random.Generator | None = 0,
         progress_bar: bool = False,
     ) -> None:
-        self.n_fine = n_fine
+        self.n_fine, self.fixed = n_fine, fixed
         self.config = config
         self.network = network
         self.views = views
@@ -168,7 +171,7 @@ class Falcon(Predictor):
             If the training diverges.
         """
         device = resolve_device(self.device)
-        problem = Problem.of(X, coarse, self.n_fine, dataset=dataset, start_input=start_input)
+        problem = Problem.of(X, coarse, self.n_fine, fixed=self.fixed, dataset=dataset, start_input=start_input)
         if self.network is not None:
             check_network(self.network)
         views, config = self.views or SameViews(), self.config or FalconConfig()

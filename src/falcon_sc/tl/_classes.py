@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import listed
-from falcon_sc.core.data.budget import fine_budget
+from falcon_sc.core.data.budget import check_fixed, fine_budget
 from falcon_sc.core.data.taxonomy import Taxonomy
 from falcon_sc.core.start.input import LEAST_TO_SPLIT
 
@@ -45,12 +45,14 @@ def count_coarse(labels: Labels, dataset: np.ndarray | None) -> int:
     return max(np.unique(block).size for block in blocks)
 
 
-def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> int | dict[Any, int] | None:
+def check_n_fine(
+    n_fine: object, fixed: object, labels: Labels, dataset: np.ndarray | None
+) -> int | dict[Any, int] | None:
     """Total number of fine classes, or number of each coarse class; None where it is to be estimated.
 
     Parameters
     ----------
-    n_fine
+    n_fine, fixed
         What the user gave.
     labels
         Coarse labels.
@@ -63,10 +65,14 @@ def check_n_fine(n_fine: object, labels: Labels, dataset: np.ndarray | None) -> 
     """
     if isinstance(n_fine, str):
         _check_auto(n_fine, dataset)
+        if fixed is not None:
+            msg = f"fixed is given with n_fine={AUTO!r}: give the total, for instance that of falcon_sc.tl.estimate_n_fine."
+            raise ValueError(msg)
         return None
     taxonomy = Taxonomy.of(labels.values, dataset)
     codes = taxonomy.encode(labels.values, dataset)
     budget = fine_budget(n_fine, taxonomy, codes, len(codes))  # type: ignore[arg-type]
+    check_fixed(fixed, budget, taxonomy, codes)  # type: ignore[arg-type]
     return budget if isinstance(budget, int) else dict(zip(taxonomy.names, budget.tolist(), strict=True))
 
 

@@ -12,6 +12,7 @@ from falcon_sc._labels import read_batch, read_groups, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc._written import CLASSES, check_free
+from falcon_sc.core.data.budget import check_shared_out
 from falcon_sc.core.data.rows import of_rows
 from falcon_sc.tl._classes import check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._estimates import estimate, totals
@@ -36,6 +37,7 @@ def run(
     coarse_key: str,
     n_fine: Any,
     *,
+    fixed: Any = None,
     layer: str | None = None,
     values: Values | None = None,
     use_rep: str | None = None,
@@ -65,10 +67,11 @@ def run(
     n_top_genes = check_int(n_top_genes, "n_top_genes")
     labels = read_labels(adata, coarse_key, "coarse_key")
     dataset = None if dataset_key is None else read_groups(adata, dataset_key, "dataset_key")[labels.known]
-    budget = check_n_fine(n_fine, labels, dataset)
+    budget = check_n_fine(n_fine, fixed, labels, dataset)
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
     config = with_keywords(config, **keywords or {})
+    check_shared_out(fixed, config.start)
     if budget is not None:
         check_license(config, budget, count_coarse(labels, dataset))
     report_small_classes(labels, coarse_key, config.n_neighbors)
@@ -95,7 +98,7 @@ def run(
         about |= totals(estimate(inputs.start, labels, rng=rng, progress_bar=progress_bar, n_jobs=config.n_jobs))
         budget = int(about["n_fine"])
         check_license(config, budget, count_coarse(labels, dataset))
-    model = Falcon(budget, config, device=where, rng=rng, progress_bar=progress_bar)
+    model = Falcon(budget, config, fixed=fixed, device=where, rng=rng, progress_bar=progress_bar)
     names = None if inputs.genes is None else adata.var_names[inputs.genes].to_numpy(dtype=np.str_)
     training = of_rows(inputs.features, labels.known)
     model.fit(training, labels.values, dataset, start_input=inputs.start, feature_names=names, checkpoint=checkpoint)

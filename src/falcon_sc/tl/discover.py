@@ -22,6 +22,7 @@ def discover(
     coarse_key: str,
     n_fine: int | Mapping[Any, int] | Literal["auto"],
     *,
+    fixed: Mapping[Any, int] | None = None,
     layer: str | None = None,
     values: Values | None = None,
     use_rep: str | None = None,
@@ -66,6 +67,10 @@ def discover(
         ``"auto"``: the total that :func:`falcon_sc.tl.estimate_n_fine` estimates with the same `rng`. It was off
         by up to a factor of three on annotated sets; a number that you know is better. The log and ``params`` hold it
         and its range.
+    fixed
+        Numbers of fine classes that you know, for instance ``{"T cell": 6, "HSC": 1}``; the other coarse classes share
+        out what they leave of the total `n_fine`. The number of each coarse class, also of those, is then kept during
+        the training.
     layer
         Layer to read instead of ``adata.X``.
     values
@@ -182,6 +187,7 @@ def discover(
         adata,
         coarse_key,
         n_fine,
+        fixed=fixed,
         layer=layer,
         values=values,
         use_rep=use_rep,

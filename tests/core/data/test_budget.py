@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from falcon_sc.core.data.budget import fine_budget
+from falcon_sc.core.data.budget import fine_budget, fixed_numbers
 from falcon_sc.core.data.taxonomy import Taxonomy
 
 
@@ -105,3 +105,44 @@ def test_labels_and_samples() -> None:
         fine_budget(2, taxonomy, taxonomy.encode(TEXT), 4)
     with pytest.raises(ValueError, match="coarse is missing for 1 samples"):
         fine_budget(2, taxonomy, taxonomy.encode(["a", None]), 2)
+
+
+def fixed(numbers, total, coarse, dataset=None):
+    taxonomy = Taxonomy.of(coarse, dataset)
+    return fixed_numbers(numbers, total, taxonomy, taxonomy.encode(coarse, dataset))
+
+
+THREE = np.repeat(["a", "b", "c"], [5, 6, 1])
+
+
+@pytest.mark.parametrize("numbers", [{"b": 3}, pd.Series({"b": 3.0}), MappingProxyType({"b": np.int16(3)})])
+def test_some_numbers_are_fixed(numbers) -> None:
+    found = fixed(numbers, 8, THREE)
+    assert found.tolist() == [0, 3, 0]
+    assert found.dtype == np.int64
+
+
+def test_all_numbers_may_be_fixed() -> None:
+    assert fixed({"a": 2, "b": 3, "c": 1}, 6, THREE).tolist() == [2, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "total", "error", "message"),
+    [
+        ({"b": 3}, 4, ValueError, "n_fine=4 leaves 1 for the coarse classes that fixed does not name.*from 2 to 6"),
+        ({"b": 3}, 10, ValueError, "n_fine=10 leaves 7 for the coarse classes that fixed does not name.*from 2 to 6"),
+        ({"a": 2, "b": 3, "c": 1}, 7, ValueError, "n_fine=7 leaves 1 for .*, which can have none"),
+        ({"d": 3}, 6, ValueError, "fixed names 'd', which is no coarse class here"),
+        ({"b": 7}, 9, ValueError, r"fixed\['b'\]=7 must be from 1 to the number of members of that class, 6"),
+        ({"b": "3"}, 9, TypeError, r"fixed\['b'\] must be an int, found '3' \(str\)"),
+        ([3], 9, TypeError, r"fixed must be a mapping from coarse classes to ints, found \[3\] \(list\)"),
+    ],
+)
+def test_fixed_numbers_that_cannot_be_had(numbers, total, error, message) -> None:
+    with pytest.raises(error, match=message):
+        fixed(numbers, total, THREE)
+
+
+def test_data_sets_share_their_classes_so_none_is_fixed() -> None:
+    with pytest.raises(ValueError, match="fixed cannot be used with several data sets"):
+        fixed({"a": 2}, 5, THREE, np.repeat(["x", "y"], 6))

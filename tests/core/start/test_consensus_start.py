@@ -77,6 +77,29 @@ def test_numbers_given_per_class_are_kept() -> None:
     assert adjusted_rand_score(fine, start.labels) > 0.95
 
 
+@pytest.mark.parametrize(("fixed", "expected"), [([0, 2, 0], None), ([4, 0, 0], [4, 1, 2]), ([5, 1, 1], [5, 1, 1])])
+@pytest.mark.parametrize("equal_sizes", [False, True])
+def test_fixed_numbers_are_kept_and_the_rest_is_shared_out(
+    fixed: list[int], expected: list[int] | None, *, equal_sizes: bool
+) -> None:
+    counts, coarse, _ = simulate()
+    start = consensus_start(
+        StartInput(counts, "counts"), coarse, 7, fixed=np.array(fixed), rng=0, n_jobs=1, equal_sizes=equal_sizes
+    )
+    check(start, coarse, 7)
+    numbers = start.relation.sum(axis=0)
+    np.testing.assert_array_equal(numbers[np.array(fixed) > 0], [k for k in fixed if k])
+    if expected is not None and not equal_sizes:  # the planted numbers where there is a choice
+        np.testing.assert_array_equal(numbers, expected)
+
+
+def test_nothing_is_left_to_share_out() -> None:
+    counts, coarse, _ = simulate()
+    start = consensus_start(StartInput(counts, "counts"), coarse, 5, fixed=np.array([3, 0, 0]), rng=0, n_jobs=1)
+    check(start, coarse, 5)
+    np.testing.assert_array_equal(start.relation.sum(axis=0), [3, 1, 1])
+
+
 @pytest.mark.parametrize("n_fine", [6, N_TRUE], ids=["total", "numbers"])
 def test_cells_beyond_max_cells_follow_the_models(n_fine: int | np.ndarray) -> None:
     counts, coarse, fine = simulate(3)

@@ -84,11 +84,78 @@ def _by_class(items: Iterable[tuple[Any, object]], taxonomy: Taxonomy, codes: ND
     if len(taxonomy.datasets) > 1:
         msg = "n_fine cannot be a mapping with several data sets, which share their fine classes: give the total."
         raise ValueError(msg)
-    given = _by_column(list(items), taxonomy.names)
-    counts = np.empty(taxonomy.n_coarse, dtype=np.int64)
-    for column, size in enumerate(np.bincount(codes, minlength=taxonomy.n_coarse)):
-        key, number = given[column]
-        what = f"n_fine[{key!r}]"
+    given = _by_column(list(items), taxonomy.names, "n_fine")
+    missing = [name for column, name in enumerate(taxonomy.names) if column not in given]
+    if missing:
+        msg = f"n_fine has no number for the coarse classes {listed(missing)}: give one for each class."
+        raise ValueError(msg)
+    return _counts(given, taxonomy, codes, "n_fine")
+
+
+def check_fixed(
+    fixed: Mapping[Any, int] | None,
+    budget: int | NDArray[np.int64],
+    taxonomy: Taxonomy,
+    codes: NDArray[np.int64],
+) -> NDArray[np.int64] | None:
+    """The fixed numbers of fine classes, which only a total can have; None where there are none."""
+    if fixed is None:
+        return None
+    if not isinstance(budget, int):
+        msg = "fixed is given with an n_fine for every coarse class: change the numbers there, or give the total as n_fine."
+        raise ValueError(msg)
+    return fixed_numbers(fixed, budget, taxonomy, codes)
+
+
+def check_shared_out(fixed: object, start: str) -> None:
+    """A random start draws M of the total, and shares no rest out."""
+    if fixed is not None and start == "random":
+        msg = "fixed needs a start that shares the rest out, config has start='random': give n_fine as a mapping."
+        raise ValueError(msg)
+
+
+def fixed_numbers(
+    fixed: Mapping[Any, int], total: int, taxonomy: Taxonomy, codes: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The numbers of fine classes of some coarse classes, int64 K_C, 0 for those that share the rest of the `total`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they cannot be had, or leave too few or too many for the others; says what was found and what to do.
+    """
+    if len(taxonomy.datasets) > 1:
+        msg = "fixed cannot be used with several data sets, which share their fine classes: give the total alone."
+        raise ValueError(msg)
+    if isinstance(fixed, pd.Series):
+        items: list[tuple[Any, object]] = list(zip(fixed.index, fixed.to_numpy(), strict=True))
+    elif hasattr(fixed, "items"):
+        items = list(fixed.items())
+    else:
+        msg = f"fixed must be a mapping from coarse classes to ints, found {fixed!r} ({type(fixed).__name__})."
+        raise TypeError(msg)
+    numbers = _counts(_by_column(items, taxonomy.names, "fixed"), taxonomy, codes, "fixed")
+    free = numbers == 0
+    n_most = int(most_classes(np.bincount(codes, minlength=taxonomy.n_coarse)[free]).sum())
+    rest = total - int(numbers.sum())
+    if not free.sum() <= rest <= n_most:
+        others = f"from {free.sum()} to {n_most}" if free.any() else "none"
+        msg = (
+            f"n_fine={total} leaves {rest} for the coarse classes that fixed does not name, which can have {others}: "
+            f"change n_fine or fixed."
+        )
+        raise ValueError(msg)
+    return numbers
+
+
+def _counts(
+    given: dict[int, tuple[Any, object]], taxonomy: Taxonomy, codes: NDArray[np.int64], argument: str
+) -> NDArray[np.int64]:
+    """The number of each column of M, checked against its members; 0 where none is given."""
+    counts = np.zeros(taxonomy.n_coarse, dtype=np.int64)
+    sizes = np.bincount(codes, minlength=taxonomy.n_coarse)
+    for column, (key, number) in given.items():
+        what, size = f"{argument}[{key!r}]", sizes[column]
         count = whole_number(number)
         if count is None:
             msg = f"{what} must be an int, found {number!r} ({type(number).__name__})."
@@ -100,23 +167,18 @@ def _by_class(items: Iterable[tuple[Any, object]], taxonomy: Taxonomy, codes: ND
     return counts
 
 
-def _by_column(items: list[tuple[Any, object]], names: tuple[Any, ...]) -> dict[int, tuple[Any, object]]:
+def _by_column(items: list[tuple[Any, object]], names: tuple[Any, ...], argument: str) -> dict[int, tuple[Any, object]]:
     """Each column of M with the key and the number that were given for it."""
     given: dict[int, tuple[Any, object]] = {}
     columns = match((key for key, _ in items), names)
     unknown = [key for (key, _), column in zip(items, columns, strict=True) if column < 0]
     if unknown:
-        msg = f"n_fine names {listed(unknown)}, which is no coarse class here. Coarse classes: {listed(names)}."
+        msg = f"{argument} names {listed(unknown)}, which is no coarse class here. Coarse classes: {listed(names)}."
         raise ValueError(msg)
     for item, column in zip(items, columns, strict=True):
         if column in given:
-            msg = (
-                f"n_fine names the coarse class {names[column]!r} twice, as {given[column][0]!r} and {item[0]!r}: once."
-            )
+            both = f"{given[column][0]!r} and {item[0]!r}"
+            msg = f"{argument} names the coarse class {names[column]!r} twice, as {both}: once."
             raise ValueError(msg)
         given[column] = item
-    missing = [name for column, name in enumerate(names) if column not in given]
-    if missing:
-        msg = f"n_fine has no number for the coarse classes {listed(missing)}: give one for each class."
-        raise ValueError(msg)
     return given

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from falcon_sc.core import relations
+from falcon_sc.core.data.budget import check_shared_out
 from falcon_sc.core.data.neighbors import check_search, neighbors_within_classes
 from falcon_sc.core.fitting.initial import initialize
 from falcon_sc.core.fitting.prepare import prepare
@@ -48,6 +49,7 @@ class Outcome:
 
 def fit(problem: Problem, run: Run) -> Outcome:
     """Solve a problem."""
+    check_shared_out(problem.fixed, run.config.start)
     check_search(problem.codes)
     with at_most_threads(run.config.n_jobs):
         return _fit(problem, run)
@@ -85,7 +87,7 @@ def _open_checkpoint(problem: Problem, prepared: Prepared, run: Run) -> Checkpoi
     if folder is None:
         return None
     start = prepared.start_input
-    data = (prepared.space, problem.codes, np.asarray(problem.budget), start.kind, start.batch)
+    data = (prepared.space, problem.codes, np.asarray(problem.budget), problem.fixed, start.kind, start.batch)
     return distributed.share(lambda: Checkpoint(folder, fingerprint(*data, *run.identity)))
 
 

@@ -63,6 +63,7 @@ def _consensus(
         prepared.start_input if inside.all() else _subset(prepared.start_input, inside),
         codes[inside] - taxonomy.blocks[taxonomy.reference].start,
         problem.budget,
+        fixed=problem.fixed,
         rng=rng,
         n_jobs=config.n_jobs,
         progress_bar=run.progress_bar,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc.core.data.batches import Samples
-from falcon_sc.core.data.budget import fine_budget
+from falcon_sc.core.data.budget import check_fixed, fine_budget
 from falcon_sc.core.data.inputs import as_input, n_samples
 from falcon_sc.core.data.taxonomy import Taxonomy
 
@@ -29,6 +29,7 @@ class Problem:
     taxonomy: Taxonomy
     codes: NDArray[np.int64]  # (N,), column of M of each sample
     budget: int | NDArray[np.int64]  # number of fine classes: the total, or one number for each column of M
+    fixed: NDArray[np.int64] | None = None  # of a total: the numbers of some columns of M, 0 for the others
 
     @classmethod
     def of(
@@ -37,6 +38,7 @@ class Problem:
         coarse: ArrayLike,
         n_fine: int | Mapping[Any, int],
         *,
+        fixed: Mapping[Any, int] | None = None,
         dataset: ArrayLike | None = None,
         start_input: StartInput | None = None,
     ) -> Self:
@@ -50,12 +52,15 @@ class Problem:
         X = as_input(X)
         taxonomy, codes, budget = check_classes(coarse, n_fine, n_samples(X), dataset=dataset)
         _check_start_input(X, start_input)
-        return cls(X, start_input, taxonomy, codes, budget)
+        return cls(X, start_input, taxonomy, codes, budget, check_fixed(fixed, budget, taxonomy, codes))
 
     @property
     def numbers_are_known(self) -> bool:
-        """Whether each coarse class was given its number of fine classes (table O1); a total leaves M to eq. 14."""
-        return not isinstance(self.budget, int)
+        """Whether each coarse class keeps its number of fine classes (table O1); a total alone leaves M to eq. 14.
+
+        Where some numbers are fixed, those that the start gives to the others are kept as well.
+        """
+        return self.fixed is not None or not isinstance(self.budget, int)
 
 
 def check_classes(

@@ -57,6 +57,7 @@ def consensus_start(
     coarse: np.ndarray,
     n_fine: int | Sequence[int] | np.ndarray,
     *,
+    fixed: np.ndarray | None = None,
     rng: int | np.random.Generator | None,
     n_jobs: int | None = None,
     progress_bar: bool = False,
@@ -77,6 +78,8 @@ def consensus_start(
     n_fine
         Their total, from the number of coarse classes to what these can have at most (`most_classes`); or their number in each coarse class (K_C), from 1
         to that of its cells. It is taken as it is: `core.data.budget` has checked it.
+    fixed
+        Of a total, the numbers of some coarse classes, int64 K_C: the others, with 0, share the rest out.
     rng
         Seed or generator; the same one gives the same labels, whatever `n_jobs`.
     n_jobs
@@ -98,14 +101,19 @@ def consensus_start(
     """
     coarse = np.asarray(coarse, dtype=np.int64)
     sizes = np.bincount(coarse)
+    fixed = np.zeros(len(sizes), dtype=np.int64) if fixed is None else fixed
     given = None if np.ndim(n_fine) == 0 else np.asarray(n_fine, dtype=np.int64)
     total = int(np.sum(n_fine))
+    free = fixed == 0
+    rest = total - int(fixed.sum())  # for the coarse classes that are free
     if total == len(sizes):
         return Start(np.eye(total, dtype=np.uint8), coarse, np.ones(len(coarse), dtype=np.float32))
-    if equal_sizes and given is None:
-        given = allocation.by_size(sizes, total, most_classes(sizes))
+    if given is None and rest == free.sum():
+        given = np.maximum(fixed, 1)
+    elif given is None and equal_sizes:
+        given = _among(free, fixed, allocation.by_size(sizes[free], rest, most_classes(sizes[free])))
     classes = CoarseClasses(start_input, coarse)
-    k_max = largest_k(sizes, total) if given is None else given
+    k_max = _among(free, fixed, largest_k(sizes[free], rest)) if given is None else given
     generators = np.random.default_rng(rng).spawn(len(sizes))
 
     def fit(c: int) -> ClassFit:
@@ -113,7 +121,7 @@ def consensus_start(
         return fit_class(
             rows,
             start_input.kind,
-            range(1, int(k_max[c]) + 1) if given is None else [int(given[c])],
+            range(1, int(k_max[c]) + 1) if given is None and free[c] else [int(k_max[c])],
             generators[c],
             batch=batch,
             background=classes.around(c),
@@ -130,11 +138,11 @@ def consensus_start(
         )
 
     logger.info("start: %d cells in %d coarse classes, up to %d fine ones in each", len(coarse), len(sizes), max(k_max))
-    on_paths = PATHS[classes.has_counts] * (k_max + 6) * (k_max > 1) * (given is None)
+    on_paths = PATHS[classes.has_counts] * (k_max + 6) * (k_max > 1) * free * (given is None)
     voting = FITS_PER_REPEAT[classes.has_counts] * n_repeats * (k_max > 1)
     with FitsBar(on_paths, voting, shown=progress_bar) as bar:
         fits = classes.each(lambda c: kept.fit(c, generators[c], lambda: fit(c)), n_jobs=n_jobs, stage=bar.stages[0])
-        n_per_class = _allocate(fits, sizes, total) if given is None else given
+        n_per_class = _among(free, fixed, _allocate(fits, sizes, free, rest)) if given is None else given
         logger.info("start: fine classes in each coarse class: %s", n_per_class.tolist())
         bar.stages[1].expected[n_per_class == 1] = 0
         local = classes.each(lambda c: kept.labels(c, lambda: label(c)), n_jobs=n_jobs, stage=bar.stages[1])
@@ -174,12 +182,20 @@ def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:
     return np.asarray(k_max)
 
 
-def _allocate(fits: Sequence[ClassFit], sizes: np.ndarray, n_fine: int) -> np.ndarray:
-    """Counts per coarse class, by the likelihood and, where there are counts, what the other half of them shows."""
-    rules = [_curves([f.log_likelihood for f in fits])]
-    if any(f.reproducibility is not None for f in fits):
-        rules.append(_curves([f.reproducibility for f in fits]))
-    return allocation.allocate(rules, sizes, n_fine)
+def _among(free: np.ndarray, fixed: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """The fixed numbers (K_C), and `numbers` for the classes that are free."""
+    result = fixed.copy()
+    result[free] = numbers
+    return result
+
+
+def _allocate(fits: Sequence[ClassFit], sizes: np.ndarray, free: np.ndarray, n_fine: int) -> np.ndarray:
+    """Counts of the free coarse classes, by the likelihood and, where there are counts, what the other half of them shows."""
+    shared = [f for f, is_free in zip(fits, free, strict=True) if is_free]
+    rules = [_curves([f.log_likelihood for f in shared])]
+    if any(f.reproducibility is not None for f in shared):
+        rules.append(_curves([f.reproducibility for f in shared]))
+    return allocation.allocate(rules, sizes[free], n_fine)
 
 
 def _curves(by_class: Sequence[np.ndarray | None]) -> list[np.ndarray]:
