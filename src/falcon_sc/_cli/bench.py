@@ -32,6 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cells", type=numbers, default=None, help="numbers of cells, such as 3000,10000,100000,1000000"
     )
+    parser.add_argument("--only", type=words, default=None, help="data sets, such as starmap_mpfc,cbmc_citeseq")
+    parser.add_argument("--methods", type=words, default=None, help="methods, such as Leiden,falcon_sc")
     parser.add_argument("--device", default=None, help="cpu, cuda, ... (a GPU if there is one)")
 
 
@@ -59,6 +61,11 @@ def numbers(text: str) -> tuple[int, ...]:
     if min(numbers) < 1:
         raise ValueError
     return numbers
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _benchmarks() -> dict[str, str]:

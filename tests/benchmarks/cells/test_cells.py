@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from anndata import AnnData
 
 from falcon_sc.benchmarks.cells import cells
 from falcon_sc.benchmarks.cells._data import simulated
@@ -62,9 +63,28 @@ def test_real_data_are_read_from_the_folder(tmp_path):
     assert (table.loc[table["data"] == "telencephalon mid", "accuracy"] == 100).all()
 
 
-def test_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"has no file 'telencephalon.h5ad'"):
+def test_files_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"has no h5ad file"):
         cells.run(data=tmp_path, methods=["Leiden"])
+    simulated("", TINY, 0).adata.write_h5ad(tmp_path / "unlabeled.h5ad")
+    with pytest.raises(FileNotFoundError, match=r"has no file 'mine.h5ad', found \['unlabeled'\]"):
+        cells.run(data=tmp_path, methods=["Leiden"], only=["mine"])
+    with pytest.raises(ValueError, match=r"only='unlabeled': .* lacks the columns 'coarse' and 'fine'"):
+        cells.run(data=tmp_path, methods=["Leiden"], only=["unlabeled"])
+
+
+@pytest.mark.leiden
+@pytest.mark.usefixtures("two_epochs")
+def test_one_file_of_a_folder_with_negative_values(tmp_path):
+    """Cytometry: no counts, so that every method works on the values as they are."""
+    made = simulated("", TINY, 0)
+    values = np.arcsinh(np.asarray(made.adata.X.todense()) / 5) - 0.1
+    obs = pd.DataFrame({"coarse": made.coarse, "fine": made.fine}, index=made.adata.obs_names)
+    AnnData(values.astype(np.float32), obs).write_h5ad(tmp_path / "cytometry.h5ad")
+    made.adata.write_h5ad(tmp_path / "unlabeled.h5ad")  # left out
+    table = cells.run(data=tmp_path, seeds=1, methods=["Leiden", "falcon_sc"], only=["cytometry"])
+    assert table["data"].tolist() == 2 * ["cytometry"]
+    assert (table["accuracy"] > 40).all()
 
 
 def test_refusals():

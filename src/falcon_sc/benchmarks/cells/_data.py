@@ -1,4 +1,4 @@
-"""The data sets of the benchmark on cells: four real ones, and simulated ones."""
+"""The data sets of the benchmark on cells: those of a folder, and simulated ones."""
 
 from __future__ import annotations
 
@@ -9,24 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from anndata import AnnData
     from numpy.typing import NDArray
 
+    from falcon_sc._kinds import Values
     from falcon_sc.tl._inputs import Inputs
 
 REAL, FEW_EXTRA, SIMULATED = "real", "few extra", "simulated"
 
-# name -> group, file, column of obs with the fine classes
-_FILES = {
-    "telencephalon": (REAL, "telencephalon.h5ad", "fine"),
-    "starmap": (REAL, "starmap_mpfc.h5ad", "fine"),
-    "cbmc": (REAL, "cbmc_citeseq.h5ad", "fine"),
-    "zeisel 200 genes": (REAL, "zeisel_200genes.h5ad", "fine"),
-    "telencephalon mid": (FEW_EXTRA, "telencephalon.h5ad", "mid"),
-}
+FURTHER_LEVEL = "mid"  # of obs, where a file has labels between the coarse and the fine ones
 _BASE: dict[str, Any] = {"n_obs": 2000, "n_vars": 1000, "n_coarse": 5, "n_fine": 15, "gini": 0.5, "difficulty": 1.0}
 # name -> keywords of `datasets.simulate`; the names tell what differs from the first
 SIMULATIONS: dict[str, dict[str, Any]] = {
@@ -45,6 +39,8 @@ _N_PCS = 50
 class Cells:
     """One data set, `adata`: raw counts with ``obs["coarse"]``, and what methods begin with, computed once for all.
 
+    `values`: what `tl.discover` is told of the matrix, "continuous" where it has negative values, which are no counts.
+
     `fine`: only for scoring, oracles and bounds. `inputs`: what `tl.discover` makes of the counts. `scores`:
     50 principal components of the genes it chooses, n_obs x 50; `scaled_scores`: the same of genes scaled to unit
     variance. `seconds`: how long each of them took from the counts on.
@@ -53,6 +49,7 @@ class Cells:
     name: str
     group: str
     adata: AnnData
+    values: Values | None
     fine: NDArray[np.str_]
     inputs: Inputs
     scores: NDArray[np.float32]
@@ -76,10 +73,10 @@ class Cells:
 
 
 def problems(
-    data: Path | None, seeds: int, simulations: Mapping[str, Mapping[str, Any]]
+    data: Path | None, seeds: int, simulations: Mapping[str, Mapping[str, Any]], only: Sequence[str] = ()
 ) -> Iterator[tuple[Cells, int]]:
     """Every data set with every seed: those in the folder `data`, if there is one, and the simulated ones."""
-    for cells in real(data) if data is not None else ():
+    for cells in real(data, only) if data is not None else ():
         for seed in range(seeds):
             yield cells, seed
     for name, settings in simulations.items():
@@ -87,16 +84,38 @@ def problems(
             yield simulated(name, settings, seed), seed
 
 
-def real(data: Path) -> Iterator[Cells]:
-    """Read the data sets in the folder `data`."""
+def real(data: Path, only: Sequence[str] = ()) -> Iterator[Cells]:
+    """Read the h5ad files in the folder `data` that have the columns `coarse` and `fine`, or those named in `only`."""
     import anndata
 
-    for name, (group, file, fine_key) in _FILES.items():
-        path = data / file
-        if not path.is_file():
-            msg = f"data={str(data)!r} has no file {file!r}: give the folder that holds {sorted({f for _, f, _ in _FILES.values()})}."
-            raise FileNotFoundError(msg)
-        yield _cells(name, group, anndata.read_h5ad(path), fine_key)
+    for path in named(data, only):
+        adata = anndata.read_h5ad(path)
+        if not {"coarse", "fine"} <= set(adata.obs):
+            if path.stem in only:
+                msg = f"only={path.stem!r}: {str(path)!r} lacks the columns 'coarse' and 'fine' of obs."
+                raise ValueError(msg)
+            continue
+        levels = [(path.stem, REAL, "fine"), (f"{path.stem} {FURTHER_LEVEL}", FEW_EXTRA, FURTHER_LEVEL)]
+        for name, group, key in levels:
+            if key in adata.obs:
+                yield _cells(name, group, adata.copy(), key)
+
+
+def named(data: Path, only: Sequence[str]) -> list[Path]:
+    """The h5ad files of a folder, all or those whose names (without .h5ad) are in `only`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none, or one of `only` is missing.
+    """
+    paths = {path.stem: path for path in sorted(data.glob("*.h5ad"))}
+    missing = [name for name in only if name not in paths]
+    if missing or not paths:
+        what = f"no file {missing[0] + '.h5ad'!r}" if missing else "no h5ad file"
+        msg = f"data={str(data)!r} has {what}, found {sorted(paths)}."
+        raise FileNotFoundError(msg)
+    return [paths[name] for name in only] or list(paths.values())
 
 
 def simulated(name: str, settings: Mapping[str, Any], seed: int) -> Cells:
@@ -112,32 +131,37 @@ def _cells(name: str, group: str, adata: AnnData, fine_key: str) -> Cells:
 
     fine = adata.obs[fine_key].to_numpy(dtype=np.str_)
     adata.obs = adata.obs[["coarse"]]
+    matrix: Any = adata.X
+    values: Values | None = "continuous" if matrix.min() < 0 else None  # arcsinh of cytometry, z-scores
     began = time.perf_counter()
     known = np.ones(adata.n_obs, dtype=bool)
-    inputs = read_inputs(adata, known=known, layer=None, use_rep=None, n_top_genes=2000, batch=None)
+    inputs = read_inputs(adata, known=known, layer=None, use_rep=None, n_top_genes=2000, batch=None, values=values)
     chosen = time.perf_counter()
-    scores = _principal_components(adata, inputs.genes, scale=False)
+    scores = _principal_components(adata, inputs.genes, normalize=values is None, scale=False)
     ended = time.perf_counter()
-    scaled_scores = _principal_components(adata, inputs.genes, scale=True)
+    scaled_scores = _principal_components(adata, inputs.genes, normalize=values is None, scale=True)
     seconds = {
         "counts": 0.0,
         "inputs": chosen - began,
         "scores": ended - began,
         "scaled_scores": chosen - began + time.perf_counter() - ended,
     }
-    return Cells(name, group, adata, fine, inputs, scores, scaled_scores, seconds)
+    return Cells(name, group, adata, values, fine, inputs, scores, scaled_scores, seconds)
 
 
-def _principal_components(adata: AnnData, genes: NDArray[np.bool_] | None, *, scale: bool) -> NDArray[np.float32]:
-    """As people do with scanpy: totals to their median, log1p, variable genes, scaled or not, 50 components.
+def _principal_components(
+    adata: AnnData, genes: NDArray[np.bool_] | None, *, normalize: bool, scale: bool
+) -> NDArray[np.float32]:
+    """As people do with scanpy: of counts totals to their median and log1p; variable genes, scaled or not, 50 components.
 
     Not to 10,000 as in the paper: a cell of a panel has a few hundred counts, and their logarithms would be stretched.
     """
     import scanpy as sc
 
     normalized = adata.copy()
-    sc.pp.normalize_total(normalized)
-    sc.pp.log1p(normalized)
+    if normalize:
+        sc.pp.normalize_total(normalized)
+        sc.pp.log1p(normalized)
     normalized = normalized[:, genes].copy()
     if scale:
         sc.pp.scale(normalized, max_value=10, zero_center=False)  # the components center

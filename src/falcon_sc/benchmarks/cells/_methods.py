@@ -67,7 +67,9 @@ def _start(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
 def _falcon(cells: Cells, n_fine: Any, seed: int, config: FalconConfig | None = None) -> NDArray[Any]:
     from falcon_sc.tl import discover
 
-    result = discover(cells.adata, "coarse", n_fine, config=config, rng=seed, progress_bar=False, copy=True)
+    result = discover(
+        cells.adata, "coarse", n_fine, values=cells.values, config=config, rng=seed, progress_bar=False, copy=True
+    )
     if result is None:  # never: copy=True
         raise TypeError
     return result.obs["falcon_fine"].to_numpy(dtype=np.str_)

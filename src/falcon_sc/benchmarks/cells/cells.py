@@ -28,6 +28,7 @@ def run(
     seeds: int = 5,
     methods: Sequence[str] = tuple(METHODS),
     simulations: Mapping[str, Mapping[str, Any]] = SIMULATIONS,
+    only: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Run every method on every data set with every seed.
 
@@ -40,8 +41,8 @@ def run(
     Parameters
     ----------
     data
-        Folder with `telencephalon.h5ad`, `starmap_mpfc.h5ad`, `cbmc_citeseq.h5ad` and `zeisel_200genes.h5ad`: raw
-        counts, with `coarse` and `fine` in `obs`. None: simulated cells only.
+        Folder with h5ad files: raw counts (or continuous values, where some are negative), with `coarse` and `fine` in
+        `obs`, and `mid` where there is a level between; files without them are left out. None: simulated cells only.
     out
         Folder for `cells.csv` (a row a run), `cells_summary.csv` and `cells_summary.md` (means and spreads),
         `cells.md` (data sets as rows, methods as columns) and `cells.png`. None: nothing is written.
@@ -51,6 +52,8 @@ def run(
         Names of the methods to run, of those in `METHODS`.
     simulations
         Keywords of `falcon_sc.datasets.simulate` for each simulated set.
+    only
+        Names of files in `data`, without ``.h5ad``; then no cells are simulated. Empty: all of them.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def run(
     ValueError
         If ``seeds`` is less than 1, or a method is unknown.
     FileNotFoundError
-        If a data set is missing in `data`.
+        If there is no file in `data`, or one of `only` is missing.
 
     Examples
     --------
@@ -80,7 +83,7 @@ def run(
         raise ValueError(msg)
     simulated("warm-up", {"n_obs": 100, "n_vars": 100, "n_coarse": 2, "n_fine": 4}, 0)  # imports are nobody's time
     rows: list[dict[str, Any]] = []
-    for cells, seed in problems(data, seeds, simulations):
+    for cells, seed in problems(data, seeds, {} if only else simulations, only):
         rows += [_measure(cells, method, seed) for method in methods]
         if out is not None:  # after each data set: a crash leaves what was measured
             out.mkdir(parents=True, exist_ok=True)

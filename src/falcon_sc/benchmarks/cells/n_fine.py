@@ -77,7 +77,7 @@ def _measure(cells: Cells, seed: int) -> dict[str, Any]:
     from falcon_sc.tl import estimate_n_fine
 
     began = time.perf_counter()
-    result = estimate_n_fine(cells.adata, "coarse", rng=seed, progress_bar=False, copy=True)
+    result = estimate_n_fine(cells.adata, "coarse", values=cells.values, rng=seed, progress_bar=False, copy=True)
     if result is None:  # never: copy=True
         raise TypeError
     seconds = time.perf_counter() - began
