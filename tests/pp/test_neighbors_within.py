@@ -145,3 +145,10 @@ def test_marks_that_are_no_marks(cells: AnnData) -> None:
     cells.var["falcon_highly_variable"] = False
     with pytest.raises(ValueError, match="marks no gene"):
         neighbors_within(cells, "coarse")
+
+
+def test_on_disk(planted: AnnData, on_disk) -> None:
+    expected = neighbors_within(planted, "coarse", n_neighbors=5, copy=True)
+    stored = on_disk(planted, "backed")
+    neighbors_within(stored, "coarse", n_neighbors=5)
+    assert (stored.obsp[DISTANCES] != expected.obsp[DISTANCES]).nnz == 0

@@ -77,6 +77,14 @@ def test_lazy_object(cells_and_expected, on_disk) -> None:
     assert_same(stored, expected)
 
 
+def test_whole_start(planted: AnnData, on_disk) -> None:
+    """Numbers of fine classes that are searched for, in counts and in their halves."""
+    expected = fsc.tl.discover(planted, "coarse", 6, copy=True, **QUICK)
+    stored = on_disk(planted, "zarr")
+    fsc.tl.discover(stored, "coarse", 6, **QUICK)
+    assert_same(stored, expected)
+
+
 def test_genes_across_batches(planted: AnnData, on_disk) -> None:
     keywords = QUICK | {"batch_key": "donor"}
     expected = fsc.tl.discover(planted, "coarse", N_FINE, copy=True, **keywords)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from falcon_sc.core.data.rows import as_csr, changed, each_block, in_memory, many_times, of_rows
+
+
+def test_a_matrix_in_memory_is_one_block(rng: np.random.Generator) -> None:
+    matrix = rng.random((6, 4)).astype(np.float32)
+    assert each_block(matrix, lambda block: block.shape) == [(6, 4)]
+    np.testing.assert_array_equal(changed(matrix, lambda block: block[:, :2], 2), matrix[:, :2])
+    rows = np.array([True, False] * 3)
+    np.testing.assert_array_equal(of_rows(matrix, rows), matrix[::2])
+    assert of_rows(matrix, np.ones(6, dtype=bool)) is in_memory(matrix) is many_times(matrix) is matrix
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix, sparse.csc_matrix, sparse.coo_matrix])
+def test_as_csr(form, rng: np.random.Generator) -> None:
+    dense = rng.poisson(0.5, (7, 5)).astype(np.float64)
+    found = as_csr(form(dense))
+    assert (found.format, found.dtype, found.nnz) == ("csr", np.float32, np.count_nonzero(dense))
+    np.testing.assert_array_equal(found.toarray(), dense)
+
+
+def test_as_csr_changes_no_input() -> None:
+    parts = np.array([1, 0, 2, 3], dtype=np.float32), np.array([2, 1, 0, 0]), np.array([0, 2, 4])
+    stored = sparse.csr_matrix(parts, shape=(2, 3))
+    found = as_csr(stored)
+    np.testing.assert_array_equal(found.toarray(), [[0, 0, 1], [5, 0, 0]])
+    assert found.nnz == 2
+    assert stored.nnz == 4
+    np.testing.assert_array_equal(parts[0], [1, 0, 2, 3])
