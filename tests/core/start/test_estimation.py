@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from falcon_sc.core.start.estimation import (
+    CELLS_COUNTED,
     between,
     estimate_numbers,
     information_criterion,
@@ -118,18 +119,20 @@ def one_representation(X: np.ndarray) -> ClassRepresentations:
 
 def test_price_of_clusters_that_the_other_half_does_not_show() -> None:
     representations = one_representation(np.zeros((500, 30), dtype=np.float32))
-    # 10 and 20 dimensions alternate: the median price is that of (11 + 21) / 2 parameters
+    # 15 dimensions and a weight
     support = reproduced_support(np.full((8, 3), 7.0), [1, 2, 3], representations, 500)
     np.testing.assert_allclose(support, -16 * np.log(500) * np.arange(3))
     steep = reproduced_support(np.full((8, 3), 7.0) + np.arange(3), [1, 2, 3], representations, 4000)
-    np.testing.assert_allclose(steep, (2000 - 16 * np.log(2000)) * np.arange(3))  # cells the curves are made of
+    np.testing.assert_allclose(
+        steep, (CELLS_COUNTED - 16 * np.log(CELLS_COUNTED)) * np.arange(3)
+    )  # no more are counted
 
 
 def test_criterion_without_counts_is_the_bic() -> None:
     X = np.random.default_rng(0).normal(size=(120, 4)).astype(np.float32)
     X[:60] += 5
     found = information_criterion(one_representation(X), [1, 2, 3], np.random.default_rng(1))
-    likelihood = merge_down(X, [1, 2, 3], np.random.default_rng(1)).log_likelihood
+    likelihood = merge_down(X[None], [1, 2, 3], np.random.default_rng(1)).log_likelihood[0]
     parameters = 5 * np.arange(3)  # a weight and 4 means for each further cluster
     expected = 120 * (likelihood - likelihood[0]) - parameters * np.log(120) / 2
     np.testing.assert_allclose(found, expected, rtol=0.02, atol=2)

@@ -18,15 +18,15 @@ from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.merging import merge_down
-from falcon_sc.core.start.mixtures.tied import fit_mixture
+from falcon_sc.core.start.mixtures.tied import fit_mixtures
 from falcon_sc.core.start.representation.class_representations import class_representations
 
 # a shell starts jobs in the background with Ctrl-C ignored, and pytest may be one of them
 signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
 loops = [
-    kmeans_labels, fit_mixture, lambda X, k, rng: merge_down(X, [k], rng),
-    lambda X, k, rng: class_representations(X, "embedding", rng),
+    kmeans_labels, fit_mixtures, lambda X, k, rng: merge_down(X, [k], rng),
+    lambda X, k, rng: class_representations(X[0], "embedding", rng),
 ]
 begun = threading.Barrier(4)
 
@@ -35,7 +35,7 @@ def task(c):
     if c == 0:
         print("begun", flush=True)
     while True:
-        loops[c](X, 5, np.random.default_rng(0))
+        loops[c](X[None], 5, np.random.default_rng(0))
 
 classes = CoarseClasses(StartInput(X, "embedding", None), np.arange(300) % 4)
 try:

@@ -39,16 +39,16 @@ def test_tightness_is_that_of_the_pooled_covariance() -> None:
     for x, own in zip(X, labels, strict=True):
         r = x - X[labels == own].mean(axis=0)
         slow += np.outer(r, r)
-    slow = slow / (60 - 3) + thinning.ridge(X) * np.eye(3)
-    assert thinning.tightness(X, labels, 3) == pytest.approx(-0.5 * np.log(np.linalg.det(slow)))
+    slow = slow / (60 - 3) + thinning.ridge(X[None]) * np.eye(3)
+    assert thinning.tightness(X[None], labels[None], 3) == pytest.approx(-0.5 * np.log(np.linalg.det(slow)))
 
 
 def test_random_clusters_do_not_make_the_data_tighter() -> None:
     """The unbiased covariance takes off what any further cluster explains by chance."""
     rng = np.random.default_rng(2)
     X = rng.normal(size=(400, 5))
-    one = thinning.tightness(X, np.zeros(400, dtype=int), 1)
-    many = [thinning.tightness(X, rng.integers(10, size=400), 10) for _ in range(50)]
+    one = thinning.tightness(X[None], np.zeros((1, 400), dtype=int), 1)
+    many = thinning.tightness(np.tile(X, (50, 1, 1)), rng.integers(10, size=(50, 400)), 10)
     assert np.mean(many) - one == pytest.approx(0, abs=0.01)
 
 

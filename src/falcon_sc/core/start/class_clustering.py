@@ -9,7 +9,7 @@ import numpy as np
 
 from falcon_sc.core.start.consensus import agreement, consensus_labels, extend
 from falcon_sc.core.start.members import members
-from falcon_sc.core.start.mixtures.merging import merge_down
+from falcon_sc.core.start.mixtures.merging import log_likelihoods
 from falcon_sc.core.start.parallel import stop_if_unwanted
 from falcon_sc.core.start.representation.class_representations import (
     ClassRepresentations,
@@ -74,9 +74,9 @@ def fit_class(
     scores = representations.contrasted_components() or [
         representations.components(*name) for name in plain(representations)
     ]
-    likelihoods = [merge_down(X[representations.fit_cells], ks, rng).log_likelihood for X in scores]
+    likelihoods = log_likelihoods([X[representations.fit_cells] for X in scores], ks, rng)
     reproduced = reproducibility(rows, kind, ks, rng, n_genes=n_genes) if has_counts else None
-    return ClassFit(representations, np.array(likelihoods), reproduced)
+    return ClassFit(representations, likelihoods, reproduced)
 
 
 def label_class(
@@ -96,7 +96,7 @@ def label_class(
     if k == 1:
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
     clusterings = members(representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes)
-    by_members = np.stack([mixture.predict(scores) for scores, mixture in clusterings])  # members x n
+    by_members = np.concatenate([mixture.predict(scores[None]) for scores, mixture in clusterings])  # members x n
     of_fit_cells = by_members[:, fit_cells]
     stop_if_unwanted()
     consensus = consensus_labels(of_fit_cells, k)

@@ -43,11 +43,11 @@ class CoarseClasses:
         members = self.members(c)
         return self._matrix[members], None if self._batch is None else self._batch[members]
 
-    def around(self, c: int, rng: np.random.Generator) -> Background | None:
+    def around(self, c: int) -> Background | None:
         """Some cells of the other classes; None where no other is large enough, and for an embedding: see `class_representations`."""
         if self._kind == "embedding":
             return None
-        cells = background_cells(self._coarse, c, rng)
+        cells = background_cells(self._coarse, c)
         return Background(self._matrix[cells], self._coarse[cells]) if len(cells) else None
 
     def each[T](self, task: Callable[[int], T], *, n_jobs: int | None, stage: Stage) -> list[T]:

@@ -31,8 +31,9 @@ CELLS_PER_FURTHER_CLASS = (
     20  # of a coarse class, at least, unless more fine classes are asked for: fewer are a fragment
 )
 # What a bar expects of a coarse class, without counts and with them; it learns the rest from those that are done.
-PATHS = (5, 22)  # of mixtures for all numbers of components
-FITS_PER_REPEAT = (35, 88)  # of mixtures that vote
+PATHS = (5, 14)  # of mixtures for all numbers of components
+FITS_BESIDE = 30  # on a path, beside one for each number
+FITS_PER_REPEAT = (46, 108)  # of mixtures that vote
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def consensus_start(
             range(1, int(k_max[c]) + 1) if given is None else [int(given[c])],
             generators[c],
             batch=batch,
-            background=classes.around(c, generators[c]),
+            background=classes.around(c),
             has_counts=classes.has_counts,
             n_genes=n_genes,
             max_cells=max_cells,
@@ -129,7 +130,7 @@ def consensus_start(
         )
 
     logger.info("start: %d cells in %d coarse classes, up to %d fine ones in each", len(coarse), len(sizes), max(k_max))
-    on_paths = PATHS[classes.has_counts] * (k_max + 6) * (k_max > 1) * (given is None)
+    on_paths = PATHS[classes.has_counts] * (k_max + FITS_BESIDE) * (k_max > 1) * (given is None)
     voting = FITS_PER_REPEAT[classes.has_counts] * n_repeats * (k_max > 1)
     with FitsBar(on_paths, voting, shown=progress_bar) as bar:
         fits = classes.each(lambda c: kept.fit(c, generators[c], lambda: fit(c)), n_jobs=n_jobs, stage=bar.stages[0])
@@ -157,10 +158,10 @@ def consensus_start(
 def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:
     """Largest number of fine classes considered per coarse class (K_C); the sum is at least `n_fine`.
 
-    min(1 + n / 20, max(8, min(K_F - K_C + 1, 1.6 K_F max(share of cells, 1 / K_C) + 4))), raised where that is too few.
+    min(1 + n / 20, max(8, min(K_F - K_C + 1, K_F max(share of cells, 1.6 / K_C) + 4))), raised where that is too few.
     """
-    share = np.maximum(sizes / sizes.sum(), 1 / len(sizes))
-    wanted = np.maximum(8, np.minimum(n_fine - len(sizes) + 1, 1.6 * n_fine * share + 4))
+    share = np.maximum(sizes / sizes.sum(), 1.6 / len(sizes))
+    wanted = np.maximum(8, np.minimum(n_fine - len(sizes) + 1, n_fine * share + 4))
     k_max = np.clip(
         np.minimum(1 + sizes // CELLS_PER_FURTHER_CLASS, wanted.astype(np.int64)), 1, n_fine - len(sizes) + 1
     )

@@ -14,7 +14,7 @@ import numpy as np
 
 from falcon_sc.core.start import thinning
 from falcon_sc.core.start.coarse_classes import CoarseClasses
-from falcon_sc.core.start.mixtures.merging import merge_down
+from falcon_sc.core.start.mixtures.merging import log_likelihoods
 from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.replication import replication
 from falcon_sc.core.start.representation.class_representations import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CELLS_PER_FINE_CLASS = 8  # at least, on average: halves of the cells are clustered too
 LEAST_STABILITY = 0.5  # adjusted Rand index: half way from chance (0) to the same clusters (1)
 FITS_PER_NUMBER = 60  # of classes that is tried in a coarse class, about: the bar learns the rest
+CELLS_COUNTED = 2000  # of a class, at most: more would pay for ever more clusters of a continuum
 TOLERANCE = 0.05  # adjusted Rand index: differences below it hang on the halves that were drawn
 
 
@@ -148,8 +149,9 @@ def reproduced_support(
     Median over the representations. Each cluster is paid with log n for each of its parameters: with the log n / 2 of the
     BIC up to eight times as many classes passed as the annotations of real sets have.
     """
-    n = min(n, thinning.MAX_CELLS)
-    dims = [min(usable_dims(d, n), representations.scores[name].shape[1]) for name, d in thinning.REPRESENTATIONS]
+    halved = min(n, thinning.MAX_CELLS)
+    dims = [min(usable_dims(d, halved), representations.scores[name].shape[1]) for name, d in thinning.REPRESENTATIONS]
+    n = min(n, CELLS_COUNTED)
     return _net_gain(n * reproduced, ks, np.tile(dims, len(reproduced) // len(dims)), np.log(n))
 
 
@@ -159,7 +161,7 @@ def information_criterion(
     """Where there are no counts to halve: the BIC of tied mixtures, gain over one cluster in nats (K,)."""
     fit_cells, n = representations.fit_cells, len(representations.fit_cells)
     scores = [representations.components(*name)[fit_cells] for name in CONTINUOUS_REPRESENTATIONS]
-    log_likelihood = n * np.array([merge_down(X, ks, rng).log_likelihood for X in scores])
+    log_likelihood = n * log_likelihoods(scores, ks, rng)
     return _net_gain(log_likelihood, ks, np.array([X.shape[1] for X in scores]), 0.5 * np.log(n))
 
 

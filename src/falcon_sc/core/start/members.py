@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start.mixtures.em import best_short_run, expectation_maximization, one_hot
+from falcon_sc.core.start.mixtures.em import batches, expectation_maximization, likeliest_starts, one_hot
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.merging import merge_down, smallest_weight
-from falcon_sc.core.start.mixtures.student import StudentSteps, TiedStudentMixture
-from falcon_sc.core.start.mixtures.tied import TiedMixture, TiedSteps
+from falcon_sc.core.start.mixtures.student import StudentSteps, TiedStudentMixtures
+from falcon_sc.core.start.mixtures.tied import TiedMixtures, TiedSteps
 from falcon_sc.core.start.representation.class_representations import (
     EQUAL_SIZE_REPRESENTATIONS,
     ClassRepresentations,
@@ -27,8 +27,8 @@ MARGIN = 0.3  # nats a cell that merged mixtures must gain, median over the repr
 
 def members(
     representations: ClassRepresentations, k: int, rng: np.random.Generator, *, n_repeats: int, equal_sizes: bool
-) -> list[tuple[np.ndarray, TiedMixture | TiedStudentMixture]]:
-    """Mixtures with k components, each with the scores (n x d) it clusters.
+) -> list[tuple[np.ndarray, TiedMixtures | TiedStudentMixtures]]:
+    """Mixtures with k components, one each, with the scores (n x d) it clusters.
 
     `n_repeats` of each kind, Gaussian and Student, in every plain representation, and half as many in those without
     sequencing depth, where there are counts, and in the contrasted ones (not of an embedding): depth and what varies in
@@ -46,62 +46,70 @@ def members(
         scores += [(representations.components_without_depth(*name), n_half) for name in names]
     scores += [(own, n_half) for own in representations.contrasted_components()]
     learned = [np.ascontiguousarray(own[representations.fit_cells]) for own, _ in scores]
-    fits = [_fit(X, k, rng, n, equal_sizes=equal_sizes) for X, (_, n) in zip(learned, scores, strict=True)]
+    repeated = [i for i, (_, n) in enumerate(scores) for _ in range(n)]  # the representation of each member
+    fits = _fits([learned[i] for i in repeated], k, rng, equal_sizes=equal_sizes)
     # every second plain representation is asked, which is one or two of each normalization
-    if not equal_sizes and _merging_gains(learned[: len(names) : 2], fits[: len(names) : 2], k, rng):
-        fits = [_merged(X, fit, k, rng) for X, fit in zip(learned, fits, strict=True)]
-    return [(own, mixture) for (own, _), fit in zip(scores, fits, strict=True) for mixture in fit.all()]
+    asked = range(0, len(names), 2)
+    best = [max(fit.log_likelihood for i, fit in zip(repeated, fits, strict=True) if i == a) for a in asked]
+    if not equal_sizes and _merging_gains([learned[a] for a in asked], best, k, rng):
+        merged = _merged([learned[i] for i in repeated], k, rng)
+        fits = [fit if new is None else fit.with_gaussian(new) for fit, new in zip(fits, merged, strict=True)]
+    return [(scores[i][0], mixture) for i, fit in zip(repeated, fits, strict=True) for mixture in fit.mixtures]
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """Mixtures of one representation, and the largest mean log-likelihood of the Gaussian ones."""
+    """One mixture of each kind, Gaussian first, and the mean log-likelihood of that one."""
 
-    gaussian: list[TiedMixture]
-    student: list[TiedStudentMixture]
-    spherical: list[TiedMixture]
+    mixtures: tuple[TiedMixtures | TiedStudentMixtures, ...]
     log_likelihood: float
 
-    def all(self) -> list[TiedMixture | TiedStudentMixture]:
-        """The mixtures of every kind."""
-        return [*self.gaussian, *self.student, *self.spherical]
+    def with_gaussian(self, mixture: TiedMixtures) -> _Fit:
+        """Another one in the place of the first."""
+        return _Fit((mixture, *self.mixtures[1:]), self.log_likelihood)
 
 
-def _fit(X: np.ndarray, k: int, rng: np.random.Generator, n: int, *, equal_sizes: bool) -> _Fit:
-    """`n` of each kind, each the best of `N_STARTS` after a few steps; kinds share their starts."""
-    tied = TiedSteps(X, equal_weights=equal_sizes)
-    starts = [
-        best_short_run(tied, [one_hot(kmeans_labels(X, k, rng), k, X.dtype) for _ in range(N_STARTS)]).expected
-        for _ in range(n)
-    ]
-    gaussian = [expectation_maximization(tied, start) for start in starts]
-    heavy = StudentSteps(X, equal_weights=equal_sizes)
-    student = [expectation_maximization(heavy, (start, np.ones_like(start))) for start in starts]
-    round_ = TiedSteps(X, equal_weights=True, spherical=True)
-    spherical = [expectation_maximization(round_, start) for start in starts] if equal_sizes else []
-    return _Fit(
-        [run.mixture for run in gaussian],
-        [run.mixture for run in student],
-        [run.mixture for run in spherical],
-        max(run.log_likelihood for run in gaussian),
-    )
+def _fits(matrices: Sequence[np.ndarray], k: int, rng: np.random.Generator, *, equal_sizes: bool) -> list[_Fit]:
+    """For each matrix a mixture of each kind, from the best of `N_STARTS` starts after a few steps; kinds share it."""
+    fits: dict[int, _Fit] = {}
+    for own, X in batches(matrices, k * N_STARTS):
+        steps = TiedSteps(X, equal_weights=equal_sizes)
+        repeated = steps.of(np.repeat(np.arange(len(X)), N_STARTS))
+        starts = one_hot(kmeans_labels(repeated.X, k, rng), k, X.dtype)
+        start = likeliest_starts(repeated, starts, N_STARTS)
+        gaussian = expectation_maximization(steps, start)
+        heavy = StudentSteps(X, equal_weights=equal_sizes)
+        kinds: list[TiedMixtures | TiedStudentMixtures] = [
+            gaussian.mixtures,
+            expectation_maximization(heavy, (start, np.ones_like(start))).mixtures,
+        ]
+        if equal_sizes:
+            round_ = TiedSteps(X, equal_weights=True, spherical=True)
+            kinds.append(expectation_maximization(round_, start).mixtures)
+        for run, (i, value) in enumerate(zip(own, gaussian.log_likelihood, strict=True)):
+            fits[int(i)] = _Fit(tuple(kind.of(np.array([run])) for kind in kinds), float(value))
+    return [fits[i] for i in range(len(matrices))]
 
 
-def _merging_gains(learned: Sequence[np.ndarray], fits: Sequence[_Fit], k: int, rng: np.random.Generator) -> bool:
-    """Whether merged mixtures gain more than `MARGIN`: in one representation it is often a handful of outliers."""
-    gains = []
-    for X, fit in zip(learned, fits, strict=True):
+def _merging_gains(matrices: Sequence[np.ndarray], best: Sequence[float], k: int, rng: np.random.Generator) -> bool:
+    """Whether merged mixtures gain more than `MARGIN` over the `best` so far: in one representation it is often a handful of outliers."""
+    gains = np.full(len(matrices), -np.inf)
+    for own, X in batches(matrices, k):
         path = merge_down(X, [k], rng)
-        gains.append(path.log_likelihood[0] - fit.log_likelihood if _sizeable(path.mixtures[0], len(X)) else -np.inf)
+        sizeable = _sizeable(path.mixtures[0], X.shape[1])
+        gains[own[sizeable]] = path.log_likelihood[sizeable, 0] - np.asarray(best)[own[sizeable]]
     return bool(np.median(gains) > MARGIN)
 
 
-def _merged(X: np.ndarray, fit: _Fit, k: int, rng: np.random.Generator) -> _Fit:
-    """Merged mixtures in the place of the Gaussian ones, but for those with a tiny component."""
-    paths = [merge_down(X, [k], rng).mixtures[0] for _ in fit.gaussian]
-    mixtures = [new if _sizeable(new, len(X)) else old for new, old in zip(paths, fit.gaussian, strict=True)]
-    return replace(fit, gaussian=mixtures)
+def _merged(matrices: Sequence[np.ndarray], k: int, rng: np.random.Generator) -> list[TiedMixtures | None]:
+    """Merged mixtures of each matrix, None where one has a tiny component."""
+    mixtures: list[TiedMixtures | None] = [None for _ in matrices]
+    for own, X in batches(matrices, k):
+        path = merge_down(X, [k], rng).mixtures[0]
+        for run in np.flatnonzero(_sizeable(path, X.shape[1])):
+            mixtures[int(own[run])] = path.of(np.array([run]))
+    return mixtures
 
 
-def _sizeable(mixture: TiedMixture, n: int) -> bool:
-    return bool(np.exp(mixture.log_weights).min() >= smallest_weight(n))
+def _sizeable(mixtures: TiedMixtures, n: int) -> np.ndarray:
+    return np.asarray(np.exp(mixtures.log_weights).min(axis=1) >= smallest_weight(n))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start.mixtures.tied import fit_mixture
+from falcon_sc.core.start.mixtures.em import batches
+from falcon_sc.core.start.mixtures.tied import fit_mixtures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,23 +43,32 @@ def replication(
     -------
     (len(ks),): adjusted Rand index, mean over representations and halvings.
     """
-    curves = [
-        [_adjusted_rand_index(first, second, k, rng) for k in ks]
+    halves = [
+        half
         for normalization, n_dims in REPRESENTATIONS
         if normalization in representations.scores
-        for first, second in _halves(representations.components(normalization, n_dims)[representations.fit_cells], rng)
+        for half in _halves(representations.components(normalization, n_dims)[representations.fit_cells], rng)
     ]
-    return np.asarray(np.mean(curves, axis=0))
+    return np.asarray([_agreement(halves, k, rng) for k in ks])
 
 
-def _halves(X: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """`N_SPLITS` times the rows of X in two halves."""
-    orders = [rng.permutation(len(X)) for _ in range(N_SPLITS)]
-    return [(X[order[::2]], X[order[1::2]]) for order in orders]
+def _halves(X: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """`N_SPLITS` times the rows of X in two halves of one size, (2, n / 2, d) each; of an odd number one row is left out."""
+    half = len(X) // 2
+    return [X[rng.permutation(len(X))[: 2 * half]].reshape(2, half, -1) for _ in range(N_SPLITS)]
 
 
-def _adjusted_rand_index(first: np.ndarray, second: np.ndarray, k: int, rng: np.random.Generator) -> float:
+def _agreement(halves: Sequence[np.ndarray], k: int, rng: np.random.Generator) -> float:
+    """Mean adjusted Rand index of the clusters of two halves, on the second."""
     from sklearn.metrics import adjusted_rand_score
 
-    taught, own = (fit_mixture(half, k, rng).predict(second) for half in (first, second))
-    return float(adjusted_rand_score(own, taught))
+    indices = []
+    for own, X in batches([both.reshape(-1, both.shape[2]) for both in halves], k):
+        both = X.reshape(2 * len(own), -1, X.shape[2])
+        second = np.repeat(both[1::2], 2, axis=0)  # the second half of each pair, for the mixtures of either
+        labels = fit_mixtures(both, k, rng).predict(second)
+        indices += [
+            adjusted_rand_score(own_labels, taught)
+            for taught, own_labels in zip(labels[::2], labels[1::2], strict=True)
+        ]
+    return float(np.mean(indices))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from falcon_sc.core.start.mixtures.em import ridge
+from falcon_sc.core.start.mixtures.em import batches, one_hot, ridge
 from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.representation.class_representations import class_representations
 from falcon_sc.core.start.representation.normalizations import pseudo_counts
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from falcon_sc.core.start.input import Kind
     from falcon_sc.core.start.representation.class_representations import ClassRepresentations
 
-REPRESENTATIONS = (("scaled", 10), ("scaled", 20), ("pearson", 10), ("pearson", 20))
+REPRESENTATIONS = (("scaled", 15), ("pearson", 15))
 N_SPLITS = 2  # with one, the numbers of classes hang on how the molecules fell
-MAX_CELLS = 2000  # a curve needs no more; its cost is that of fitting every k in every representation twice
+MAX_CELLS = 1000  # a curve needs no more; its cost is that of fitting every k in every representation twice
 
 
 def reproducibility(
@@ -69,24 +69,22 @@ def reproducibility(
             for half in halve(counts[cells], rng)
         ]
         for clustered, judged in (halves, halves[::-1]):
-            curves += [_tightness_of_clusters(clustered, judged, *name, ks=ks, rng=rng) for name in REPRESENTATIONS]
-    return np.asarray(curves)
+            curves.append(_tightness_of_clusters(clustered, judged, ks, rng))
+    return np.concatenate(curves)
 
 
 def _tightness_of_clusters(
-    clustered: ClassRepresentations,
-    judged: ClassRepresentations,
-    normalization: str,
-    n_dims: int,
-    *,
-    ks: Sequence[int],
-    rng: np.random.Generator,
-) -> list[float]:
-    """How tight, in the half `judged`, the clusters of the half `clustered` are, for each k."""
-    X = clustered.components(normalization, n_dims)
-    Y = judged.components(normalization, n_dims).astype(np.float64)
-    mixtures = merge_down(X, ks, rng).mixtures
-    return [tightness(Y, mixture.predict(X), k) for mixture, k in zip(mixtures, ks, strict=True)]
+    clustered: ClassRepresentations, judged: ClassRepresentations, ks: Sequence[int], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """How tight, in the half `judged`, the clusters of the half `clustered` are: (representations, len(ks))."""
+    found = [clustered.components(*name) for name in REPRESENTATIONS]
+    seen = [judged.components(*name) for name in REPRESENTATIONS]
+    curves = np.empty((len(REPRESENTATIONS), len(ks)))
+    for own, X in batches(found, max(ks)):
+        Y = np.stack([seen[i] for i in own]).astype(np.float64)
+        mixtures = merge_down(X, ks, rng).mixtures
+        curves[own] = np.stack([tightness(Y, m.predict(X), k) for m, k in zip(mixtures, ks, strict=True)], axis=1)
+    return curves
 
 
 def halve(counts: sparse.csr_matrix, rng: np.random.Generator) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
@@ -100,12 +98,12 @@ def halve(counts: sparse.csr_matrix, rng: np.random.Generator) -> tuple[sparse.c
     return first, second
 
 
-def tightness(X: NDArray[np.float64], labels: np.ndarray, n_clusters: int) -> float:
-    """-log det(W) / 2 of the unbiased pooled covariance W of X (n x d) within `labels`; the ridge keeps it finite."""
-    n, d = X.shape
-    member = np.zeros((n_clusters, n))
-    member[labels, np.arange(n)] = 1
-    means = (member @ X) / np.maximum(member.sum(axis=1), 1)[:, None]
-    within = X - means[labels]
-    covariance = within.T @ within / max(n - n_clusters, 1) + ridge(X) * np.eye(d)
-    return float(-np.linalg.slogdet(covariance)[1] / 2)
+def tightness(X: NDArray[np.float64], labels: np.ndarray, n_clusters: int) -> NDArray[np.float64]:
+    """-log det(W) / 2 of the unbiased pooled covariance W of b data sets (b, n, d) within `labels` (b, n); the ridge keeps it finite."""
+    _, n, d = X.shape
+    members = one_hot(labels, n_clusters, X.dtype)  # b x k x n
+    sizes = members.sum(axis=2)[:, :, None]
+    sums = members @ X  # b x k x d
+    within = X.transpose(0, 2, 1) @ X - (sums / np.maximum(sizes, 1)).transpose(0, 2, 1) @ sums
+    covariance = within / max(n - n_clusters, 1) + ridge(X)[:, None, None] * np.eye(d)
+    return np.asarray(-np.linalg.slogdet(covariance)[1] / 2)

@@ -6,7 +6,7 @@ from scipy.special import xlogy
 from sklearn.metrics import adjusted_rand_score
 
 from falcon_sc.core.start.mixtures import merging
-from falcon_sc.core.start.mixtures.tied import TiedSteps, fit_mixture
+from falcon_sc.core.start.mixtures.tied import TiedSteps, fit_mixtures
 
 
 def one_hot(labels: np.ndarray, k: int) -> np.ndarray:
@@ -19,15 +19,15 @@ def test_merging_down_finds_a_small_distinct_group() -> None:
     truth = np.repeat([0, 1, 2], [1000, 40, 40])
     X = rng.normal(size=(1080, 3)) * [6, 1, 1] + np.array([[0, 0, 0], [0, 9, 0], [0, 0, 9]])[truth]
     X -= X.mean(axis=0)
-    sweep = merging.merge_down(X, np.array([3]), rng)
-    assert adjusted_rand_score(truth, sweep.mixtures[0].predict(X)) > 0.95
+    paths = merging.merge_down(X[None], np.array([3]), rng)
+    assert adjusted_rand_score(truth, paths.mixtures[0].predict(X[None])[0]) > 0.95
 
 
 def test_merge_joins_the_two_closest() -> None:
     X = np.array([[0.0, 0], [0.1, 0], [5, 0], [5.1, 0], [5.2, 0.4], [5.3, 0.4]] * 5)
     start = one_hot(np.tile([0, 0, 1, 1, 2, 2], 5), 3)
-    fitted = TiedSteps(X, floor=0.1).maximize(start)
-    merged = merging.merge_closest(fitted, start)
+    fitted = TiedSteps(X[None], floor=np.array([0.1])).maximize(start[None])
+    merged = merging.merge_closest(fitted, start[None])[0]
     np.testing.assert_array_equal(merged.sum(axis=0), 1)
     np.testing.assert_array_equal(merged, one_hot(np.tile([0, 0, 1, 1, 1, 1], 5), 2))
 
@@ -38,7 +38,7 @@ def test_merge_costs_least_classification_likelihood() -> None:
     truth = np.repeat(np.arange(5), [80, 40, 30, 20, 10])
     X = rng.normal(size=(180, 3)) + 2 * rng.normal(size=(5, 3))[truth]
     X -= X.mean(axis=0)
-    fitted = TiedSteps(X, floor=1e-9).maximize(one_hot(truth, 5))
+    fitted = TiedSteps(X[None], floor=np.array([1e-9])).maximize(one_hot(truth, 5)[None])
 
     def likelihood(labels: np.ndarray) -> float:
         residual = X - np.stack([X[labels == k].mean(axis=0) for k in labels])
@@ -47,7 +47,7 @@ def test_merge_costs_least_classification_likelihood() -> None:
 
     pairs = [(a, b) for a in range(5) for b in range(a + 1, 5)]
     best = max(pairs, key=lambda pair: likelihood(np.where(truth == pair[1], pair[0], truth)))
-    found = merging.merge_closest(fitted, one_hot(truth, 5))
+    found = merging.merge_closest(fitted, one_hot(truth, 5)[None])[0]
     assert adjusted_rand_score(found.argmax(axis=0), np.where(truth == best[1], best[0], truth)) == 1
 
 
@@ -58,7 +58,7 @@ def test_a_component_of_a_few_outliers_is_merged_first() -> None:
     X = rng.normal(size=(400, 3)) + np.array([[0, 0, 0], [3, 0, 0], [0, 60, 0]])[truth]
     X -= X.mean(axis=0)
     start = one_hot(truth, 3)
-    merged = merging.merge_closest(TiedSteps(X).maximize(start), start)
+    merged = merging.merge_closest(TiedSteps(X[None]).maximize(start[None]), start[None])[0]
     groups = [set(truth[row > 0.5]) for row in merged]
     assert {2} not in groups
     assert merging.smallest_weight(400) * 400 > 4
@@ -69,28 +69,45 @@ def test_the_path_has_a_mixture_for_every_number_and_its_likelihood() -> None:
     truth = np.repeat([0, 1, 2], 60)
     X = (rng.normal(size=(180, 4)) + 6 * rng.normal(size=(3, 4))[truth]).astype(np.float32)
     X -= X.mean(axis=0)
-    path = merging.merge_down(X, range(1, 6), rng)
-    np.testing.assert_array_equal(path.ks, np.arange(1, 6))
-    assert adjusted_rand_score(truth, path.mixtures[2].predict(X)) > 0.95
-    for k, mixture, value in zip(path.ks, path.mixtures, path.log_likelihood, strict=True):
-        assert mixture.means.shape == (k, 4)
-        assert value == pytest.approx(mixture.log_likelihood(X), abs=1e-3)
-    assert np.diff(path.log_likelihood)[:2].min() > 5 * np.diff(path.log_likelihood)[2:].max()
+    both = np.stack([X, X[::-1]])
+    paths = merging.merge_down(both, range(1, 6), rng)
+    np.testing.assert_array_equal(paths.ks, np.arange(1, 6))
+    for labels, own in zip(paths.mixtures[2].predict(both), (truth, truth[::-1]), strict=True):
+        assert adjusted_rand_score(own, labels) > 0.95
+    for k, mixtures, values in zip(paths.ks, paths.mixtures, paths.log_likelihood.T, strict=True):
+        assert mixtures.means.shape == (2, k, 4)
+        np.testing.assert_allclose(values, mixtures.log_likelihood(both), atol=1e-3)
+    gains = np.diff(paths.log_likelihood, axis=1)
+    assert (gains[:, :2].min(axis=1) > 5 * gains[:, 2:].max(axis=1)).all()
+
+
+def test_log_likelihoods_of_matrices_of_several_widths() -> None:
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(300, 4)).astype(np.float32)
+    values = merging.log_likelihoods([X, X[:, :2], X], range(1, 4), rng)
+    for row, d in zip(values, (4, 2, 4), strict=True):
+        covariance = np.cov(X[:, :d].T, bias=True)
+        about = -0.5 * (d * np.log(2 * np.pi) + np.linalg.slogdet(covariance)[1] + d)
+        assert row[0] == pytest.approx(about, abs=0.02)  # the columns are about centered
+        assert (row > row[0] - 0.01).all()
 
 
 @pytest.mark.parametrize("k", [1, 5])
 def test_a_path_of_one_number_even_where_there_are_no_more_samples(k: int) -> None:
     X = np.random.default_rng(7).normal(size=(5, 2))
-    path = merging.merge_down(X, [k], np.random.default_rng(0))
-    assert np.isfinite(path.log_likelihood).all()
-    assert path.mixtures[0].means.shape == (k, 2)
+    paths = merging.merge_down(X[None], [k], np.random.default_rng(0))
+    assert np.isfinite(paths.log_likelihood).all()
+    assert paths.mixtures[0].means.shape == (1, k, 2)
 
 
 def test_gains_along_the_path_vary_less_between_seeds_than_those_of_fits_of_their_own() -> None:
     """On a class without borders, where starts end in different optima."""
     X = np.random.default_rng(0).normal(size=(600, 8)).astype(np.float32) * np.linspace(3, 1, 8, dtype=np.float32)
     ks, seeds = np.arange(2, 9), range(6)
-    along = [merging.merge_down(X, ks, np.random.default_rng(seed)).log_likelihood for seed in seeds]
-    alone = [[fit_mixture(X, k, np.random.default_rng(100 * seed + k)).log_likelihood(X) for k in ks] for seed in seeds]
+    along = [merging.merge_down(X[None], ks, np.random.default_rng(seed)).log_likelihood[0] for seed in seeds]
+    alone = [
+        [fit_mixtures(X[None], k, np.random.default_rng(100 * seed + k)).log_likelihood(X[None])[0] for k in ks]
+        for seed in seeds
+    ]
     noise = [np.diff(curves, axis=1).std(axis=0).mean() for curves in (along, alone)]
     assert noise[0] < 0.7 * noise[1]

@@ -24,15 +24,33 @@ def one_hot(labels: np.ndarray, k: int) -> np.ndarray:
     return (labels == np.arange(k)[:, None]).astype(np.float64)
 
 
-def fit(steps: TiedSteps, start: np.ndarray, **stop: float) -> tuple[tied.TiedMixture, np.ndarray]:
-    run = expectation_maximization(steps, start, **stop)
-    return run.mixture, run.trace
+class One:
+    """The only mixture of a batch, with the shapes that one has."""
+
+    def __init__(self, mixtures: tied.TiedMixtures) -> None:
+        self.batch = mixtures
+        self.log_weights, self.means, self.precision = mixtures.log_weights[0], mixtures.means[0], mixtures.precision[0]
+
+    def log_likelihood(self, X: np.ndarray) -> float:
+        return float(self.batch.log_likelihood(X[None])[0])
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return self.batch.predict(X[None])[0]
+
+
+def fit(
+    X: np.ndarray, start: np.ndarray, *, floor: float | None = None, stop: dict[str, float] | None = None, **kind: bool
+) -> tuple[One, np.ndarray]:
+    """EM on one data set from responsibilities (k x n)."""
+    steps = TiedSteps(X[None], floor=None if floor is None else np.array([floor]), **kind)
+    runs = expectation_maximization(steps, start[None], **(stop or {}))
+    return One(runs.mixtures), runs.trace[0][~np.isnan(runs.trace[0])]
 
 
 def test_log_likelihood_equals_scipy_and_sklearn_at_fixed_parameters() -> None:
     rng = np.random.default_rng(0)
     X, truth = planted((50, 30, 20), rng)
-    fitted, trace = fit(TiedSteps(X, floor=1e-6), one_hot(truth, 3))
+    fitted, trace = fit(X, one_hot(truth, 3), floor=1e-6)
     covariance = np.linalg.inv(fitted.precision)
     joint = np.stack(
         [
@@ -54,7 +72,7 @@ def test_the_m_step_equals_sklearns() -> None:
     rng = np.random.default_rng(1)
     X, _ = planted((40, 40), rng)
     responsibilities = rng.dirichlet(np.ones(3), len(X))
-    fitted = TiedSteps(X, floor=1e-6).maximize(responsibilities.T)
+    fitted = One(TiedSteps(X[None], floor=np.array([1e-6])).maximize(responsibilities.T[None]))
     sklearn = GaussianMixture(3, covariance_type="tied", reg_covar=1e-6)
     sklearn._initialize(X, responsibilities)
     np.testing.assert_allclose(fitted.means, sklearn.means_)
@@ -66,7 +84,7 @@ def test_log_likelihood_never_falls() -> None:
     rng = np.random.default_rng(2)
     X, _ = planted((60, 60, 60), rng, gap=1.0)
     start = one_hot(rng.integers(4, size=len(X)), 4)
-    _, trace = fit(TiedSteps(X, floor=1e-12), start, tolerance=0.0)
+    _, trace = fit(X, start, floor=1e-12, stop={"tolerance": 0.0})
     assert len(trace) > 5
     assert np.diff(trace).min() > -1e-10
 
@@ -74,8 +92,8 @@ def test_log_likelihood_never_falls() -> None:
 def test_single_precision_agrees() -> None:
     rng = np.random.default_rng(3)
     X, truth = planted((80, 40), rng)
-    exact, _ = fit(TiedSteps(X, floor=1e-3), one_hot(truth, 2))
-    single, _ = fit(TiedSteps(X.astype(np.float32), floor=1e-3), one_hot(truth, 2).astype(np.float32))
+    exact, _ = fit(X, one_hot(truth, 2), floor=1e-3)
+    single, _ = fit(X.astype(np.float32), one_hot(truth, 2).astype(np.float32), floor=1e-3)
     assert single.log_likelihood(X.astype(np.float32)) == pytest.approx(exact.log_likelihood(X), abs=1e-4)
 
 
@@ -83,13 +101,13 @@ def test_elongated_groups_that_kmeans_cuts_are_found() -> None:
     rng = np.random.default_rng(4)
     truth = np.repeat([0, 1, 2], 100)
     X = rng.normal(size=(300, 2)) * [3, 0.5] + np.array([[0, -4], [0, 0], [0, 4]])[truth]
-    fitted = tied.fit_mixture(X, 3, rng)
+    fitted = One(tied.fit_mixtures(X[None], 3, rng))
     assert adjusted_rand_score(truth, fitted.predict(X)) > 0.95
 
 
 def test_as_many_components_as_samples() -> None:
     X = np.random.default_rng(7).normal(size=(5, 2))
-    fitted = tied.fit_mixture(X, 5, np.random.default_rng(0))
+    fitted = One(tied.fit_mixtures(X[None], 5, np.random.default_rng(0)))
     assert np.isfinite(fitted.log_likelihood(X))
     np.testing.assert_array_equal(np.sort(fitted.predict(X)), np.arange(5))
 
@@ -99,7 +117,7 @@ def test_with_equal_weights_the_likelihood_rises_all_the_same_and_the_weights_st
     rng = np.random.default_rng(6)
     X, _ = planted((150, 40, 10), rng, gap=1.0)
     start = one_hot(rng.integers(3, size=len(X)), 3)
-    fitted, trace = fit(TiedSteps(X, floor=1e-9, equal_weights=True), start, tolerance=-np.inf)
+    fitted, trace = fit(X, start, floor=1e-9, equal_weights=True, stop={"tolerance": -np.inf})
     np.testing.assert_array_equal(fitted.log_weights, np.full(3, -np.log(3)))
     assert (np.diff(trace) > -1e-9).all()
     density = [multivariate_normal.pdf(X, mean, np.linalg.inv(fitted.precision)) for mean in fitted.means]
@@ -111,9 +129,9 @@ def test_a_spherical_mixture_has_one_variance_in_all_directions() -> None:
     rng = np.random.default_rng(8)
     X = np.repeat([[0.0, 0, 0], [9, 0, 0]], 100, axis=0) + rng.normal(size=(200, 3)) * [1, 2, 3]
     X -= X.mean(axis=0)
-    fitted, trace = fit(TiedSteps(X, floor=0, spherical=True), one_hot(np.repeat([0, 1], 100), 2), tolerance=-np.inf)
+    fitted, trace = fit(X, one_hot(np.repeat([0, 1], 100), 2), floor=0, spherical=True, stop={"tolerance": -np.inf})
     assert (np.diff(trace) > -1e-9).all()
-    resp = normalize(fitted.relative_log_joint(X))[1]
+    resp = normalize(fitted.batch.relative_log_joint(X[None]))[1][0]
     deviations = ((X[None] - fitted.means[:, None]) ** 2).sum(axis=2)
     variance = (resp * deviations).sum() / X.size
     np.testing.assert_allclose(np.linalg.inv(fitted.precision), variance * np.eye(3), rtol=1e-6, atol=1e-9)
@@ -127,7 +145,7 @@ def test_equal_weights_cut_a_continuum_more_evenly() -> None:
     X -= X.mean(axis=0)
     spread = {}
     for equal in (False, True):
-        start = one_hot(kmeans_labels(X, 4, np.random.default_rng(0)), 4).astype(np.float32)
-        fitted, _ = fit(TiedSteps(X, equal_weights=equal), start)
+        start = one_hot(kmeans_labels(X[None], 4, np.random.default_rng(0))[0], 4).astype(np.float32)
+        fitted, _ = fit(X, start, equal_weights=equal)
         spread[equal] = np.bincount(fitted.predict(X), minlength=4).std()
     assert spread[True] < 0.8 * spread[False]

@@ -1,104 +1,212 @@
-"""Expectation maximization, one loop for every kind of mixture, and what the kinds have in common."""
+"""Expectation maximization, one loop for every kind of mixture, and what the kinds have in common.
+
+Many runs go at once: b data sets of one shape, or one data set from b starts, in arrays whose first axis is the run. The
+steps are then a few products of stacks of small matrices; of a few hundred cells, run after run would spend most of its
+time between them. A run gives the same numbers whichever others go beside it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
 import numpy as np
-from scipy.linalg import lapack
 
 from falcon_sc.core.start.parallel import stop_if_unwanted
 from falcon_sc.core.start.progress import fits_done
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
 N_STEPS = 60  # EM steps at most
 TOLERANCE = 1e-4  # stop when the mean log-likelihood (nats a cell) rises by less
 N_SHORT = 5  # steps of the runs from several starts, of which the likeliest goes on
 REGULARIZATION = 1e-3  # share of the mean column variance added to the diagonal of a covariance
+AT_ONCE = 2**16  # responsibilities of all runs of a batch, at most: they stay in the cache
 
-
-class Steps[Mixture, Expected](Protocol):
-    """The two steps of one kind of mixture on one data set."""
-
-    def expect(self, mixture: Mixture) -> tuple[float, Expected]:
-        """E step: the mean log-likelihood in nats a row, and what the M step needs, responsibilities (k x n) foremost."""
-
-    def maximize(self, expected: Expected) -> Mixture:
-        """M step: the mixture of largest expected log-likelihood."""
+type Expected = NDArray[np.floating] | tuple[NDArray[np.floating], ...]
 
 
 @dataclass(frozen=True)
-class Run[Mixture, Expected]:
-    """A mixture, the mean log-likelihood after each M step that led to it (`trace`), and what is `expected` under it."""
+class Mixtures:
+    """Parameters of b fitted mixtures: arrays whose first axis is the run."""
 
-    mixture: Mixture
-    trace: np.ndarray
-    expected: Expected
+    def of(self, runs: np.ndarray) -> Self:
+        """Those of some runs."""
+        return replace(self, **{field.name: getattr(self, field.name)[runs] for field in fields(self)})
+
+
+class Steps[M: Mixtures, E: Expected](Protocol):
+    """The two steps of one kind of mixture on b data sets; `n_runs` is b."""
 
     @property
-    def log_likelihood(self) -> float:
-        """Mean log-likelihood in nats a row."""
-        return float(self.trace[-1])
+    def n_runs(self) -> int:
+        """Number of data sets."""
+
+    def of(self, runs: np.ndarray) -> Self:
+        """The same of some of the data sets, which may be repeated."""
+
+    def expect(self, mixtures: M) -> tuple[np.ndarray, E]:
+        """E step: the mean log-likelihoods in nats a row (b,), and what the M step needs, responsibilities (b, k, n) foremost."""
+
+    def maximize(self, expected: E) -> M:
+        """M step: the mixtures of largest expected log-likelihood."""
 
 
-def expectation_maximization[Mixture, Expected](
-    steps: Steps[Mixture, Expected], expected: Expected, *, n_steps: int = N_STEPS, tolerance: float = TOLERANCE
-) -> Run[Mixture, Expected]:
-    """M and E steps in turn, from an expectation, until the likelihood rises by less than `tolerance`.
+@dataclass(frozen=True)
+class Runs[M: Mixtures, E: Expected]:
+    """Mixtures, what is `expected` under them, and the mean log-likelihood after each M step: `trace`, (b, steps), then NaN."""
+
+    mixtures: M
+    expected: E
+    trace: np.ndarray
+
+    @property
+    def log_likelihood(self) -> NDArray[np.float64]:
+        """Mean log-likelihood in nats a row, after the last step of each run (b,)."""
+        last = (~np.isnan(self.trace)).sum(axis=1) - 1
+        return np.asarray(self.trace[np.arange(len(last)), last])
+
+
+def expectation_maximization[M: Mixtures, E: Expected](
+    steps: Steps[M, E], expected: E, *, n_steps: int = N_STEPS, tolerance: float = TOLERANCE
+) -> Runs[M, E]:
+    """M and E steps in turn, from an expectation, until the likelihood of a run rises by less than `tolerance`.
 
     The likelihood never falls but for the ridge.
     """
-    trace: list[float] = []
-    while True:
+    trace = np.full((steps.n_runs, n_steps), np.nan)
+    going, ended = (
+        np.arange(steps.n_runs),
+        np.zeros(steps.n_runs, dtype=bool),
+    )  # runs that `steps` holds, and which are over
+    previous = np.full(steps.n_runs, -np.inf)
+    results: list[tuple[np.ndarray, M, E]] = []
+    for step in range(n_steps):
         stop_if_unwanted()
-        mixture = steps.maximize(expected)
-        log_likelihood, expected = steps.expect(mixture)
-        trace.append(log_likelihood)
-        if len(trace) == n_steps or (len(trace) > 1 and trace[-1] - trace[-2] < tolerance):
-            fits_done()
-            return Run(mixture, np.asarray(trace), expected)
+        mixtures = steps.maximize(expected)
+        log_likelihood, expected = steps.expect(mixtures)
+        trace[going, step] = np.where(ended, np.nan, log_likelihood)
+        over = (log_likelihood - previous < tolerance) if step < n_steps - 1 else np.ones(len(going), dtype=bool)
+        previous = log_likelihood
+        now = np.flatnonzero(over & ~ended)
+        if len(now) == 0:
+            continue
+        fits_done(len(now))
+        results.append((going[now], mixtures.of(now), of_runs(expected, now)))
+        ended[now] = True
+        if ended.all():
+            break
+        if 4 * ended.sum() >= len(ended):  # not after each run that ends: what goes on is copied
+            on = np.flatnonzero(~ended)
+            steps, expected = steps.of(on), of_runs(expected, on)
+            going, ended, previous = going[on], ended[on], previous[on]
+    order = np.argsort(np.concatenate([runs for runs, _, _ in results]))
+    mixtures = _joined([own for _, own, _ in results]).of(order)
+    return Runs(mixtures, of_runs(_stacked([own for _, _, own in results]), order), trace)
 
 
-def best_short_run[Mixture, Expected](
-    steps: Steps[Mixture, Expected], starts: Sequence[Expected]
-) -> Run[Mixture, Expected]:
-    """The likeliest of short runs from several starts, worth going on with (Biernacki, Celeux and Govaert 2003)."""
-    runs = [expectation_maximization(steps, start, n_steps=N_SHORT) for start in starts]
-    return max(runs, key=lambda run: run.log_likelihood)
+def likeliest_starts[M: Mixtures, E: Expected](steps: Steps[M, E], starts: E, n_starts: int) -> E:
+    """What is expected under the likeliest of every `n_starts` runs that follow each other, after a few steps of each.
+
+    That one is worth going on with (Biernacki, Celeux and Govaert 2003).
+    """
+    short = expectation_maximization(steps, starts, n_steps=N_SHORT)
+    best = short.log_likelihood.reshape(-1, n_starts).argmax(axis=1)
+    runs = np.arange(len(best)) * n_starts + best
+    return of_runs(short.expected, runs)
+
+
+def likelier[M: Mixtures, E: Expected](one: Runs[M, E], other: Runs[M, E]) -> Runs[M, E]:
+    """Of two runs on each data set the likelier one."""
+    n_runs = len(one.trace)
+    chosen = np.arange(n_runs) + n_runs * (other.log_likelihood > one.log_likelihood)
+    return Runs(
+        _joined([one.mixtures, other.mixtures]).of(chosen),
+        of_runs(_stacked([one.expected, other.expected]), chosen),
+        np.concatenate([one.trace, other.trace])[chosen],
+    )
+
+
+def of_runs[E: Expected](expected: E, runs: np.ndarray) -> E:
+    """What is expected of some runs."""
+    return _each([expected], lambda parts: parts[0][runs])
+
+
+def _stacked[E: Expected](parts: Sequence[E]) -> E:
+    return _each(parts, np.concatenate)
+
+
+def _each[E: Expected](several: Sequence[E], change: Callable[[Sequence[np.ndarray]], np.ndarray]) -> E:
+    """Change arrays, or each of the arrays of tuples, into one."""
+    if isinstance(several[0], tuple):
+        return cast("E", tuple(change(parts) for parts in zip(*several, strict=True)))
+    return cast("E", change(cast("Sequence[np.ndarray]", several)))
+
+
+def _joined[M: Mixtures](parts: Sequence[M]) -> M:
+    names = [field.name for field in fields(parts[0])]
+    return replace(parts[0], **{name: np.concatenate([getattr(own, name) for own in parts]) for name in names})
+
+
+def batches(matrices: Sequence[np.ndarray], n_components: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Indices of matrices that go together, and these matrices as one stack (b, n, d).
+
+    They have one shape, and as many go at once as keep their responsibilities for `n_components` in the cache.
+    """
+    shapes = np.array([matrix.shape for matrix in matrices])
+    for shape in np.unique(shapes, axis=0):
+        alike = np.flatnonzero((shapes == shape).all(axis=1))
+        size = max(1, AT_ONCE // (int(shape[0]) * n_components))
+        for start in range(0, len(alike), size):
+            own = alike[start : start + size]
+            yield own, np.stack([matrices[i] for i in own])
 
 
 def one_hot(labels: np.ndarray, n_components: int, dtype: np.dtype) -> np.ndarray:
-    """Responsibilities (k x n) that give each row to its label (n,)."""
-    return np.asarray((labels == np.arange(n_components)[:, None]).astype(dtype))
+    """Responsibilities (b, k, n) that give each row to its label (b, n)."""
+    return np.asarray((labels[:, None] == np.arange(n_components)[:, None]).astype(dtype))
 
 
 def normalize(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log-sum-exp over the components (n,) and responsibilities (k x n), which overwrite `log_joint`."""
-    top = log_joint.max(axis=0)
+    """Log-sum-exp over the components (b, n) and responsibilities (b, k, n), which overwrite `log_joint`."""
+    top = log_joint.max(axis=1, keepdims=True)
     log_joint -= top
     np.exp(log_joint, out=log_joint)
-    total = log_joint.sum(axis=0)
+    total = log_joint.sum(axis=1, keepdims=True)
     log_joint /= total
-    return np.log(total) + top, log_joint
+    return (np.log(total) + top)[:, 0], log_joint
 
 
-def ridge(X: np.ndarray) -> float:
-    """What is added to the diagonal of the covariance."""
-    return REGULARIZATION * float(X.var(axis=0, dtype=np.float64).mean()) + 1e-12
+def ridge(X: np.ndarray) -> NDArray[np.float64]:
+    """What is added to the diagonal of the covariance of each of b data sets (b, n, d)."""
+    return np.asarray(REGULARIZATION * X.var(axis=1, dtype=np.float64).mean(axis=1) + 1e-12)
 
 
-def factor(covariance: np.ndarray, floor: float) -> np.ndarray:
-    """Lower Cholesky factor (d, d) of the covariance (d, d, changed) with `floor` added to its diagonal.
+def factor(covariance: np.ndarray, floor: np.ndarray) -> NDArray[np.float64]:
+    """Lower Cholesky factors of b covariances (b, d, d; changed), with `floor` (b,) added to their diagonals.
 
     Cancellation (float32 input, k close to n) can leave an eigenvalue below the floor that it has by construction: then
     the eigenvalues are raised to it.
     """
-    covariance.flat[:: len(covariance) + 1] += floor
-    lower, failed = lapack.dpotrf(covariance, lower=1, clean=1)
-    if not failed and lower.diagonal().min() ** 2 >= floor:
-        return np.asarray(lower)
-    values, vectors = np.linalg.eigh(covariance)
-    return np.linalg.cholesky((vectors * np.maximum(values, floor)) @ vectors.T + 1e-9 * floor * np.eye(len(values)))
+    n_runs, d, _ = covariance.shape
+    diagonals = slice(None, None, d + 1)
+    covariance.reshape(n_runs, -1)[:, diagonals] += floor[:, None]
+    try:
+        lower = np.linalg.cholesky(covariance)
+        low = np.flatnonzero(lower.reshape(n_runs, -1)[:, diagonals].min(axis=1) ** 2 < floor)
+    except np.linalg.LinAlgError:  # it does not say in which of them
+        lower, low = np.empty_like(covariance), np.arange(n_runs)
+    if len(low):
+        values, vectors = np.linalg.eigh(covariance[low])
+        least = floor[low, None]
+        raised = (vectors * np.maximum(values, least)[:, None]) @ vectors.transpose(0, 2, 1)
+        lower[low] = np.linalg.cholesky(raised + 1e-9 * least[:, None] * np.eye(d))
+    return np.asarray(lower)
+
+
+def log_diagonal(lower: np.ndarray) -> NDArray[np.float64]:
+    """Sum of the logarithms of the diagonal of b triangular matrices (b, d, d): half the log determinant of L L'."""
+    return np.asarray(np.log(lower.reshape(len(lower), -1)[:, :: lower.shape[1] + 1]).sum(axis=1))

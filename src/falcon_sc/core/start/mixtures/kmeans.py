@@ -6,50 +6,58 @@ import numpy as np
 
 from falcon_sc.core.start.parallel import stop_if_unwanted
 
-N_LLOYD = 10  # steps at most: a mixture refines the result
+N_LLOYD = 5  # steps at most: a mixture refines the result
 
 
 def kmeans_labels(X: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
-    """Labels (n, int64) of one run; clusters are empty only where X has too few distinct rows."""
+    """Labels (b, n; int64) of one run on each of b data sets (b, n, d); clusters are empty only where rows are equal."""
     if n_clusters == 1:
-        return np.zeros(len(X), dtype=np.int64)
+        return np.zeros(X.shape[:2], dtype=np.int64)
     return _lloyd(X, _seeds(X, n_clusters, rng))
 
 
 def _seeds(X: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
-    """Greedy k-means++: of a few candidates drawn by squared distance, the one that lowers the inertia most."""
+    """Greedy k-means++ (b, k, d): of a few candidates drawn by squared distance, the one that lowers the inertia most."""
+    b, n, _ = X.shape
+    each = np.arange(b)
     n_trials = 2 + int(np.log(n_clusters))
-    norms = np.einsum("ij,ij->i", X, X)
-    chosen = [int(rng.integers(len(X)))]
-    closest = _squared_distances(X, norms, chosen)[0]
-    for _ in range(n_clusters - 1):
-        cumulative = np.cumsum(closest, dtype=np.float64)
-        candidates = np.searchsorted(cumulative, rng.random(n_trials) * cumulative[-1])
-        candidates = np.minimum(candidates, len(X) - 1)
-        reduced = np.minimum(closest, _squared_distances(X, norms, candidates))
-        best = int(reduced.sum(axis=1, dtype=np.float64).argmin())
-        chosen.append(int(candidates[best]))
-        closest = reduced[best]
-    return X[chosen]
+    norms = np.einsum("bij,bij->bi", X, X)
+    chosen = np.empty((b, n_clusters), dtype=np.int64)
+    chosen[:, 0] = rng.integers(n, size=b)
+    closest = _squared_distances(X, norms, chosen[:, :1])[:, 0]
+    for step in range(1, n_clusters):
+        cumulative = np.cumsum(closest, axis=1, dtype=np.float64)
+        drawn = rng.random((b, n_trials)) * cumulative[:, -1:]
+        candidates = np.stack([np.searchsorted(*own) for own in zip(cumulative, drawn, strict=True)])
+        candidates = np.minimum(candidates, n - 1)
+        reduced = np.minimum(closest[:, None], _squared_distances(X, norms, candidates))
+        best = reduced.sum(axis=2, dtype=np.float64).argmin(axis=1)
+        chosen[:, step] = candidates[each, best]
+        closest = reduced[each, best]
+    return np.asarray(X[each[:, None], chosen])
 
 
-def _squared_distances(X: np.ndarray, norms: np.ndarray, rows: np.ndarray | list[int]) -> np.ndarray:
-    return np.asarray(np.maximum(norms + norms[rows][:, None] - 2 * (X[rows] @ X.T), 0))
+def _squared_distances(X: np.ndarray, norms: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Of some rows (b, r) to all: (b, r, n)."""
+    each = np.arange(len(X))[:, None]
+    distance = X[each, rows] @ X.transpose(0, 2, 1)
+    distance *= -2
+    distance += norms[:, None]
+    distance += norms[each, rows][:, :, None]
+    return np.asarray(np.maximum(distance, 0, out=distance))
 
 
 def _lloyd(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    n, k = len(X), len(centers)
-    labels = np.full(n, -1)
+    clusters = np.arange(centers.shape[1])[:, None]
+    labels = np.full(X.shape[:2], -1)
     for _ in range(N_LLOYD):
         stop_if_unwanted()
-        # |x - c|^2 less |x|^2, which no comparison needs; k x n, the faster layout
-        distance = np.einsum("ij,ij->i", centers, centers)[:, None] - 2 * (centers @ X.T)
-        previous, labels = labels, distance.argmin(axis=0)
+        # |x - c|^2 / 2 less |x|^2 / 2, which no comparison needs; b x k x n, the faster layout
+        distance = 0.5 * (centers**2).sum(axis=2)[:, :, None] - centers @ X.transpose(0, 2, 1)
+        previous, labels = labels, distance.argmin(axis=1)
         if np.array_equal(labels, previous):
             break
-        sizes = np.bincount(labels, minlength=k)
-        members = (labels == np.arange(k)[:, None]).astype(X.dtype)
-        filled = sizes > 0
-        centers = centers.copy()
-        centers[filled] = (members @ X)[filled] / sizes[filled, None].astype(X.dtype)
+        members = (labels[:, None] == clusters).astype(X.dtype)
+        sizes = members.sum(axis=2)[:, :, None]
+        centers = np.where(sizes > 0, (members @ X) / np.maximum(sizes, 1), centers)
     return labels

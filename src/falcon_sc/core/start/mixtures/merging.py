@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start.mixtures.em import best_short_run, expectation_maximization, one_hot
+from falcon_sc.core.start.mixtures.em import batches, expectation_maximization, likelier, likeliest_starts, one_hot
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.tied import TiedSteps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from falcon_sc.core.start.mixtures.tied import TiedMixture
+    from falcon_sc.core.start.mixtures.tied import TiedMixtures
 
 STEPS_ABOVE = 4  # components above the largest count asked for, where the merging begins
 N_TOP_STARTS = 2  # from K-Means, there
+FRESH_UP_TO = 6  # components: up to here runs from K-Means labels of their own join in, and the likeliest goes on
+N_FRESH_STARTS = 4
 N_STEPS = 10  # of EM at the top and after every merge, at most: few components move
 TOLERANCE = 2e-3  # nats a cell, likewise
 SMALLEST_SHARE = 0.02  # of the cells, in a component that merging keeps
@@ -31,37 +33,41 @@ SMALLEST_SIZE = 5  # cells, likewise
 
 
 @dataclass(frozen=True)
-class Path:
-    """Mixtures of one representation for each of `ks`, and their mean log-likelihoods (len(ks),)."""
+class Paths:
+    """Mixtures of b data sets for each of `ks`, and their mean log-likelihoods (b, len(ks))."""
 
     ks: np.ndarray
     log_likelihood: np.ndarray
-    mixtures: tuple[TiedMixture, ...]
+    mixtures: tuple[TiedMixtures, ...]
 
 
-def merge_closest(mixture: TiedMixture, responsibilities: np.ndarray) -> np.ndarray:
-    """Responsibilities (k - 1 x n) after merging the two components whose union costs least likelihood.
+def merge_closest(mixtures: TiedMixtures, responsibilities: np.ndarray) -> np.ndarray:
+    """Responsibilities (b, k - 1, n) after merging the two components of each mixture whose union costs least likelihood.
 
     With hard assignments a merge of a and b (weights w, squared Mahalanobis distance D) adds
     ``w_a w_b / (w_a + w_b) dd'`` to the shared covariance, so the log-likelihood falls by
     ``log(1 + D w_a w_b / (w_a + w_b)) / 2``, and the entropy of the weights that is saved raises it.
     """
-    weights = np.exp(mixture.log_weights)
-    projected = mixture.means @ mixture.precision  # k x d
-    norms = np.einsum("kd,kd->k", projected, mixture.means)
-    distance = np.maximum(norms[:, None] + norms - 2 * projected @ mixture.means.T, 0)  # k x k
-    union = weights[:, None] + weights
-    own = weights * mixture.log_weights
-    saved = union * np.log(union) - own[:, None] - own
-    cost = 0.5 * np.log1p(distance * weights[:, None] * weights / union) - saved
-    np.fill_diagonal(cost, np.inf)
-    small = weights < smallest_weight(responsibilities.shape[1])
-    if small.any():  # outliers go first: they would cost most, and a class of outliers is of no use
-        cost[~small] = np.inf
-    first, second = sorted(np.unravel_index(int(cost.argmin()), cost.shape))
-    merged = np.delete(responsibilities, second, axis=0)
-    merged[first] += responsibilities[second]
-    return merged
+    weights, log_weights = np.exp(mixtures.log_weights), mixtures.log_weights
+    n_runs, k, n = responsibilities.shape
+    projected = mixtures.means @ mixtures.precision  # b x k x d
+    norms = (projected * mixtures.means).sum(axis=2)
+    crossed = projected @ mixtures.means.transpose(0, 2, 1)  # b x k x k
+    distance = np.maximum(norms[:, :, None] + norms[:, None] - 2 * crossed, 0)
+    union = weights[:, :, None] + weights[:, None]
+    own = weights * log_weights
+    saved = union * np.log(union) - own[:, :, None] - own[:, None]
+    cost = 0.5 * np.log1p(distance * weights[:, :, None] * weights[:, None] / union) - saved
+    small = weights < smallest_weight(n)
+    # outliers go first: they would cost most, and a class of outliers is of no use
+    cost[small.any(axis=1)[:, None] & ~small] = np.inf
+    cost[:, np.arange(k), np.arange(k)] = np.inf
+    pair = np.stack(np.unravel_index(cost.reshape(n_runs, -1).argmin(axis=1), (k, k)))
+    first, second = pair.min(axis=0), pair.max(axis=0)
+    runs = np.arange(n_runs)
+    merged = responsibilities[np.arange(k) != second[:, None]].reshape(n_runs, k - 1, n)
+    merged[runs, first] += responsibilities[runs, second]
+    return np.asarray(merged)
 
 
 def smallest_weight(n: int) -> float:
@@ -69,24 +75,42 @@ def smallest_weight(n: int) -> float:
     return max(SMALLEST_SHARE, SMALLEST_SIZE / n)
 
 
-def merge_down(X: np.ndarray, ks: Sequence[int] | np.ndarray, rng: np.random.Generator) -> Path:
-    """Mixtures of the rows of X (n x d, columns about centered) for every k of `ks`.
+def merge_down(X: np.ndarray, ks: Sequence[int] | np.ndarray, rng: np.random.Generator) -> Paths:
+    """Mixtures of each of b data sets X (b, n, d; columns about centered) for every k of `ks`.
 
     Merged down from `STEPS_ABOVE` components more than the largest, at most n / 4 then.
     """
-    X, largest = np.ascontiguousarray(X), int(max(ks))
-    top = max(largest, min(largest + STEPS_ABOVE, len(X) // 4))
+    n = X.shape[1]
+    largest = int(max(ks))
+    top = max(largest, min(largest + STEPS_ABOVE, n // 4))
     steps = TiedSteps(X)
-    starts = [one_hot(kmeans_labels(X, top, rng), top, X.dtype) for _ in range(N_TOP_STARTS)]
-    run = expectation_maximization(steps, best_short_run(steps, starts).expected, n_steps=N_STEPS, tolerance=TOLERANCE)
-    runs = {top: run}
-    for k in range(top - 1, int(min(ks)) - 1, -1):
-        start = merge_closest(run.mixture, run.expected)
-        run = expectation_maximization(steps, start, n_steps=N_STEPS, tolerance=TOLERANCE)
-        runs[k] = run
-    wanted = [runs[int(k)] for k in ks]
-    return Path(
+    start = _start(steps, top, N_TOP_STARTS, rng)
+    fitted = {}
+    for k in range(top, int(min(ks)) - 1, -1):
+        runs = expectation_maximization(steps, start, n_steps=N_STEPS, tolerance=TOLERANCE)
+        if 1 < k <= FRESH_UP_TO and k < top:
+            fresh = _start(steps, k, N_FRESH_STARTS, rng)
+            runs = likelier(runs, expectation_maximization(steps, fresh, n_steps=N_STEPS, tolerance=TOLERANCE))
+        fitted[k] = runs.mixtures, runs.log_likelihood
+        start = merge_closest(runs.mixtures, runs.expected) if k > 1 else start
+    return Paths(
         ks=np.asarray(ks, dtype=np.int64),
-        log_likelihood=np.array([run.log_likelihood for run in wanted]),
-        mixtures=tuple(run.mixture for run in wanted),
+        log_likelihood=np.stack([fitted[int(k)][1] for k in ks], axis=1),
+        mixtures=tuple(fitted[int(k)][0] for k in ks),
     )
+
+
+def _start(steps: TiedSteps, k: int, n_starts: int, rng: np.random.Generator) -> np.ndarray:
+    """Responsibilities (b, k, n) after a short run from K-Means labels, the likeliest of `n_starts`."""
+    repeated = steps.of(np.repeat(np.arange(steps.n_runs), n_starts))
+    return likeliest_starts(repeated, one_hot(kmeans_labels(repeated.X, k, rng), k, steps.X.dtype), n_starts)
+
+
+def log_likelihoods(
+    matrices: Sequence[np.ndarray], ks: Sequence[int] | np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Mean log-likelihoods along the path of each matrix (n x d), nats a cell: (matrices, len(ks))."""
+    values = np.empty((len(matrices), len(ks)))
+    for own, X in batches(matrices, max(ks)):
+        values[own] = merge_down(X, ks, rng).log_likelihood
+    return values

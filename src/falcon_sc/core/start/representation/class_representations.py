@@ -131,7 +131,7 @@ def class_representations(
     kind
         What `rows` holds.
     rng
-        Draws the cells learned from and the PCA's test vectors.
+        Draws the cells learned from.
     batch
         Donor codes, n: genes are ranked per donor, and every matrix is centered per donor.
     background
@@ -164,7 +164,7 @@ def class_representations(
         centered = matrices.pop(name)  # one after the other goes: they are the largest there is
         centers[name] = _centers(centered, codes[fit_cells], int(codes.max()) + 1)
         _subtract(centered, centers[name], codes[fit_cells])
-        spans[name] = principal_axes(centered, N_SPAN if background else n_components, rng)
+        spans[name] = principal_axes(centered, N_SPAN if background else n_components)
         projected[name] = np.zeros((n, spans[name].shape[1]), dtype=np.float32)
         projected[name][fit_cells] = centered @ spans[name]
     del centered

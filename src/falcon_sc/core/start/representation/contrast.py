@@ -30,13 +30,17 @@ class Background:
     codes: np.ndarray
 
 
-def background_cells(coarse: np.ndarray, c: int, rng: np.random.Generator) -> np.ndarray:
-    """Sorted indices of cells of the classes other than `c`, about as many of each; none of classes that are too small."""
+def background_cells(coarse: np.ndarray, c: int) -> np.ndarray:
+    """Sorted indices of cells of the classes other than `c`, about as many of each; none of classes that are too small.
+
+    They are evenly spaced in their class rather than drawn: the numbers of classes need not hang on the draw.
+    """
     sizes = np.bincount(coarse)
     classes = [o for o in range(len(sizes)) if o != c and sizes[o] >= MIN_CELLS]
     n_each = max(MIN_CELLS, min(CELLS_PER_CLASS, CELLS // max(len(classes), 1)))
-    drawn = [rng.choice(np.flatnonzero(coarse == o), min(int(sizes[o]), n_each), replace=False) for o in classes]
-    return np.sort(np.concatenate(drawn)) if drawn else np.zeros(0, dtype=np.int64)
+    spaced = [np.linspace(0, sizes[o] - 1, min(int(sizes[o]), n_each)).astype(np.int64) for o in classes]
+    taken = [np.flatnonzero(coarse == o)[own] for o, own in zip(classes, spaced, strict=True)]
+    return np.sort(np.concatenate(taken)) if taken else np.zeros(0, dtype=np.int64)
 
 
 def contrasted_directions(own: np.ndarray, others: np.ndarray) -> np.ndarray:
