@@ -32,8 +32,9 @@ CELLS_PER_FURTHER_CLASS = (
     20  # of a coarse class, at least, unless more fine classes are asked for: fewer are a fragment
 )
 # What a bar expects of a coarse class, without counts and with them; it learns the rest from those that are done.
-PATHS = (5, 22)  # of mixtures for all numbers of components
-FITS_PER_REPEAT = (35, 88)  # of mixtures that vote
+PATHS = (5, 14)  # of mixtures for all numbers of components
+FITS_BESIDE = 30  # on a path, beside one for each number
+FITS_PER_REPEAT = (46, 108)  # of mixtures that vote
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def consensus_start(
         )
 
     logger.info("start: %d cells in %d coarse classes, up to %d fine ones in each", len(coarse), len(sizes), max(k_max))
-    on_paths = PATHS[classes.has_counts] * (k_max + 6) * (k_max > 1) * free * (given is None)
+    on_paths = PATHS[classes.has_counts] * (k_max + FITS_BESIDE) * (k_max > 1) * free * (given is None)
     voting = FITS_PER_REPEAT[classes.has_counts] * n_repeats * (k_max > 1)
     with FitsBar(on_paths, voting, shown=progress_bar) as bar:
         fits = classes.each(lambda c: kept.fit(c, generators[c], lambda: fit(c)), n_jobs=n_jobs, stage=bar.stages[0])

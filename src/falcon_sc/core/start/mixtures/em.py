@@ -94,6 +94,7 @@ def expectation_maximization[M: Mixtures, E: Expected](
         now = np.flatnonzero(over & ~ended)
         if len(now) == 0:
             continue
+        fits_done(len(now))
         results.append((going[now], mixtures.of(now), of_runs(expected, now)))
         fits_done(len(now))
         ended[now] = True
