@@ -29,6 +29,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minutes", type=float, default=None, help="how long, for those that go on until they are stopped"
     )
+    parser.add_argument("--simulate", type=int, default=None, help="cells of a simulated twin, for those that have one")
+    parser.add_argument("--methods", type=_names, default=None, help="some of its methods, with commas between")
+    for level, example in (("coarse", "cell_type"), ("fine", "cell_state"), ("donor", "patient_id")):
+        parser.add_argument(f"--{level}-key", default=None, help=f"column of obs in a file of --data ({example})")
     parser.add_argument("--device", default=None, help="cpu, cuda, ... (a GPU if there is one)")
 
 
@@ -45,8 +49,12 @@ def run(name: str, data: Path | None, output: Path | None, **asked: object) -> N
     if data is not None and "data" in accepted and not data.is_dir():
         msg = f"--data={str(data)!r} is no folder."
         raise FileNotFoundError(msg)
+    data_file = None if data is None or data.is_dir() else data  # a folder may be that of the variable, for the others
+    if data_file is not None and "data_file" in accepted and not data_file.is_file():
+        msg = f"--data={str(data)!r} is no file."
+        raise FileNotFoundError(msg)
     out = None if output is None else check_writable(output, "--output", folder=True)
-    given = {"data": data, "out": out, **asked}
+    given = {"data": data, "data_file": data_file, "out": out, **asked}
     benchmark(**{option: value for option, value in given.items() if option in accepted and value is not None})
 
 
@@ -63,6 +71,10 @@ def _benchmarks() -> dict[str, str]:
         for module in iter_modules([str(room)])
         if not module.name.startswith("_")
     }
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
 
 
 def _data_folder() -> Path | None:
