@@ -67,3 +67,24 @@ def test_numbers_of_cells(monkeypatch, capsys) -> None:
         with pytest.raises(SystemExit, match="2"):
             main(["bench", "scale", "--cells", wrong])
         assert f"argument --cells: invalid numbers value: {wrong!r}" in capsys.readouterr().err
+
+
+def test_a_file_goes_to_the_benchmark_that_reads_one(monkeypatch, tmp_path: Path, capsys) -> None:
+    from falcon_sc.benchmarks.paper import pbmc
+
+    given: list[dict] = []
+
+    def run(*, data_file=None, simulate=20_000, coarse_key="cell_type", methods=()):
+        given.append({"data_file": data_file, "simulate": simulate, "coarse_key": coarse_key, "methods": methods})
+
+    monkeypatch.setattr(pbmc, "run", run)
+    monkeypatch.setenv("FALCON_SC_DATA", str(tmp_path))  # a folder, which is for others
+    assert main(["bench", "pbmc", "--simulate", "900", "--methods", "SCAN-C, falcon_sc"]) == 0
+    (tmp_path / "atlas.h5ad").touch()
+    assert main(["bench", "pbmc", "--data", str(tmp_path / "atlas.h5ad"), "--coarse-key", "type"]) == 0
+    assert main(["bench", "pbmc", "--data", str(tmp_path / "gone.h5ad")]) == 2
+    assert "gone.h5ad' is no file" in capsys.readouterr().err
+    assert given == [
+        {"data_file": None, "simulate": 900, "coarse_key": "cell_type", "methods": ("SCAN-C", "falcon_sc")},
+        {"data_file": tmp_path / "atlas.h5ad", "simulate": 20_000, "coarse_key": "type", "methods": ()},
+    ]

@@ -34,6 +34,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--only", type=words, default=None, help="data sets, such as starmap_mpfc,cbmc_citeseq")
     parser.add_argument("--methods", type=words, default=None, help="methods, such as Leiden,falcon_sc")
+    parser.add_argument("--simulate", type=int, default=None, help="cells of a simulated twin, for those that have one")
+    for level, example in (("coarse", "cell_type"), ("fine", "cell_state"), ("donor", "patient_id")):
+        parser.add_argument(f"--{level}-key", default=None, help=f"column of obs in a file of --data ({example})")
     parser.add_argument("--device", default=None, help="cpu, cuda, ... (a GPU if there is one)")
 
 
@@ -50,8 +53,12 @@ def run(name: str, data: Path | None, output: Path | None, **asked: object) -> N
     if data is not None and "data" in accepted and not data.is_dir():
         msg = f"--data={str(data)!r} is no folder."
         raise FileNotFoundError(msg)
+    data_file = None if data is None or data.is_dir() else data  # a folder may be that of the variable, for the others
+    if data_file is not None and "data_file" in accepted and not data_file.is_file():
+        msg = f"--data={str(data)!r} is no file."
+        raise FileNotFoundError(msg)
     out = None if output is None else check_writable(output, "--output", folder=True)
-    given = {"data": data, "out": out, **asked}
+    given = {"data": data, "data_file": data_file, "out": out, **asked}
     benchmark(**{option: value for option, value in given.items() if option in accepted and value is not None})
 
 

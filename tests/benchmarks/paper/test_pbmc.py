@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from falcon_sc.benchmarks.paper import _atlas, _systems, pbmc
+from falcon_sc.datasets import simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUICK = ["upper bound", "SCAN-C", "SCGM", "FALCON, text", "K-Means"]
+
+
+def test_tables_stand_beside_the_paper_and_a_run_goes_on_where_it_was(tmp_path: Path, monkeypatch, capsys):
+    table = pbmc.run(simulate=240, out=tmp_path, seeds=1, methods=QUICK)
+    assert table["method"].tolist() == QUICK
+    assert table["accuracy"].between(10, 100).all()
+    assert table["ged"].notna().tolist() == [False, False, True, True, False]
+    text = (tmp_path / "pbmc_tables.md").read_text(encoding="utf-8")
+    assert "75.8; 74.2 ± 0.5" in text
+    assert "Measured on" in text
+    started = []
+    measure = pbmc._measure
+    monkeypatch.setattr(pbmc, "_measure", lambda *what: started.append(what[1:]) or measure(*what))
+    again = pbmc.run(simulate=240, out=tmp_path, seeds=2, methods=QUICK[1:2])
+    assert started == [("SCAN-C", 1)]
+    assert again["accuracy"].iloc[0] == pytest.approx(table["accuracy"].iloc[1])
+    assert len(pd.read_csv(tmp_path / "pbmc.csv")) == 6
+
+
+def test_every_system_runs_on_the_same_cells():
+    """Those that need UMAP or extras, and the longest one, have tests of their own."""
+    atlas = _atlas.twin(240)
+    for name in set(_systems.SYSTEMS) - {*QUICK, "GEORGE", "Leiden", "falcon_sc"}:
+        labels, relation = _systems.SYSTEMS[name].find(atlas, 0)
+        assert len(labels) == len(atlas.fine), name
+        assert relation is None or relation.shape == atlas.relation.shape
+
+
+def test_an_atlas_is_filtered_and_normalized(tmp_path: Path):
+    adata = simulate(300, 800, n_coarse=3, n_fine=6, mean_counts=4000, rng=0)
+    adata.X = adata.X.multiply((np.arange(300) > 0)[:, None]).tocsr()  # an empty cell
+    adata.obs = adata.obs.rename(columns={"coarse": "type", "fine": "state", "donor": "person"})
+    adata.write_h5ad(tmp_path / "atlas.h5ad")
+    atlas = _atlas.read(tmp_path / "atlas.h5ad", coarse_key="type", fine_key="state", donor_key="person")
+    genes = np.asarray((adata.X > 0).sum(axis=1)).ravel()
+    assert len(atlas.fine) == (genes >= 200).sum() < 300
+    assert atlas.counts.obs.columns.tolist() == ["coarse"]  # no fine label goes with the counts
+    assert atlas.X.shape == (len(atlas.fine), atlas.counts.n_vars)  # fewer than 2,000: all
+    totals = np.asarray(atlas.X.expm1().sum(axis=1)).ravel()
+    assert totals == pytest.approx(np.full(len(totals), 1e4), rel=1e-4)
+    assert atlas.relation.sum(axis=1).tolist() == [1] * 6
+
+
+@pytest.mark.parametrize(
+    ("change", "keys", "error", "message"),
+    [
+        (lambda obs: obs, {"coarse_key": "gone"}, KeyError, "coarse_key='gone' is no column of obs"),
+        (lambda obs: obs.assign(fine="x"), {}, ValueError, r"classes in several coarse ones: \['x'\]"),
+        (
+            lambda obs: obs.assign(donor=pd.Categorical([None] * 60, ["one"])),
+            {},
+            ValueError,
+            "donor_key='donor' has 60 cells without a value",
+        ),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(tmp_path: Path, change, keys, error, message):
+    adata = simulate(60, 50, n_coarse=2, n_fine=4, rng=0)
+    adata.obs = change(adata.obs)
+    adata.write_h5ad(tmp_path / "atlas.h5ad")
+    columns = {"coarse_key": "coarse", "fine_key": "fine", "donor_key": "donor"} | keys
+    with pytest.raises(error, match=message):
+        _atlas.read(tmp_path / "atlas.h5ad", **columns)
+
+
+def test_an_unknown_method_is_named():
+    with pytest.raises(ValueError, match=r"methods: \['KNN'\] are not among"):
+        pbmc.run(methods=["KNN"])
