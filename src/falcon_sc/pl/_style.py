@@ -36,7 +36,7 @@ def parent_colors(adata: AnnData, key: str, parents: Sequence[str]) -> dict[str,
         categories = adata.obs[column].cat.categories.astype(str).tolist()
         if set(categories) == set(everyone):  # scanpy goes by their order
             everyone = categories
-    stored = _stored_colors(adata, column)
+    stored = stored_colors(adata, column)
     colors = {name: stored[name] for name in everyone if name in stored}
     choice = palette(len(everyone))
     free = cycle([color for color in choice if color not in colors.values()] or choice)
@@ -44,7 +44,7 @@ def parent_colors(adata: AnnData, key: str, parents: Sequence[str]) -> dict[str,
     return {name: colors[name] for name in parents}
 
 
-def _stored_colors(adata: AnnData, column: str | None) -> dict[str, str]:
+def stored_colors(adata: AnnData, column: str | None) -> dict[str, str]:
     """Color of each category, if scanpy stored one for every one of them."""
     from matplotlib.colors import to_hex
 

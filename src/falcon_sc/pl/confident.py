@@ -43,6 +43,9 @@ def confident(
     scaled to [0, 1] over the classes drawn. Continuous values (``params["assumed"]``) are taken as they are, and a gene is
     found where it is above its mean over all cells. The number beside a row is the median confidence.
 
+    .. image:: /_static/pl/confident.png
+        :alt: A dot for each of ten fine classes and its marker genes
+
     Classes go by name: the object may have been subset, and classes merged, reordered or renamed. The confidence is
     that of the cell in the class it was found in; of two classes that were merged since nobody knows another one.
 

@@ -30,6 +30,9 @@ def embedding(
 ) -> Axes:
     """Draw a t-SNE of the embedding, colored by fine class (figure 2 of :cite:p:`Grcic2024`).
 
+    .. image:: /_static/pl/embedding.png
+        :alt: Dots in groups, in shades of the colors of five coarse classes
+
     Arrays in: for images and for cells that are in no AnnData.
 
     Parameters

@@ -26,6 +26,9 @@ _LOSSES = {
 def history(adata: AnnData, *, key: str = "falcon") -> Figure:
     """Draw the losses, the number of fine classes in use and the changes of the relation, by epoch.
 
+    .. image:: /_static/pl/history.png
+        :alt: Three curves over the epochs: losses, fine classes in use, and changes of the relation
+
     A run is in order when the total loss levels off, all fine classes stay in use and the relation
     has stopped changing.
 

@@ -20,6 +20,9 @@ _LARGEST_DOT = 60  # points squared, where two halves of the cells agree fully
 def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None) -> Axes:
     """Draw, for each coarse class, the range of sensible numbers of fine classes.
 
+    .. image:: /_static/pl/n_fine.png
+        :alt: A bar from the stable to the supported number of fine classes, for each of five coarse classes
+
     A bar goes from the *stable* to the *supported* number, with the estimate marked on it. The dots at 2, 3, ...
     say how well two halves of the cells agree on that many clusters (diameter: adjusted Rand index). Totals are in the
     title: take the estimate, less to be safe, more to see everything; or give

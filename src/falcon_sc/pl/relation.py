@@ -29,6 +29,9 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     relation M of the paper as a tree with sizes. With several data sets a group is a combination
     of parents.
 
+    .. image:: /_static/pl/relation.png
+        :alt: Ten bars with numbers of cells, under the names of five coarse classes
+
     Classes go by name: the object may have been subset, and classes merged, reordered or renamed. A class that you
     named stands under the coarse class of its cells. A class that has lost all its cells is drawn without a bar;
     coarse classes without cells are left out.

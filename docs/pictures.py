@@ -1,0 +1,27 @@
+"""Make the pictures of the plots on their API pages anew: `python docs/pictures.py`."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import falcon_sc as fsc
+
+FOLDER = Path(__file__).parent / "_static" / "pl"
+
+adata = fsc.datasets.pbmc68k_reduced()
+adata.obs["sample"] = [name.rpartition("-")[2] for name in adata.obs_names]
+fsc.tl.discover(adata, "coarse", 10, progress_bar=False, device="cpu")
+fsc.tl.estimate_n_fine(adata, "coarse", progress_bar=False)
+FOLDER.mkdir(exist_ok=True)
+for name, drawn in {
+    "relation": fsc.pl.relation(adata).figure,
+    "n_fine": fsc.pl.n_fine(adata).figure,
+    "history": fsc.pl.history(adata),
+    "confident": fsc.pl.confident(adata).figure,
+    "composition": fsc.pl.composition(adata, "sample").figure,
+    "flow": fsc.pl.flow(adata, "fine", "falcon_fine").figure,
+    "embedding": fsc.pl.embedding(adata.obsm["X_falcon"], adata.obs["falcon_fine"], adata.obs["coarse"]).figure,
+}.items():
+    drawn.savefig(FOLDER / f"{name}.png", dpi=90)
