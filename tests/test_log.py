@@ -114,3 +114,27 @@ def test_only_the_leading_process_prints(bare, monkeypatch: pytest.MonkeyPatch, 
     show_log()
     A_MODULE.info("said eight times")
     assert capsys.readouterr().err == ""
+
+
+def test_numbers_have_the_names_of_their_classes(cells: AnnData, caplog) -> None:
+    caplog.set_level("INFO", "falcon_sc")
+    fsc.tl.discover(cells, "coarse", {"B cell": 1, "CD4/CD8 T": 2, "µ glia": 2}, max_epochs=1, progress_bar=False)
+    assert "start: fine classes in each coarse class: B cell 1, CD4/CD8 T 2, µ glia 2" in caplog.text
+
+
+def test_classes_that_training_left_empty_are_a_warning(cells: AnnData, quick, caplog, monkeypatch) -> None:
+    from falcon_sc.core.fitting import fit
+
+    revive = fit.revive_empty_classes
+    # a mock, because which classes a training leaves empty hangs on the machine
+    monkeypatch.setattr(fit, "revive_empty_classes", lambda *given: (revive(*given), [1, 2])[1])
+    fsc.tl.discover(cells, "coarse", {"B cell": 2, "CD4/CD8 T": 2, "µ glia": 2}, max_epochs=1, progress_bar=False)
+    (left,) = [record for record in caplog.records if "training left" in record.getMessage()]
+    assert left.levelname == "WARNING"
+    assert left.getMessage().endswith("of each coarse class: B cell 1, CD4/CD8 T 1")
+    caplog.clear()
+    monkeypatch.undo()
+    fsc.tl.discover(cells, "coarse", 9, **quick)
+    (left,) = [record.getMessage() for record in caplog.records if "have no sample" in record.getMessage()]
+    empty = set(cells.uns["falcon"]["fine_names"]) - set(cells.obs["falcon_fine"])
+    assert all(repr(str(name)) in left for name in empty)

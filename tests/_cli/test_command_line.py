@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,12 @@ from falcon_sc._cli import main
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from anndata import AnnData
 
-@pytest.mark.parametrize("command", [[], ["discover"], ["pretrain"], ["demo"], ["bench"]], ids=str)
+
+@pytest.mark.parametrize(
+    "command", [[], ["discover"], ["predict"], ["markers"], ["pretrain"], ["demo"], ["bench"]], ids=str
+)
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     code = (
         "import sys\nfrom falcon_sc._cli import main\n"
@@ -35,3 +40,28 @@ def test_traceback_on_request(tmp_path: Path) -> None:
         main(
             ["--traceback", "discover", "no.h5ad", "--coarse-key", "a", "--n-fine", "3", "-o", str(tmp_path / "o.h5ad")]
         )
+
+
+def test_version(capsys) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"falcon-sc {version('falcon-sc')}\n"
+
+
+def test_errors_of_every_kind_name_the_file(tmp_path: Path, capsys, monkeypatch, planted: AnnData) -> None:
+    from falcon_sc import tl
+
+    def fail(*_: object, **__: object) -> None:
+        raise error  # a mock, because memory that is too small cannot be had in a test
+
+    planted.write_h5ad(tmp_path / "in.h5ad")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tl, "discover", fail)
+    for error in (
+        MemoryError("no room"),
+        RuntimeError("no license"),
+        OSError("no disk"),
+        FloatingPointError("diverged"),
+    ):
+        assert main(["discover", "in.h5ad", "--coarse-key", "coarse", "--n-fine", "6", "-o", "out.h5ad"]) == 2
+        assert capsys.readouterr().err == f"falcon-sc: error: in.h5ad: {error}\n"

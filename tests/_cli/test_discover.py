@@ -158,7 +158,9 @@ def test_a_model_that_cannot_be_written_costs_neither_cells_nor_itself(
     assert said.out == f"wrote {tmp_path / 'out.h5ad'}\n"
     assert "falcon_fine" in anndata.read_h5ad(tmp_path / "out.h5ad").obs
     (instead,) = tmp_path.glob("falcon-sc-*/model")
-    assert said.err.startswith(f"falcon-sc: error: --save-model={str(tmp_path / 'model')!r} could not be written (")
+    assert said.err.startswith(
+        f"falcon-sc: error: {source}: --save-model={str(tmp_path / 'model')!r} could not be written ("
+    )
     assert said.err.endswith(f"It is in {str(instead)!r}.\n")
     assert fsc.Falcon.load(instead, device="cpu").relation_.shape == (3, 3)
 
@@ -186,7 +188,7 @@ def test_every_argument_of_the_function_is_an_option() -> None:
     options = {action.dest for action in parser._actions}
     arguments = set(inspect.signature(fsc.tl.discover).parameters)
     assert arguments - options == {"adata", "config", "copy"}
-    assert options - arguments == {"help", "source", "output"}
+    assert options - arguments == {"help", "source", "output", "csv"}
 
 
 def test_interrupt_writes_nothing(source: Path, tmp_path: Path, capsys) -> None:

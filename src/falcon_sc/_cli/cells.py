@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_writable
 from falcon_sc._cli.console import one_line
+from falcon_sc._cli.keeping import Output
+from falcon_sc.core.runtime.files import write_whole
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 _STORE = ("zarr.json", ".zgroup")  # one of them is in every zarr store, of format 3 or 2
@@ -99,6 +103,56 @@ def write_cells(adata: AnnData, output: Path, compression: dict[str, Any]) -> No
         if output.exists():  # a folder cannot be replaced in one step
             output.rename(Path(folder) / "before")
         whole.rename(output)
+
+
+def check_csv(path: Path, argument: str) -> Path:
+    """Where a table will be written.
+
+    Raises
+    ------
+    ValueError, PermissionError
+        If it is called otherwise than .csv, or the place takes nothing.
+    """
+    if path.suffix.lower() != ".csv":
+        msg = f"{argument}={str(path)!r} is of an unknown format: give a name that ends in .csv."
+        raise ValueError(msg)
+    return check_writable(path, argument, folder=False)
+
+
+def write_table(table: pd.DataFrame, path: Path, **options: Any) -> None:
+    """Write a table as `DataFrame.to_csv` does: whole, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda beside: table.to_csv(beside, **options))
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the cells of `source` are written with results under `key`, and their labels as a table, if `csv` is given."""
+
+    source: Path
+    output: Path
+    csv: Path | None
+    key: str
+
+    @classmethod
+    def checked(cls, source: Path, output: Path, csv: Path | None, key: str) -> Target:
+        """Refuse, before any work, what cannot be written."""
+        output = check_output(output)
+        return cls(source, output, None if csv is None else check_csv(csv, "--csv"), key)
+
+    def outputs(self, adata: AnnData) -> list[Output]:
+        """What there is to write; how the file that was read is compressed, so is the new one."""
+        compression = compression_of(self.source)
+
+        def write_labels(path: Path) -> None:
+            import pandas as pd
+
+            names = [f"{self.key}_fine", f"{self.key}_confidence"]
+            write_table(pd.DataFrame({name: adata.obs[name] for name in names}), path, index_label="cell")
+
+        least = "labels.csv", write_labels
+        outputs = [Output(self.output, "--output", lambda path: write_cells(adata, path, compression), least)]
+        return outputs if self.csv is None else [*outputs, Output(self.csv, "--csv", write_labels)]
 
 
 def _is_zarr(output: Path) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from importlib.metadata import version
 
-from falcon_sc._cli import bench, demo, discover, pretrain
+from falcon_sc._cli import bench, demo, discover, markers, predict, pretrain
 from falcon_sc._cli.console import one_line, steady_console
 
 USER_ERROR = 2
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
-_COMMANDS = {"discover": discover, "pretrain": pretrain, "demo": demo, "bench": bench}
+_COMMANDS = {
+    "discover": discover, "predict": predict, "markers": markers, "pretrain": pretrain, "demo": demo, "bench": bench,
+}  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,15 +38,21 @@ def _run(arguments: argparse.Namespace) -> int:
     except (ArithmeticError, ImportError, KeyError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         if show_traceback:
             raise
-        sys.stderr.write(f"falcon-sc: error: {one_line(error)}\n")
+        sys.stderr.write(f"falcon-sc: error: {_with_file(one_line(error), options.get('source'))}\n")
         return USER_ERROR
     return 0
+
+
+def _with_file(message: str, source: object) -> str:
+    """Which of many files it was: their loop has one line of each."""
+    return message if source is None or str(source) in message else f"{source}: {message}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="falcon-sc", description="Discover fine-grained cell types inside coarse annotations."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('falcon-sc')}")
     parser.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="{" + ",".join(_COMMANDS) + "}")
     for name, module in _COMMANDS.items():

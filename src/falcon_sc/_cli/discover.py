@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from falcon_sc._cli.console import one_line
 from falcon_sc._cli.keeping import Output, write_all
 from falcon_sc._cli.options import add_options as add_each
-from falcon_sc._cli.options import add_run_options, as_path
+from falcon_sc._cli.options import add_output, add_run_options, as_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--n-fine", type=_number_or_auto, required=True, help="total number of fine classes, or auto: estimate it"
     )
-    parser.add_argument(
-        "-o", "--output", type=as_path, required=True, help="what to write: a .h5ad file or .zarr store"
-    )
+    add_output(parser)
     options = parser.add_argument_group("options", argument_default=argparse.SUPPRESS)
     add_each(
         options,
@@ -77,32 +74,21 @@ def _class_and_number(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def run(source: Path, output: Path, coarse_key: str, n_fine: Any, **options: Any) -> None:
+def run(source: Path, output: Path, csv: Path | None, *, coarse_key: str, n_fine: Any, **options: Any) -> None:
     """Read, discover, write."""
-    from falcon_sc._cli.cells import check_output, compression_of, read_cells, write_cells
+    from falcon_sc._cli.cells import Target, read_cells
 
     if "fixed" in options:
         options["fixed"] = dict(options["fixed"])
-    output = check_output(output)
+    target = Target.checked(source, output, csv, options.get("key_added", "falcon"))
     adata = read_cells(source)
-    compression = compression_of(source)
 
     from falcon_sc._saving import ModelNotSavedError
     from falcon_sc.tl import discover
 
-    def write_labels(path: Path) -> None:
-        import pandas as pd
-
-        names = [options.get("key_added", "falcon") + end for end in ("_fine", "_confidence")]
-        pd.DataFrame({name: adata.obs[name] for name in names}).to_csv(path)
-
-    least = "labels.csv", write_labels
-    outputs = [Output(output, "--output", lambda path: write_cells(adata, path, compression), least)]
+    outputs = target.outputs(adata)
     try:
         discover(adata, coarse_key, n_fine, **options)
     except ModelNotSavedError as error:  # adata has the labels
         outputs.append(Output(options["save_model"], "--save-model", error.model.save))
-    except (KeyError, TypeError, ValueError) as error:
-        msg = f"{source}: {one_line(error)}"
-        raise ValueError(msg) from error
     write_all(outputs)

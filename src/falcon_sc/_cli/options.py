@@ -17,6 +17,16 @@ def add_options(group: argparse._ArgumentGroup, options: Iterable[tuple[str, Cal
         group.add_argument(f"--{name}", type=kind, help=text)
 
 
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Where the cells are written, and their labels as a table."""
+    parser.add_argument(
+        "-o", "--output", type=as_path, required=True, help="what to write: a .h5ad file or .zarr store"
+    )
+    parser.add_argument(
+        "--csv", type=as_path, help="labels and confidence of each cell as well, comma-separated: a .csv file"
+    )
+
+
 def add_run_options(group: argparse._ArgumentGroup) -> None:
     """What every long command takes."""
     group.add_argument("--device", help="cpu, cuda, ... (a GPU if there is one)")

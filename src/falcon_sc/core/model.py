@@ -9,6 +9,7 @@ import numpy as np
 
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import SameViews
+from falcon_sc.core.data.labels import listed
 from falcon_sc.core.fitting.fit import fit
 from falcon_sc.core.fitting.problem import Problem
 from falcon_sc.core.fitting.run import Run
@@ -189,7 +190,8 @@ class Falcon(Predictor):
         steps = f"{int(self.history_['iteration'][-1])} iterations, {updates} relation updates"
         logger.info("training: %d epochs on %s, %s, %d of %d fine classes used", epochs, device, steps, used, n_fine)
         if used < n_fine:
-            logger.warning("%d of %d fine classes have no sample", n_fine - used, n_fine)
+            empty = listed(np.delete(self.fine_names_, np.unique(self.labels_)))
+            logger.warning("%d of %d fine classes have no sample: %s", n_fine - used, n_fine, empty)
         return self
 
     def decide(self, decisions: Sequence[Decision]) -> None:

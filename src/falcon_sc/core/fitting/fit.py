@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -136,9 +137,14 @@ def _predict(fitted: Fitted, prepared: Prepared, codes: NDArray[np.int64], start
     proba = fitted.probabilities(embedding, codes)
     if start.labels is not None and fitted.config.restrict_to_coarse:
         sizes = np.bincount(start.labels, minlength=n_fine)
-        n_revived = revive_empty_classes(fitted.classifier, embedding, codes, fitted.relation, sizes)
-        if n_revived:
-            logger.info("training left %d fine classes empty: they got the samples nearest to them", n_revived)
+        revived = revive_empty_classes(fitted.classifier, embedding, codes, fitted.relation, sizes)
+        if revived:
+            parents = [str(fitted.taxonomy.names[column]) for column in np.nonzero(fitted.relation[revived])[1]]
+            logger.warning(
+                "training left %d fine classes empty, which got the samples nearest to them; of each coarse class: %s",
+                len(revived),
+                ", ".join(f"{name} {n}" for name, n in Counter(parents).items()),
+            )
             proba = fitted.probabilities(embedding, codes)
     if start.agreement is not None:
         calibrate(fitted.classifier, proba, start.agreement)

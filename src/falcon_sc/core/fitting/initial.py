@@ -73,6 +73,9 @@ def _consensus(
         n_repeats=config.start_n_repeats,
         equal_sizes=config.prior == "uniform",
     )
+    names = taxonomy.names[taxonomy.blocks[taxonomy.reference]]
+    numbers = zip(names, start.relation.sum(axis=0).tolist(), strict=True)
+    logger.info("start: fine classes in each coarse class: %s", ", ".join(f"{name} {n}" for name, n in numbers))
     if inside.all():
         return start
     assert start.labels is not None

@@ -144,7 +144,6 @@ def consensus_start(
     with FitsBar(on_paths, voting, shown=progress_bar) as bar:
         fits = classes.each(lambda c: kept.fit(c, generators[c], lambda: fit(c)), n_jobs=n_jobs, stage=bar.stages[0])
         n_per_class = _among(free, fixed, _allocate(fits, sizes, free, rest)) if given is None else given
-        logger.info("start: fine classes in each coarse class: %s", n_per_class.tolist())
         bar.stages[1].expected[n_per_class == 1] = 0
         local = classes.each(lambda c: kept.labels(c, lambda: label(c)), n_jobs=n_jobs, stage=bar.stages[1])
 

@@ -21,8 +21,8 @@ def revive_empty_classes(
     codes: NDArray[np.int64],
     relation: NDArray[np.uint8],
     sizes: NDArray[np.int64],
-) -> int:
-    """Raise the bias of each fine class that no sample is predicted to be in; returns how many were empty.
+) -> list[int]:
+    """Raise the bias of each fine class that no sample is predicted to be in; returns which were empty.
 
     Such a class gets the samples of its coarse class that are nearest to it, as many as it had in the start. The
     others keep their order, so that predictions elsewhere stay as they are.
@@ -60,4 +60,4 @@ def revive_empty_classes(
         revived.update(empty.tolist())
     with torch.no_grad():
         classifier.head.bias.add_(torch.from_numpy(raised).to(classifier.head.bias))
-    return len(revived)
+    return sorted(revived)
