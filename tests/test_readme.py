@@ -10,6 +10,8 @@ import matplotlib.pyplot as plt
 import pytest
 import scanpy as sc
 
+import falcon_sc as fsc
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -42,7 +44,7 @@ def adata():
 
 
 def test_the_table_of_slots_is_found():
-    assert len(slots()) == 6
+    assert len(slots()) == 7
 
 
 @pytest.mark.parametrize("slot", slots())
@@ -55,6 +57,15 @@ def test_fine_types_are_named_after_their_coarse_type(adata):
     fine = adata.obs["falcon_fine"]
     assert fine.cat.categories.size == 10
     assert (fine.astype(str).str.rsplit(":", n=1).str[0] == adata.obs["coarse"].astype(str)).all()
+
+
+def test_what_comes_then_runs_as_well(adata):
+    (code,) = re.findall(r"```python\n(.*?)```", section("And then"), flags=re.DOTALL)
+    variables = {"fsc": fsc, "adata": adata.copy()}
+    exec(compile(code, "README.md", "exec"), variables)
+    plt.close("all")
+    assert {"T", "NK"} <= set(variables["adata"].obs["falcon_fine"])
+    assert set(variables["table"]["against"]) == {"siblings", "all"}
 
 
 @pytest.mark.parametrize("command", ["uv run falcon-sc demo", "uv run pytest"])
