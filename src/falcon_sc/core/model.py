@@ -204,8 +204,7 @@ class Falcon(Predictor):
         Parameters
         ----------
         decisions
-            What to do, in order, with the names that the classes have by then; see
-            :mod:`falcon_sc.core.state.decisions`.
+            What to do, in order, with the names that the classes have by then.
         """
         before = FineClasses.of(self.fine_names_, self.relation_)
         super().decide(decisions)

@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    type DecisionKind = Literal["merge", "rename"]
-
 
 @dataclass(frozen=True)
 class Decision:
     """One decision: each class that it is about, and its name from then on."""
 
-    kind: DecisionKind
+    kind: Literal["merge", "rename"]
     names: Mapping[str, str]
 
 
