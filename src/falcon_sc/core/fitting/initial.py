@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from falcon_sc.core.fitting.problem import Problem
     from falcon_sc.core.fitting.run import Run
     from falcon_sc.core.runtime.checkpoint import Checkpoint
+
+
+logger = logging.getLogger(__name__)
 
 
 def initialize(
