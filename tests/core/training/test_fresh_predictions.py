@@ -81,7 +81,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit():
 
     whole = make_trainer(FRESH, view_seed=3).run()
     first = make_trainer(FRESH, view_seed=3)
-    first._train_epoch()
+    first._train_epoch(lambda: None)
     first._epoch += 1
     second = make_trainer(FRESH, seed=5, view_seed=9)
     second.load_state_dict(first.state_dict())
