@@ -7,16 +7,17 @@ import pandas as pd
 import pytest
 
 from falcon_sc.benchmarks.paper import _atlas, _systems, pbmc
+from falcon_sc.core.model import Falcon
 from falcon_sc.datasets import simulate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-QUICK = ["upper bound", "SCAN-C", "SCGM", "FALCON, text", "K-Means"]
+QUICK = ["upper bound", "SCAN-C", "SCGM", "FALCON (text)", "K-Means"]
 
 
 def test_tables_stand_beside_the_paper_and_a_run_goes_on_where_it_was(tmp_path: Path, monkeypatch, capsys):
-    table = pbmc.run(simulate=240, out=tmp_path, seeds=1, methods=QUICK)
+    table = pbmc.run(simulate=240, out=tmp_path, seeds=1, methods=QUICK, min_iterations=10)
     assert table["method"].tolist() == QUICK
     assert table["accuracy"].between(10, 100).all()
     assert table["ged"].notna().tolist() == [False, False, True, True, False]
@@ -25,8 +26,8 @@ def test_tables_stand_beside_the_paper_and_a_run_goes_on_where_it_was(tmp_path: 
     assert "Measured on" in text
     started = []
     measure = pbmc._measure
-    monkeypatch.setattr(pbmc, "_measure", lambda *what: started.append(what[1:]) or measure(*what))
-    again = pbmc.run(simulate=240, out=tmp_path, seeds=2, methods=QUICK[1:2])
+    monkeypatch.setattr(pbmc, "_measure", lambda *what: started.append(what[1:3]) or measure(*what))
+    again = pbmc.run(simulate=240, out=tmp_path, seeds=2, methods=QUICK[1:2], min_iterations=10)
     assert started == [("SCAN-C", 1)]
     assert again["accuracy"].iloc[0] == pytest.approx(table["accuracy"].iloc[1])
     assert len(pd.read_csv(tmp_path / "pbmc.csv")) == 6
@@ -36,7 +37,7 @@ def test_every_system_runs_on_the_same_cells():
     """Those that need UMAP or extras, and the longest one, have tests of their own."""
     atlas = _atlas.twin(240)
     for name in set(_systems.SYSTEMS) - {*QUICK, "GEORGE", "Leiden", "falcon_sc"}:
-        labels, relation = _systems.SYSTEMS[name].find(atlas, 0)
+        labels, relation = _systems.SYSTEMS[name].find(atlas, 0, 10)
         assert len(labels) == len(atlas.fine), name
         assert relation is None or relation.shape == atlas.relation.shape
 
@@ -81,3 +82,17 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path, change, keys, error,
 def test_an_unknown_method_is_named():
     with pytest.raises(ValueError, match=r"methods: \['KNN'\] are not among"):
         pbmc.run(methods=["KNN"])
+
+
+def test_names_can_be_listed_with_commas():
+    assert not any("," in name for name in _systems.SYSTEMS)
+
+
+@pytest.mark.parametrize(("min_iterations", "n_epochs"), [(3, 10), (25, 25)])
+def test_a_small_twin_gets_its_iterations(min_iterations, n_epochs, monkeypatch):
+    atlas = _atlas.twin(240)  # one batch an epoch
+    fitted = []
+    fit = Falcon.fit
+    monkeypatch.setattr(Falcon, "fit", lambda self, *data: fitted.append(self) or fit(self, *data))
+    _systems.SYSTEMS["FALCON (published code)"].find(atlas, 0, min_iterations)
+    assert fitted[0].history_["iteration"][-1] == n_epochs
