@@ -215,3 +215,13 @@ def test_a_model_that_cannot_be_written_changes_nothing(found: AnnData, fingerpr
         fsc.tl.merge(found, b)
     assert fingerprint(found) == before
     assert model_of(found).decisions_ == ()
+
+
+def test_a_copy_leaves_object_and_saved_model(found: AnnData, fingerprint) -> None:
+    b, before = classes(found, "B cell"), fingerprint(found)
+    merged = fsc.tl.merge(found, b[:2], "both", copy=True)
+    renamed = fsc.tl.rename(merged, {"both": "B"}, copy=True, model=found.uns["falcon"]["params"]["saved_model"])
+    assert fingerprint(found) == before
+    assert "both" in merged.uns["falcon"]["fine_names"]
+    np.testing.assert_array_equal(model_of(found).fine_names_, renamed.uns["falcon"]["fine_names"])
+    check_agreement(renamed)

@@ -33,10 +33,11 @@ def flow(adata: AnnData, left: str, right: str, *, ax: Axes | None = None) -> Ax
     ----------
     adata
         Annotated data.
-    left, right
-        Columns of ``adata.obs``, such as ``"falcon_fine"`` and ``"seed1_fine"`` after
-        ``discover(..., rng=1, key_added="seed1")``. Cells without a label (NA) in one of them are "missing" there, cells
-        without both are left out.
+    left
+        Column of ``adata.obs``, such as ``"falcon_fine"``. Cells without a label (NA) in one of the two columns are
+        "missing" there, cells without both are left out.
+    right
+        Another one, such as ``"seed1_fine"`` after ``discover(..., rng=1, key_added="seed1")``.
     ax
         Where to draw; by default on a new figure large enough for all names.
 

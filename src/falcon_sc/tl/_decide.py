@@ -36,9 +36,12 @@ def decide(
     key: str,
     make: Callable[[FineClasses], Decision],
     model: Falcon | str | Path | None,
-) -> None:
+    *,
+    copy: bool,
+) -> AnnData | None:
     """Make a decision about the classes as they are, and carry it out; nothing is changed where that is not possible."""
-    check_adata(adata, copy=False, genes=False)
+    check_adata(adata, copy=copy, genes=False)
+    adata = adata.copy() if copy else adata
     about = read_about(adata, key)
     classes = FineClasses.of(about["fine_names"], np.asarray(about["M"]))
     codes = _codes(adata, key, classes)
@@ -47,7 +50,11 @@ def decide(
     decisions = (*earlier, decision)
     slots = _slots(adata, key, classes, codes, decision)
     slots.append((adata.uns, key, dict(about) | _about(classes.after([decision]), decisions)))
-    put_all(adata, key, slots, then=_on_models(about.get("params", {}), decisions, model))
+    params = dict(about.get("params", {}))
+    if copy:
+        params.pop("saved_model", None)  # it belongs to the object that stays as it is
+    put_all(adata, key, slots, then=_on_models(params, decisions, model))
+    return adata if copy else None
 
 
 def _codes(adata: AnnData, key: str, classes: FineClasses) -> np.ndarray:

@@ -23,7 +23,8 @@ def merge(
     *,
     key: str = "falcon",
     model: Falcon | str | Path | None = None,
-) -> None:
+    copy: bool = False,
+) -> AnnData | None:
     """Make one fine class of several in one coarse class, in the object and in its model.
 
     The probability of the new class is the sum of theirs, as the paper sums those of fine classes to that of their
@@ -44,10 +45,12 @@ def merge(
         The model of these classes, to be changed as well: a :class:`falcon_sc.Falcon`, or the folder of a saved one. The
         folder that ``discover(..., save_model=...)`` wrote is known and changed without it; where it is gone or holds
         another model, that is a warning. A model that lacks earlier decisions of `adata` gets these, too.
+    copy
+        Work on a copy and return it. The saved model then stays as it is, unless it is given as `model`.
 
     Returns
     -------
-    None. Changes these fields (for ``key="falcon"``):
+    None if ``copy=False``, else the copy. Changes these fields (for ``key="falcon"``):
 
     ``adata.obs["falcon_fine"]`` : category
         The cells of `names` are in the new class, which stands where the first of them stood.
@@ -82,4 +85,4 @@ def merge(
     >>> adata.obsm["falcon_proba"].shape
     (700, 9)
     """
-    decide(adata, key, lambda classes: merging(classes, names, new_name), model)
+    return decide(adata, key, lambda classes: merging(classes, names, new_name), model, copy=copy)

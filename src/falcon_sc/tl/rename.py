@@ -22,7 +22,8 @@ def rename(
     *,
     key: str = "falcon",
     model: Falcon | str | Path | None = None,
-) -> None:
+    copy: bool = False,
+) -> AnnData | None:
     """Call fine classes otherwise, in the object and in its model.
 
     A class keeps its place, its color and its coarse class, whatever its name. Names may be exchanged:
@@ -38,10 +39,12 @@ def rename(
         `key_added` of the result.
     model
         The model of these classes, to be changed as well; see :func:`falcon_sc.tl.merge`.
+    copy
+        Work on a copy and return it. The saved model then stays as it is, unless it is given as `model`.
 
     Returns
     -------
-    None. Changes these fields (for ``key="falcon"``):
+    None if ``copy=False``, else the copy. Changes these fields (for ``key="falcon"``):
 
     ``adata.obs["falcon_fine"]`` : category
         The new names.
@@ -70,4 +73,4 @@ def rename(
     >>> "naive T" in adata.obs["falcon_fine"].cat.categories
     True
     """
-    decide(adata, key, lambda classes: renaming(classes, names), model)
+    return decide(adata, key, lambda classes: renaming(classes, names), model, copy=copy)
