@@ -120,8 +120,7 @@ class Falcon(Predictor):
         rng: int | np.random.Generator | None = 0,
         progress_bar: bool = False,
     ) -> None:
-        self.n_fine, self.fixed = n_fine, fixed
-        self.config = config
+        self.n_fine, self.fixed, self.config = n_fine, fixed, config
         self.network = network
         self.views = views
         self.device = device
