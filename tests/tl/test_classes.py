@@ -77,10 +77,10 @@ def test_numbers_by_the_values_of_the_column(coded: AnnData, missing: bool) -> N
     labels = read_labels(coded, "coarse", "coarse_key")
     expected = {0: 2, 1: 2, 2: 2}
     counts = coded.obs.groupby("coarse")["fine"].nunique()
-    assert check_n_fine(dict.fromkeys(column.dropna().unique(), 2), labels, None) == expected
-    assert check_n_fine(counts, labels, None) == expected
+    assert check_n_fine(dict.fromkeys(column.dropna().unique(), 2), None, labels, None) == expected
+    assert check_n_fine(counts, None, labels, None) == expected
     assert (
-        check_n_fine(counts.rename(index=str).rename(index=lambda key: key.removesuffix(".0")), labels, None)
+        check_n_fine(counts.rename(index=str).rename(index=lambda key: key.removesuffix(".0")), None, labels, None)
         == expected
     )
 
@@ -89,8 +89,8 @@ def test_a_series_over_categories(cells: AnnData) -> None:
     labels = read_labels(cells, "coarse", "coarse_key")
     counts = cells.obs.groupby("coarse", observed=True)["fine"].nunique()
     assert isinstance(counts.index.dtype, pd.CategoricalDtype)
-    assert check_n_fine(counts, labels, None) == {"B cell": 2, "CD4/CD8 T": 2, "µ glia": 2}
-    assert check_n_fine(np.float64(counts.sum()), labels, None) == 6
+    assert check_n_fine(counts, None, labels, None) == {"B cell": 2, "CD4/CD8 T": 2, "µ glia": 2}
+    assert check_n_fine(np.float64(counts.sum()), None, labels, None) == 6
 
 
 def test_an_embedding_needs_no_genes(cells: AnnData, quick: dict[str, Any], tmp_path: Path) -> None:
