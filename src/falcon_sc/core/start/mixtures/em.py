@@ -96,7 +96,6 @@ def expectation_maximization[M: Mixtures, E: Expected](
             continue
         fits_done(len(now))
         results.append((going[now], mixtures.of(now), of_runs(expected, now)))
-        fits_done(len(now))
         ended[now] = True
         if ended.all():
             break
