@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_sc._checks import obs_column
 from falcon_sc.pl._classes import parents_of, read_classes
 from falcon_sc.pl._shades import linear, shades
 
@@ -32,10 +33,9 @@ def parent_colors(adata: AnnData, key: str, parents: Sequence[str]) -> dict[str,
     names = parents_of(about).values() if "fine_names" in about else map(str, about["coarse_names"])
     everyone = list(dict.fromkeys([*names, *parents]))
     column = about.get("params", {}).get("coarse_key")
-    if column in adata.obs and hasattr(adata.obs[column], "cat"):
-        categories = adata.obs[column].cat.categories.astype(str).tolist()
-        if set(categories) == set(everyone):  # scanpy goes by their order
-            everyone = categories
+    categories = _categories(adata, column)
+    if set(categories) == set(everyone):  # scanpy goes by their order
+        everyone = categories
     stored = stored_colors(adata, column)
     colors = {name: stored[name] for name in everyone if name in stored}
     choice = palette(len(everyone))
@@ -49,12 +49,18 @@ def stored_colors(adata: AnnData, column: str | None) -> dict[str, str]:
     from matplotlib.colors import to_hex
 
     stored = adata.uns.get(f"{column}_colors", ())
-    if column not in adata.obs or not hasattr(adata.obs[column], "cat"):
-        return {}
-    categories = adata.obs[column].cat.categories.astype(str)
+    categories = _categories(adata, column)
     if len(stored) != len(categories):  # of an earlier annotation
         return {}
     return {name: to_hex(str(color)) for name, color in zip(categories, stored, strict=True)}
+
+
+def _categories(adata: AnnData, column: str | None) -> list[str]:
+    """Categories of a column of obs as text; none where there is no such column, or it has none."""
+    if column is None or column not in adata.obs:
+        return []
+    values = obs_column(adata, column, "key")
+    return values.cat.categories.astype(str).tolist() if hasattr(values, "cat") else []
 
 
 def fine_colors(adata: AnnData, key: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from falcon_sc._checks import listed
+from falcon_sc._checks import listed, obs_column
 from falcon_sc._written import CLASSES, GENES, MARKERS, is_kind
 from falcon_sc.core.state.decisions import as_table
 from falcon_sc.pl._style import fine_colors
@@ -74,7 +74,7 @@ def put_all(
     try:
         _put(slots)
         by_name = fine_colors(adata, key)
-        adata.uns[colors] = [by_name[name] for name in adata.obs[f"{key}_fine"].cat.categories]
+        adata.uns[colors] = [by_name[name] for name in obs_column(adata, f"{key}_fine", "key").cat.categories]
         for do in then:
             do()
     except BaseException:
@@ -141,4 +141,6 @@ def _put(slots: list[tuple[Any, str, Any]]) -> None:
         if value is not _MISSING:
             slot[name] = value
         elif name in slot:
-            del slot[name]
+            del getattr(slot, "ds", slot)[
+                name
+            ]  # xarray's table, of anndata.experimental.read_lazy, deletes nothing itself
