@@ -368,4 +368,4 @@ def test_fixed_numbers_are_those_of_the_result(cells: AnnData) -> None:
     assert relation[:, column].sum() == 4
     assert relation.sum() == 8
     inside = cells.obs["coarse"].astype(str) == names[0]
-    assert cells.obs.loc[inside, "falcon_fine"].nunique() <= 4
+    assert cells.obs.loc[inside, "falcon_fine"].nunique() == 4

@@ -78,10 +78,8 @@ def expectation_maximization[M: Mixtures, E: Expected](
     The likelihood never falls but for the ridge.
     """
     trace = np.full((steps.n_runs, n_steps), np.nan)
-    going, ended = (
-        np.arange(steps.n_runs),
-        np.zeros(steps.n_runs, dtype=bool),
-    )  # runs that `steps` holds, and which are over
+    going = np.arange(steps.n_runs)  # the runs that `steps` holds
+    ended = np.zeros(steps.n_runs, dtype=bool)  # which of them are over
     previous = np.full(steps.n_runs, -np.inf)
     results: list[tuple[np.ndarray, M, E]] = []
     for step in range(n_steps):
