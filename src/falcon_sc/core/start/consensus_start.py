@@ -138,7 +138,7 @@ def consensus_start(
             fits[c].representations, int(n_per_class[c]), generators[c], n_repeats=n_repeats, equal_sizes=equal_sizes
         )
 
-    logger.info("start: %d cells in %d coarse classes, up to %d fine ones in each", len(coarse), len(sizes), max(k_max))
+    logger.info("start: %d samples in %d coarse classes, up to %d fine ones in each", len(coarse), len(sizes), max(k_max))
     on_paths = PATHS[classes.has_counts] * (k_max + FITS_BESIDE) * (k_max > 1) * free * (given is None)
     voting = FITS_PER_REPEAT[classes.has_counts] * n_repeats * (k_max > 1)
     with FitsBar(on_paths, voting, shown=progress_bar) as bar:
