@@ -235,8 +235,8 @@ RUN = """
     checkpoint.Checkpoint.__init__.__defaults__ = (0.0,)  # write after every epoch: the whole run takes a second
     save = checkpoint.Checkpoint.save_training
 
-    def save_and_die(keeper, state):
-        save(keeper, state)
+    def save_and_die(storage, state):
+        save(storage, state)
         if state["epoch"] == 3:
             os.kill(os.getpid(), signal.SIGKILL)
 

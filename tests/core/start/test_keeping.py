@@ -21,7 +21,7 @@ from falcon_sc.core.start.representation.contrast import Background
 
 
 class InMemory(dict[str, Any]):
-    """A keeper whose parts are gone with it."""
+    """A storage that is gone with the process."""
 
     load_part = dict.get
     save_part = dict.__setitem__
@@ -46,9 +46,9 @@ def _fit_of(kind: str, ks: list[int]) -> Any:
 @pytest.mark.parametrize(("kind", "ks"), [("counts", [1, 2]), ("embedding", [1, 2]), ("counts", [3])])
 def test_the_fits_of_a_class_are_kept_whole(kind: str, ks: list[int], tmp_path: Path) -> None:
     fit = _fit_of(kind, ks)
-    keeper = Checkpoint(tmp_path, "abc")
-    keeper.save_part("fits_0", packed(fit))
-    again = unpacked(keeper.load_part("fits_0"))
+    storage = Checkpoint(tmp_path, "abc")
+    storage.save_part("fits_0", packed(fit))
+    again = unpacked(storage.load_part("fits_0"))
     np.testing.assert_equal(vars(again.representations), vars(fit.representations))
     assert [list(part) for part in (again.representations.scores, again.representations.contrasted)] == [
         list(part) for part in (fit.representations.scores, fit.representations.contrasted)
@@ -64,15 +64,15 @@ def test_the_generator_goes_on_where_the_fits_left_it(bits: str) -> None:
     def generator() -> np.random.Generator:
         return np.random.Generator(getattr(np.random, bits)(0))
 
-    first, second, keeper = generator(), generator(), InMemory()
+    first, second, storage = generator(), generator(), InMemory()
 
     def compute() -> Any:
         first.normal(size=3)
         first.integers(5, size=3, dtype=np.int32)  # leaves half of a number behind
         return _fit_of("embedding", [2])
 
-    KeptClasses(keeper).fit(0, first, compute)
-    KeptClasses(keeper).fit(0, second, lambda: pytest.fail("was kept"))
+    KeptClasses(storage).fit(0, first, compute)
+    KeptClasses(storage).fit(0, second, lambda: pytest.fail("was kept"))
     np.testing.assert_array_equal(first.integers(9, size=9, dtype=np.int32), second.integers(9, size=9, dtype=np.int32))
     assert first.normal() == second.normal()
 
@@ -84,8 +84,8 @@ from falcon_sc.core.runtime.checkpoint import Checkpoint
 from tests.core.start.test_keeping import start
 save, saved = Checkpoint.save_part, []
 
-def save_and_die(keeper, name, arrays):
-    save(keeper, name, arrays)
+def save_and_die(storage, name, arrays):
+    save(storage, name, arrays)
     saved.append(name)
     if len(saved) == int(sys.argv[2]):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -97,10 +97,10 @@ start(Path(sys.argv[1]), sys.argv[3])
 
 def start(folder: Path | None, asked: str) -> Start:
     counts, coarse, _ = simulate(n=200)
-    keeper = None if folder is None else Checkpoint(folder, "abc")
+    storage = None if folder is None else Checkpoint(folder, "abc")
     n_fine = 7 if asked == "total" else N_TRUE
     return consensus_start(
-        StartInput(counts, "counts"), coarse, n_fine, rng=0, n_jobs=2, keeper=keeper, n_repeats=1, max_cells=90
+        StartInput(counts, "counts"), coarse, n_fine, rng=0, n_jobs=2, storage=storage, n_repeats=1, max_cells=90
     )
 
 

@@ -71,7 +71,7 @@ def _consensus(
         rng=rng,
         n_jobs=config.n_jobs,
         progress_bar=run.progress_bar,
-        keeper=checkpoint,
+        storage=checkpoint,
         n_genes=config.start_n_genes,
         max_cells=config.start_max_cells,
         n_repeats=config.start_n_repeats,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from falcon_sc.core.start.input import StartInput
-    from falcon_sc.core.start.keeping import Keeper
+    from falcon_sc.core.start.keeping import Storage
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def consensus_start(
     rng: int | np.random.Generator | None,
     n_jobs: int | None = None,
     progress_bar: bool = False,
-    keeper: Keeper | None = None,
+    storage: Storage | None = None,
     n_genes: int = 2000,
     max_cells: int = 3500,
     n_repeats: int = 4,
@@ -87,7 +87,7 @@ def consensus_start(
         Coarse classes worked on at once; None: one a core.
     progress_bar
         Show a bar over the fits in all coarse classes.
-    keeper
+    storage
         Where coarse classes that are done are kept, for the same call after an interrupt.
     n_genes
         Genes chosen inside each coarse class (the paper's 2000).
@@ -131,14 +131,16 @@ def consensus_start(
             max_cells=max_cells,
         )
 
-    kept = KeptClasses(keeper)
+    kept = KeptClasses(storage)
 
     def label(c: int) -> tuple[np.ndarray, np.ndarray]:
         return label_class(
             fits[c].representations, int(n_per_class[c]), generators[c], n_repeats=n_repeats, equal_sizes=equal_sizes
         )
 
-    logger.info("start: %d samples in %d coarse classes, up to %d fine ones in each", len(coarse), len(sizes), max(k_max))
+    logger.info(
+        "start: %d samples in %d coarse classes, up to %d fine ones in each", len(coarse), len(sizes), max(k_max)
+    )
     on_paths = PATHS[classes.has_counts] * (k_max + FITS_BESIDE) * (k_max > 1) * free * (given is None)
     voting = FITS_PER_REPEAT[classes.has_counts] * n_repeats * (k_max > 1)
     with FitsBar(on_paths, voting, shown=progress_bar) as bar:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Labels = tuple[np.ndarray, np.ndarray]
 
 
-class Keeper(Protocol):
+class Storage(Protocol):
     """Where parts of a start are kept. Several threads call it, each for parts of its own."""
 
     def load_part(self, name: str) -> Arrays | None:
@@ -29,10 +29,10 @@ class Keeper(Protocol):
 
 
 class KeptClasses:
-    """Coarse classes of which a keeper, if there is one, has the fits or the labels. `taken`: the parts it had."""
+    """Coarse classes of which the storage, if there is one, has the fits or the labels. `taken`: the parts it had."""
 
-    def __init__(self, keeper: Keeper | None) -> None:
-        self._keeper = keeper
+    def __init__(self, storage: Storage | None) -> None:
+        self._storage = storage
         self.taken: set[str] = set()
 
     @property
@@ -48,8 +48,8 @@ class KeptClasses:
             rng.bit_generator.state = _state(kept.pop("generator"))
             return unpacked(kept)
         fit = compute()
-        if self._keeper is not None:
-            self._keeper.save_part(f"fits_{c}", packed(fit) | {"generator": _as_text(rng.bit_generator.state)})
+        if self._storage is not None:
+            self._storage.save_part(f"fits_{c}", packed(fit) | {"generator": _as_text(rng.bit_generator.state)})
         return fit
 
     def labels(self, c: int, compute: Callable[[], Labels]) -> Labels:
@@ -58,12 +58,12 @@ class KeptClasses:
         if kept is not None:
             return kept["labels"], kept["agreement"]
         labels, agreement = compute()
-        if self._keeper is not None:
-            self._keeper.save_part(f"labels_{c}", {"labels": labels, "agreement": agreement})
+        if self._storage is not None:
+            self._storage.save_part(f"labels_{c}", {"labels": labels, "agreement": agreement})
         return labels, agreement
 
     def _take(self, name: str) -> Arrays | None:
-        kept = None if self._keeper is None else self._keeper.load_part(name)
+        kept = None if self._storage is None else self._storage.load_part(name)
         if kept is not None:
             self.taken.add(name)
         return kept
