@@ -38,11 +38,12 @@ class Kind:
 
 
 _OF_CELLS = (("obs", "{}_fine"), ("obs", "{}_confidence"), ("obsm", "{}_proba"), ("obsm", "X_{}"))
+LEAF_SLOTS = (("obs", "{}_leaf"), ("obs", "{}_agreement"), ("obsm", "{}_leaf_proba"))
 _MARK = "{}_highly_variable"
 CLASSES = Kind(
     "falcon_sc.tl.discover or falcon_sc.tl.predict",
     "fine_names",
-    (*_OF_CELLS, ("uns", "{}"), ("uns", "{}_fine_colors"), ("var", _MARK)),
+    (*_OF_CELLS, *LEAF_SLOTS, ("uns", "{}"), ("uns", "{}_fine_colors"), ("var", _MARK)),
 )
 NUMBERS = Kind("falcon_sc.tl.estimate_n_fine", "stable", (("uns", "{}"),))
 GENES = Kind("falcon_sc.pp.select_genes", "n_genes", (("var", "{}"), ("uns", "{}")))

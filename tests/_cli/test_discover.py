@@ -82,7 +82,7 @@ def test_number_of_fine_classes_is_estimated(planted: AnnData, tmp_path: Path) -
     ]
     assert main(["discover", str(source), *options]) == 0
     params = anndata.read_h5ad(output).uns["falcon"]["params"]
-    assert params["n_fine_stable"] <= params["n_fine"] <= params["n_fine_supported"]
+    assert params["n_fine_stable"] <= params["n_fine"]
 
 
 def test_numbers_of_some_classes_are_fixed(source: Path, tmp_path: Path, capsys) -> None:

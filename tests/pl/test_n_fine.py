@@ -17,15 +17,12 @@ if TYPE_CHECKING:
 @pytest.fixture
 def estimated(cells: AnnData) -> AnnData:
     """Numbers as `tl.estimate_n_fine` writes them."""
-    stability = np.array([[1, 0.9, 0.3, 0.2], [1, 0.2, 0.1, np.nan], [1, 0.5, 0.8, -0.1]])
     cells.uns["falcon_n_fine"] = {
         "coarse_names": np.array(["B cell", "CD4/CD8 T", "µ glia"]),
         "sizes": np.array([90, 1060, 90]),
         "stable": np.array([2, 1, 3]),
-        "estimate": np.array([2, 1, 3]),
-        "supported": np.array([3, 2, 4]),
-        "stability": stability,
-        "support": stability,
+        "estimate": np.array([3, 1, 4]),
+        "support": np.array([[np.nan, 0.9, 0.3, 0.2], [np.nan, 0.2, 0.1, np.nan], [np.nan, 0.5, 0.8, 0.0]]),
         "params": {"coarse_key": "coarse"},
     }
     return cells
@@ -36,15 +33,16 @@ def test_a_range_for_each_coarse_class(estimated: AnnData, fingerprint) -> None:
     ax = fsc.pl.n_fine(estimated)
     assert isinstance(ax, Axes)
     ranges, dots, marks = ax.collections
-    assert [segment[:, 0].tolist() for segment in ranges.get_segments()] == [[2, 3], [1, 2], [3, 4]]
-    assert marks.get_offsets().tolist() == [[2, 0], [1, 1], [3, 2]]
+    assert [segment[:, 0].tolist() for segment in ranges.get_segments()] == [[2, 3], [1, 1], [3, 4]]
+    assert marks.get_offsets().tolist() == [[3, 0], [1, 1], [4, 2]]
     assert [text.get_text() for text in ax.get_yticklabels()] == [
         "B cell\n90 cells", "CD4/CD8 T\n1,060 cells", "µ glia\n90 cells",
     ]  # fmt: skip
-    assert ax.get_title(loc="left") == "6 fine classes estimated, 6 stable, 9 supported"
-    # what disagrees more than by chance and what was not tried have no dot
+    assert ax.get_title(loc="left") == "8 fine classes by supported splits, 6 by a chain of them"
+    # what has no support at all and what was not tried have no dot; what is supported is filled
     assert dots.get_offsets().tolist() == [[2, 0], [3, 0], [4, 0], [2, 1], [3, 1], [2, 2], [3, 2]]
     assert np.argmax(dots.get_sizes()) == 0
+    assert (dots.get_facecolor()[:, 3] > 0).tolist() == [True, False, False, False, False, False, True]
     ax.figure.draw_without_rendering()
     assert fingerprint(estimated) == before
 

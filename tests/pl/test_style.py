@@ -52,8 +52,8 @@ def _confident_images(adata: AnnData) -> Figure:
 def _n_fine(adata: AnnData) -> Figure:
     one = np.ones(1, dtype=np.int64)
     adata.uns["falcon_n_fine"] = {
-        "coarse_names": np.array([f"{NAME} {LONG[0]}"]), "sizes": one, "stable": one, "estimate": one, "supported": one,
-        "stability": np.ones((1, 3)), "support": np.ones((1, 3)), "params": {"coarse_key": "coarse"},
+        "coarse_names": np.array([f"{NAME} {LONG[0]}"]), "sizes": one, "stable": one, "estimate": one,
+        "support": np.ones((1, 3)), "params": {"coarse_key": "coarse"},
     }  # fmt: skip
     return fsc.pl.n_fine(adata).figure
 

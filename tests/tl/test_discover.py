@@ -34,12 +34,13 @@ def test_planted_classes_are_found(found: AnnData) -> None:
 
 def test_slots(found: AnnData, planted: AnnData) -> None:
     fine, about = found.obs["falcon_fine"], found.uns["falcon"]
-    assert set(found.obs) - set(planted.obs) == {"falcon_fine", "falcon_confidence"}
-    assert set(found.obsm) == {"falcon_proba", "X_falcon"}
+    of_tree = {"falcon_leaf", "falcon_agreement"}
+    assert set(found.obs) - set(planted.obs) == {"falcon_fine", "falcon_confidence"} | of_tree
+    assert set(found.obsm) == {"falcon_proba", "X_falcon", "falcon_leaf_proba"}
     assert set(found.uns) == {"falcon", "falcon_fine_colors"}
     assert set(found.var) == {"falcon_highly_variable"}
     assert found.var["falcon_highly_variable"].dtype == bool
-    assert set(about) == {"M", "fine_names", "coarse_names", "params", "history"}
+    assert set(about) == {"M", "fine_names", "coarse_names", "params", "history", "tree"}
 
     names = [f"{coarse}:{i}" for coarse in ("B cell", "CD4/CD8 T", "µ glia") for i in range(2)]
     assert fine.cat.categories.tolist() == names
@@ -56,7 +57,7 @@ def test_slots(found: AnnData, planted: AnnData) -> None:
     np.testing.assert_array_equal(proba.argmax(axis=1), fine.cat.codes)
     assert confidence.between(0, 1).all()
     # one temperature gives the probabilities the certainty of the clusterings
-    assert proba.max(axis=1).mean() == pytest.approx(confidence.mean(), abs=0.01)
+    assert proba.max(axis=1).mean() == pytest.approx(found.obs["falcon_agreement"].mean(), abs=0.01)
     assert (found.obsm["X_falcon"].dtype, found.obsm["X_falcon"].shape) == (np.float32, (240, 64))
 
 

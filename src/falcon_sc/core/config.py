@@ -79,6 +79,10 @@ class FalconConfig(PaperSettings):
         Cells of a coarse class that the start is fitted on; the others follow. Default: ours, for its time and memory.
     start_n_repeats
         Clusterings of each kind and representation in the start. More of them vary less between seeds. Default: ours.
+    leaves_per_class
+        Leaves that the tree of splits inside the coarse classes has for each fine class, at most; 1: no tree. The network has
+        an output for each leaf, and the probability of a fine class is the sum of theirs. Only for one data set and a
+        start from labels, with `prior="within_coarse"` and `restrict_to_coarse`. Default: ours; a cut can go twice as deep.
     warmup_iterations
         Iterations of plain cross-entropy on the labels of the start before eq. 10 takes over. Only with a start
         from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learnt yet
@@ -171,6 +175,7 @@ class FalconConfig(PaperSettings):
     start_n_genes: int = 2000
     start_max_cells: int = 3500
     start_n_repeats: int = 4
+    leaves_per_class: int = 2
     warmup_iterations: int = 600
     lambda_start: float = 0.1
     n_pcs: int | None = 50

@@ -17,7 +17,7 @@ from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.device import resolve_device
 from falcon_sc.core.runtime.files import as_path
 from falcon_sc.core.state import persistence
-from falcon_sc.core.state.decisions import FineClasses
+from falcon_sc.core.state.found import Found
 from falcon_sc.core.state.predictor import Predictor
 from falcon_sc.core.training.networks import check_network
 
@@ -58,8 +58,8 @@ class Falcon(Predictor):
     device
         `None`: CUDA if there, else the CPU.
     rng
-        Seed or generator. On the CPU the same seed gives the same labels, bit for bit, with the same number of
-        threads; on a GPU sums may be taken in another order.
+        Seed or generator. On the CPU the same seed and number of threads give the same labels, bit for bit; on a GPU sums
+        may be taken in another order.
     progress_bar
         Show progress of the start and of the training.
 
@@ -71,16 +71,20 @@ class Falcon(Predictor):
         Probabilities of the training samples; rows sum to 1. After a start from labels the logits are divided by one
         temperature, so that their mean certainty is that of the clusterings of the start.
     confidence_ : float32, (N,)
-        How far the clusterings of the start agree on `labels_`; the probability of `labels_` where there is no start,
-        or there are several data sets.
+        How far the clusterings of the start agree on `labels_`, less where a split above them is not supported; the
+        probability of `labels_` where there is no start, or there are several data sets.
     embedding_ : float32, (N, n_hidden)
         Last hidden layer for the training samples.
+    found_ : falcon_sc.core.state.found.Found
+        The training samples by the outputs of the network, and the tree of which these are leaves. Not kept by :meth:`save`.
     start_labels_ : int64, (N,), or None
-        Fine classes of the start, with the codes of `labels_`; none for a random start. Not kept by :meth:`save`.
+        Fine classes of the start, with the codes of `labels_`; none for a random start. Not kept either.
+    classes_ : falcon_sc.core.state.decisions.FineClasses
+        The fine classes, and which outputs of the network count for each.
     fine_names_ : str, (K_F,)
         Names of the fine classes, the rows of `relation_`: ``"<coarse>:<i>"``, or what they were renamed to.
     decisions_ : tuple
-        What was merged and renamed, in order.
+        What was merged, renamed and cut, in order.
     relation_ : uint8, (K_F, K_C)
         M: which fine class hangs under which coarse class; several data sets stand side by side.
     relations_ : dict
@@ -179,11 +183,12 @@ class Falcon(Predictor):
         run = Run(config, device, self.rng, self.network, views, folder, self.progress_bar)
         distributed.join(device)
         outcome = fit(problem, run)
-        self.proba_, self.confidence_, self.embedding_ = outcome.proba, outcome.confidence, outcome.embedding
-        self.start_labels_ = outcome.start_labels
-        self.labels_ = self.proba_.argmax(axis=1).astype(np.int64)
+        self.embedding_ = outcome.embedding
+        self.found_ = Found(outcome.proba, outcome.proba.argmax(axis=1), outcome.agreement, outcome.tree)
+        self._started_in = outcome.start_labels
         outcome.fitted.feature_names = None if feature_names is None else np.asarray(feature_names)
         self._adopt(outcome.fitted)
+        self._see()
         n_fine, used = self.proba_.shape[1], len(np.unique(self.labels_))
         epochs, updates = len(self.history_["epoch"]), int(self.history_["relation_updates"].sum())
         steps = f"{int(self.history_['iteration'][-1])} iterations, {updates} relation updates"
@@ -194,26 +199,20 @@ class Falcon(Predictor):
         return self
 
     def decide(self, decisions: Sequence[Decision]) -> None:
-        """Merge or rename fine classes, as :func:`falcon_sc.tl.merge` and :func:`falcon_sc.tl.rename` do.
+        """Merge, rename or cut, as :func:`falcon_sc.tl.merge`, :func:`falcon_sc.tl.rename`, :func:`falcon_sc.tl.cut` do.
 
-        A merged class has the sum of the probabilities of its members. A sample is in the class that holds its most
-        probable output of the network, so that none comes into a class that it was in no member of. `labels_`,
-        `proba_`, `confidence_` and `start_labels_` of a model that was fitted, not loaded, follow.
-
-        Parameters
-        ----------
-        decisions
-            What to do, in order, with the names that the classes have by then.
+        A class has the sum of the probabilities of its outputs of the network. A sample is in the class that holds its most
+        probable one. What a model that was fitted, not loaded, says of its samples follows. The names in `decisions` are
+        those that the classes have by then.
         """
-        before = FineClasses.of(self.fine_names_, self.relation_)
         super().decide(decisions)
-        if not hasattr(self, "labels_"):  # loaded
-            return
-        after = before.after(decisions)
-        self.confidence_ = after.confidence(self.confidence_, self.proba_, self.labels_)
-        self.proba_, self.labels_ = after.pooled(self.proba_), after.members[self.labels_]
-        if self.start_labels_ is not None:
-            self.start_labels_ = after.members[self.start_labels_]
+        if hasattr(self, "found_"):  # fitted, not loaded
+            self._see()
+
+    def _see(self) -> None:
+        """The training samples in the classes as they are."""
+        self.labels_, self.proba_, self.confidence_ = self.found_.through(self.classes_)
+        self.start_labels_ = None if self._started_in is None else self.classes_.members[self._started_in]
 
     @classmethod
     def load(
@@ -244,7 +243,7 @@ class Falcon(Predictor):
             If the model was saved by a version whose models this one cannot read, or `network` or `views` is missing.
         """
         fitted, metadata = persistence.read(path, resolve_device(device), network, views)
-        model = cls(len(fitted.relation), fitted.config, network=network, views=views, device=device)
+        model = cls(len(fitted.classes.names), fitted.config, network=network, views=views, device=device)
         model.metadata = metadata
         model._adopt(fitted)
         return model

@@ -18,16 +18,15 @@ _LARGEST_DOT = 60  # points squared, where two halves of the cells agree fully
 
 
 def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None) -> Axes:
-    """Draw, for each coarse class, the range of sensible numbers of fine classes.
+    """Draw, for each coarse class, how many fine classes are supported, and by how much.
 
     .. image:: /_static/pl/n_fine.png
-        :alt: A bar from the stable to the supported number of fine classes, for each of five coarse classes
+        :alt: A bar from the stable to the estimated number of fine classes, for each of five coarse classes
 
-    A bar goes from the *stable* to the *supported* number, with the estimate marked on it. The dots at 2, 3, ...
-    say how well two halves of the cells agree on that many clusters (diameter: adjusted Rand index). Totals are in the
-    title: take the estimate, less to be safe, more to see everything; or give
-    :func:`falcon_sc.tl.discover` a number for each class. Names and sizes are those of the estimate, whatever became of
-    the cells since.
+    A bar goes from the *stable* number, which a chain of supported splits leads to, to the estimate. The dots at 2, 3, ...
+    say how far the split is supported that makes this class (diameter: how well the other half of the molecules and the
+    clusterings tell its sides apart); those that are supported are filled. Totals are in the title. Names and sizes are those of
+    the estimate, whatever became of the cells since.
 
     Parameters
     ----------
@@ -59,16 +58,17 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
 
     numbers = _read(adata, key)
     names = [str(name) for name in numbers["coarse_names"]]
-    low, middle, high = (np.asarray(numbers[name]) for name in ("stable", "estimate", "supported"))
+    low, high = (np.asarray(numbers[name]) for name in ("stable", "estimate"))
+    support = np.asarray(numbers["support"])
     colors = list(parent_colors(adata, key, names).values())
     if ax is None:
         size = (max(7, 4.5 + inches(names, 10)), scaled(_INCHES_A_CLASS) * len(names) + 1.2)
         _, ax = plt.subplots(figsize=size, layout="constrained")
     y = np.arange(len(names))
     ax.hlines(y, low, high, colors=colors, linewidth=7, alpha=0.45, capstyle="round")
-    _draw_agreement(ax, np.asarray(numbers["stability"]))
-    ax.scatter(middle, y, s=110, color=colors, edgecolor=ax.get_facecolor(), zorder=4)
-    for position, number in zip(y, middle.tolist(), strict=True):
+    _draw_support(ax, support)
+    ax.scatter(high, y, s=110, color=colors, edgecolor=ax.get_facecolor(), zorder=4)
+    for position, number in zip(y, high.tolist(), strict=True):
         ax.annotate(
             str(number), (number, position), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=scaled(8),
             color=ink(ax, inside=True),
@@ -77,24 +77,27 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
         f"{name}\n{size:,} cells" for name, size in zip(names, np.asarray(numbers["sizes"]).tolist(), strict=True)
     ]
     ax.set_yticks(y, labels, **LITERAL)
-    ax.set(ylim=(len(names) - 0.4, -0.7), xlim=(0.5, numbers["stability"].shape[1] + 0.5), xlabel="fine classes")
+    ax.set(ylim=(len(names) - 0.4, -0.7), xlim=(0.5, support.shape[1] + 0.5), xlabel="fine classes")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    title = f"{middle.sum()} fine classes estimated, {low.sum()} stable, {high.sum()} supported"
+    title = f"{high.sum()} fine classes by supported splits, {low.sum()} by a chain of them"
     ax.set_title(title, loc="left", fontsize=scaled(10), color=ink(ax))
     quiet(ax)
     return ax
 
 
-def _draw_agreement(ax: Axes, stability: np.ndarray) -> None:
-    """A dot for each coarse class and number of clusters, 2 or more, that was tried."""
-    row, column = np.nonzero(np.nan_to_num(stability[:, 1:]) > 0)
-    area = _LARGEST_DOT * stability[row, column + 1] ** 2
-    ax.scatter(column + 2, row, s=area, color=QUIET, linewidth=0, zorder=3)
+def _draw_support(ax: Axes, support: np.ndarray) -> None:
+    """A dot for each coarse class and number of classes, 2 or more, that the tree has; filled where the split is supported."""
+    from falcon_sc.core.start.tree.support import LEAST_SUPPORT
+
+    row, column = np.nonzero(np.nan_to_num(support[:, 1:]) > 0)
+    value = support[row, column + 1]
+    faces = np.where(value > LEAST_SUPPORT, QUIET, "none")
+    ax.scatter(column + 2, row, s=_LARGEST_DOT * value**2, color=faces, edgecolor=QUIET, linewidth=1, zorder=3)
 
 
 def _read(adata: AnnData, key: str) -> Mapping[str, Any]:
     numbers = adata.uns.get(key)
-    if not isinstance(numbers, Mapping) or "supported" not in numbers:
+    if not isinstance(numbers, Mapping) or "support" not in numbers:
         msg = (
             f"adata.uns[{key!r}] holds no estimate: "
             f"run falcon_sc.tl.estimate_n_fine(adata, ..., key_added={key!r}) first."

@@ -1,5 +1,6 @@
 """Tools: the discovery of fine classes, how many to ask for, what to make of them, their prediction for new cells."""
 
+from falcon_sc.tl.cut import cut
 from falcon_sc.tl.discover import discover
 from falcon_sc.tl.estimate_n_fine import estimate_n_fine
 from falcon_sc.tl.markers import markers

@@ -16,10 +16,11 @@ from falcon_sc._checks import check_adata, check_writable, listed, obs_column
 from falcon_sc.core.data.labels import distinct
 from falcon_sc.core.state.decisions import FineClasses, as_table, from_table
 from falcon_sc.pl._classes import check_column, read_about
+from falcon_sc.tl._tree import has_leaves, read_found, read_leaves
 from falcon_sc.tl._write import put_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from anndata import AnnData
 
@@ -34,7 +35,7 @@ _HERE = str(Path(__file__).parents[1])  # warnings name the line of the user tha
 def decide(
     adata: AnnData,
     key: str,
-    make: Callable[[FineClasses], Decision],
+    make: Callable[[Mapping[str, Any], FineClasses], Decision],
     model: Falcon | str | Path | None,
     *,
     copy: bool,
@@ -43,13 +44,17 @@ def decide(
     check_adata(adata, copy=copy, genes=False)
     adata = adata.copy() if copy else adata
     about = read_about(adata, key)
-    classes = FineClasses.of(about["fine_names"], np.asarray(about["M"]))
+    classes = read_leaves(about)
     codes = _codes(adata, key, classes)
-    decision = make(classes)
+    decision = make(about, classes)
     earlier = from_table(about["decisions"]) if "decisions" in about else ()
     decisions = (*earlier, decision)
-    slots = _slots(adata, key, classes, codes, decision)
-    slots.append((adata.uns, key, dict(about) | _about(classes.after([decision]), decisions)))
+    after = classes.after([decision])
+    if classes.leaves is not None and (has_leaves(adata, key) or decision.kind == "cut"):
+        slots = _slots_of_leaves(adata, key, about, after, codes)
+    else:
+        slots = _slots(adata, key, classes, codes, decision)
+    slots.append((adata.uns, key, dict(about) | _about(after, about, decisions)))
     params = dict(about.get("params", {}))
     if copy:
         params.pop("saved_model", None)  # it belongs to the object that stays as it is
@@ -75,19 +80,39 @@ def _codes(adata: AnnData, key: str, classes: FineClasses) -> np.ndarray:
     return place[codes]
 
 
+def _slots_of_leaves(
+    adata: AnnData, key: str, about: Mapping[str, Any], after: FineClasses, codes: np.ndarray
+) -> list[tuple[Any, str, Any]]:
+    """What belongs to cells, of which the leaves of the tree are known; a cell without a class keeps none."""
+    seen = read_found(adata, about, key).through(after)
+    new = np.where(codes < 0, -1, seen.labels)
+    confidence = np.where(codes < 0, np.float32(np.nan), seen.confidence)
+    return [
+        _fine(adata, key, after.names, new, after.names),
+        (adata.obsm, f"{key}_proba", seen.proba),
+        (adata.obs, f"{key}_confidence", confidence),
+    ]
+
+
+def _fine(
+    adata: AnnData, key: str, names: Sequence[str], codes: np.ndarray, order: Iterable[str]
+) -> tuple[Any, str, Any]:
+    """The column of fine classes; its categories are those that have cells, in the order that is given."""
+    present = {names[code] for code in np.unique(codes[codes >= 0])}
+    categories = [name for name in dict.fromkeys(order) if name in present]
+    labels = np.array([*names, None], dtype=object)[codes]
+    return adata.obs, f"{key}_fine", pd.Series(pd.Categorical(labels, categories=categories), index=adata.obs_names)
+
+
 def _slots(
     adata: AnnData, key: str, classes: FineClasses, codes: np.ndarray, decision: Decision
 ) -> list[tuple[Any, str, Any]]:
-    """What belongs to cells, after the decision."""
-    after = classes.after([decision])
+    """What belongs to cells, of which no more than the classes is known."""
+    after = FineClasses.of(classes.names, classes.relation).after([decision])
     column = adata.obs[f"{key}_fine"]
     order = column.cat.categories.astype(str) if hasattr(column, "cat") else classes.names
     new = np.where(codes < 0, -1, after.members[codes])
-    present = {after.names[code] for code in np.unique(new[new >= 0])}
-    categories = [name for name in dict.fromkeys(decision.names.get(name, name) for name in order) if name in present]
-    labels = np.array([*after.names, None], dtype=object)[new]
-    fine = pd.Series(pd.Categorical(labels, categories=categories), index=adata.obs_names)
-    slots: list[tuple[Any, str, Any]] = [(adata.obs, f"{key}_fine", fine)]
+    slots = [_fine(adata, key, after.names, new, (decision.names.get(name, name) for name in order))]
     proba = np.asarray(adata.obsm.get(f"{key}_proba", ()))
     if proba.shape == (adata.n_obs, len(classes.names)):
         slots.append((adata.obsm, f"{key}_proba", after.pooled(proba)))
@@ -103,9 +128,11 @@ def _slots(
     return slots
 
 
-def _about(classes: FineClasses, decisions: tuple[Decision, ...]) -> dict[str, Any]:
+def _about(classes: FineClasses, about: Mapping[str, Any], decisions: tuple[Decision, ...]) -> dict[str, Any]:
     names = np.array(classes.names, dtype=np.str_)
-    return {"M": classes.relation, "fine_names": names, "decisions": as_table(decisions)}
+    new = {"M": classes.relation, "fine_names": names, "decisions": as_table(decisions)}
+    tree = {} if classes.leaves is None else {"tree": dict(about["tree"]) | {"class_of_leaf": classes.members}}
+    return new | tree
 
 
 @dataclass(frozen=True)
@@ -169,6 +196,10 @@ def _on_folder(
 
     def change() -> None:
         write_decisions(folder, decisions)
-        logger.info("model in %s: %s", where, json.dumps(dict(decisions[-1].names), ensure_ascii=False))
+        last = decisions[-1]
+        if last.kind == "cut":
+            logger.info("model in %s: cut into %d fine classes", where, len(set(last.names.values())))
+        else:
+            logger.info("model in %s: %s", where, json.dumps(dict(last.names), ensure_ascii=False))
 
     return change

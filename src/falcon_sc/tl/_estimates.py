@@ -34,7 +34,7 @@ def estimate(
         start, codes, max_per_class=max_per_class, rng=rng, n_jobs=n_jobs, progress_bar=progress_bar
     )
     logger.info(
-        "fine classes: %(n_fine)d estimated, between %(n_fine_stable)d (stable) and %(n_fine_supported)d (supported)",
+        "fine classes: %(n_fine)d that supported splits make, %(n_fine_stable)d of them by supported splits all the way",
         totals(numbers),
     )
     return numbers
@@ -45,5 +45,4 @@ def totals(numbers: Estimate) -> dict[str, Any]:
     return {
         "n_fine": int(numbers.estimate.sum()),
         "n_fine_stable": int(numbers.stable.sum()),
-        "n_fine_supported": int(numbers.supported.sum()),
     }

@@ -95,8 +95,9 @@ def run(
     warn_missing(labels, coarse_key, "coarse_key", "they are not used for training and get no fine class")
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
     if budget is None:
-        about |= totals(estimate(inputs.start, labels, rng=rng, progress_bar=progress_bar, n_jobs=config.n_jobs))
-        budget = int(about["n_fine"])
+        found = estimate(inputs.start, labels, rng=rng, progress_bar=progress_bar, n_jobs=config.n_jobs)
+        about |= totals(found)
+        budget = dict(zip(np.unique(labels.values).tolist(), found.estimate.tolist(), strict=True))
         check_license(config, budget, count_coarse(labels, dataset))
     model = Falcon(budget, config, fixed=fixed, device=where, rng=rng, progress_bar=progress_bar)
     names = None if inputs.genes is None else adata.var_names[inputs.genes].to_numpy(dtype=np.str_)
@@ -122,13 +123,21 @@ def run(
 
 def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict[str, Any]) -> Results:
     """Results of all cells; those without a coarse label get probabilities but no class."""
+    from falcon_sc.core.state.found import Found
+
     known = labels.known
-    fine = np.full(known.size, -1, dtype=np.int64)
-    proba = np.empty((known.size, model.relation_.shape[0]), dtype=np.float32)
-    confidence = np.full(known.size, np.nan, dtype=np.float32)
-    embedding = np.empty((known.size, model.embedding_.shape[1]), dtype=np.float32)
-    fine[known], confidence[known] = model.labels_, model.confidence_
-    proba[known], embedding[known] = model.proba_, model.embedding_
+    found = model.found_
+    fine, leaf = (np.full(known.size, -1, dtype=np.int64) for _ in range(2))
+    confidence, agreement = (np.full(known.size, np.nan, dtype=np.float32) for _ in range(2))
+    proba, embedding, by_leaf = (
+        np.empty((known.size, own.shape[1]), dtype=np.float32) for own in (model.proba_, model.embedding_, found.proba)
+    )
+    fine[known], confidence[known], leaf[known] = model.labels_, model.confidence_, found.labels
+    proba[known], embedding[known], by_leaf[known] = model.proba_, model.embedding_, found.proba
     if not known.all():
-        proba[~known], embedding[~known], _ = model.infer(of_rows(inputs.features, ~known))
-    return Results(fine, proba, confidence, embedding, inputs.genes, params)
+        proba[~known], embedding[~known], _, by_leaf[~known] = model.infer(of_rows(inputs.features, ~known))
+    leaves = None
+    if found.tree is not None and found.agreement is not None:
+        agreement[known] = found.agreement
+        leaves = Found(by_leaf, leaf, agreement, found.tree)
+    return Results(fine, proba, confidence, embedding, inputs.genes, params, leaves)

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from falcon_sc._checks import listed, obs_column
-from falcon_sc._written import CLASSES, GENES, MARKERS, is_kind
+from falcon_sc._written import CLASSES, GENES, LEAF_SLOTS, MARKERS, is_kind
 from falcon_sc.core.state.decisions import as_table
 from falcon_sc.pl._style import fine_colors
+from falcon_sc.tl._tree import tree_slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from falcon_sc.core.model import Falcon
+    from falcon_sc.core.state.found import Found
 
 _MISSING = object()
 _HERE = str(Path(__file__).parents[1])  # warnings name the line of the user that led here
@@ -44,6 +46,8 @@ class Results:
         bool, n_vars: the genes used; None for an embedding.
     params
         Plain scalars.
+    leaves
+        The same cells in the leaves of the tree of splits, if there is one.
     """
 
     fine: np.ndarray
@@ -52,6 +56,7 @@ class Results:
     embedding: np.ndarray
     genes: np.ndarray | None
     params: dict[str, str | int | float | bool]
+    leaves: Found | None = None
 
 
 def write(adata: AnnData, key: str, model: Falcon, results: Results) -> None:
@@ -104,6 +109,9 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
         about["coarse_dataset"] = model.coarse_dataset_.astype(np.str_)
     if model.decisions_:
         about["decisions"] = as_table(model.decisions_)
+    leaves: list[Any] = [_MISSING] * len(LEAF_SLOTS)
+    if results.leaves is not None:
+        about["tree"], *leaves = tree_slots(adata, model, results.leaves)
     fine = pd.Series(pd.Categorical.from_codes(results.fine.tolist(), categories=names.tolist()), index=adata.obs_names)
     fine = fine.cat.remove_unused_categories()  # scanpy's plots fail at a category without a cell
     slots = [
@@ -113,6 +121,10 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
         (adata.obsm, f"X_{key}", results.embedding),
         (adata.uns, key, about),
     ]
+    of_before = is_kind(adata.uns.get(key), CLASSES)
+    for (at, name), value in zip(LEAF_SLOTS, leaves, strict=True):
+        if value is not _MISSING or of_before:
+            slots.append((getattr(adata, at), name.format(key), value))
     mark = f"{key}_highly_variable"
     selected = is_kind(adata.uns.get(mark), GENES)  # by `select_genes`, which notes that in uns
     if results.genes is not None:

@@ -64,9 +64,8 @@ def discover(
         Cells without a label (NA) are not used for training and get no fine class.
     n_fine
         Total number of fine classes, or a mapping from every coarse class to its number of fine classes, or
-        ``"auto"``: the total that :func:`falcon_sc.tl.estimate_n_fine` estimates with the same `rng`. It was off
-        by up to a factor of three on annotated sets; a number that you know is better. The log and ``params`` hold it
-        and its range.
+        ``"auto"``: in each coarse class the number that :func:`falcon_sc.tl.estimate_n_fine` estimates with the same `rng`,
+        that of supported splits. A number that you know is better. :func:`falcon_sc.tl.cut` changes it afterwards in a second.
     fixed
         Numbers of fine classes that you know, for instance ``{"T cell": 6, "HSC": 1}``; the other coarse classes share
         out what they leave of the total `n_fine`. The number of each coarse class, also of those, is then kept during
@@ -130,17 +129,23 @@ def discover(
         in several data sets are joined by ``|``). NA where the coarse label is NA. Its categories are the classes
         that have cells; ``fine_names`` holds all. A class of one cell is a warning: scanpy cannot test it.
     ``adata.obs["falcon_confidence"]`` : float32, in [0, 1]
-        How far the clusterings that the labels rest on agree that the cell is in this class, or, with a random start
-        or several data sets, the probability that the network gives the class; NaN where there is none.
+        How far the clusterings that the labels rest on agree that the cell is in this class, less up to a half where a split
+        above the class is not supported; or, with a random start or several data sets, the probability that the network gives
+        the class. NaN where there is none.
     ``adata.obsm["falcon_proba"]`` : float32, n_obs x n_fine
         Probabilities that the network gives, columns in the order of ``fine_names``, rows sum to 1. For cells
         without a coarse label: over all fine classes. Their mean certainty is made that of the confidence.
     ``adata.obsm["X_falcon"]`` : float32, n_obs x n_hidden
         Last hidden layer, for ``sc.pp.neighbors(adata, use_rep="X_falcon")``.
+    ``adata.obs["falcon_leaf"]``, ``adata.obs["falcon_agreement"]``, ``adata.obsm["falcon_leaf_proba"]``
+        What :func:`falcon_sc.tl.cut` needs: the leaf of the tree of splits in which each cell is, how far the clusterings agree
+        on its fine class, and the probabilities of the leaves. Not written where there is no tree: several data sets, a random
+        start, ``leaves_per_class=1`` in `config`.
     ``adata.uns["falcon"]`` : dict
         ``M`` (uint8, n_fine x n_coarse, 1 where a fine class hangs under a coarse class),
         ``fine_names``, ``coarse_names`` (and ``coarse_dataset`` with several data sets, whose M
-        stand side by side), ``params`` (plain scalars), ``history`` (1-d arrays, one value an epoch).
+        stand side by side), ``params`` (plain scalars), ``history`` (1-d arrays, one value an epoch), and
+        ``tree``, the splits inside the coarse classes with what speaks for each: :doc:`/the_tree`.
     ``adata.uns["falcon_fine_colors"]`` : list of str
         Color of each category of ``falcon_fine``, shades of that of its coarse class, for ``sc.pl.umap`` and others.
     ``adata.var["falcon_highly_variable"]`` : bool

@@ -38,16 +38,15 @@ def estimate_n_fine(
     key_added: str = "falcon_n_fine",
     copy: bool = False,
 ) -> AnnData | None:
-    """Estimate how many fine classes there are inside each coarse class, with an honest range.
+    """Estimate how many fine classes there are inside each coarse class: those that supported splits make.
 
-    Two questions are answered for every coarse class. *Stable*: with how many clusters do two halves of the cells
-    give the same clustering (the fewest whose mean adjusted Rand index is within 0.05 of the largest; one, where that
-    is not above 0.5)? *Supported*: with how many do the clusters of one half of the counts show most clearly in the
-    other half, when every cluster has its price?
-    The estimate lies between them: the cube root of stable² times supported (ours), summed over coarse classes.
+    Each coarse class is divided into a tree of splits, as :func:`falcon_sc.tl.discover` does it. A split is *supported* if
+    clusters of one half of the molecules, read off the other half, and the clusterings that voted tell its sides apart:
+    the mean of the two is above 0.62 (1: without an error, 0: by chance). The estimate has the supported splits and those
+    above them. *Stable* counts only those that a chain of supported splits leads to.
 
-    How deep people annotate cannot be seen in the cells, so look at :func:`falcon_sc.pl.n_fine` and choose. Against
-    annotations the total was off by up to a factor of three (:doc:`/choosing_n_fine`).
+    How deep people annotate cannot be seen in the cells, so look at :func:`falcon_sc.pl.n_fine` and
+    :func:`falcon_sc.pl.tree`, and choose: :doc:`/choosing_n_fine` has the estimate against annotations.
 
     Parameters
     ----------
@@ -63,13 +62,11 @@ def estimate_n_fine(
         What the matrix holds, where what is recognized is wrong: see :func:`falcon_sc.tl.discover`. There are no counts
         to halve in continuous values, as in an embedding.
     use_rep
-        Embedding in ``adata.obsm`` to use instead of genes. There are no counts to halve then, and *supported* is the
-        number of least BIC, which is often far too high.
+        Embedding in ``adata.obsm`` to use instead of genes. There are no counts to halve then: the cells are halved.
     batch_key
-        Column of ``adata.obs``, e.g. the donor: for *stable*, genes are chosen across batches, and every batch is
-        centered. *Supported* knows no batches.
+        Column of ``adata.obs``, e.g. the donor: genes are chosen across batches, and every batch is centered.
     max_per_class
-        Largest number tried in a coarse class (ours). A class of n cells is tried up to n / 8.
+        Largest number in a coarse class (ours); the tree has at most 9 leaves there, and at most one for every 20 cells.
     n_jobs
         Coarse classes worked on at once; None: one a core.
     progress_bar
@@ -86,10 +83,10 @@ def estimate_n_fine(
     None if ``copy=False``, else the copy. Sets the following field:
 
     ``adata.uns[key_added]`` : dict
-        ``coarse_names`` (str) and ``sizes`` (int64, cells) of the coarse classes; for each of them ``stable``,
-        ``estimate`` and ``supported`` (int64, never falling in this order); the curves behind them, ``stability``
-        (adjusted Rand index) and ``support`` (nats), float64, n_coarse x K for 1..K clusters, NaN beyond what was
-        tried; ``params``: plain scalars, with the totals ``n_fine``, ``n_fine_stable`` and ``n_fine_supported``.
+        ``coarse_names`` (str) and ``sizes`` (int64, cells) of the coarse classes; for each of them ``stable`` and
+        ``estimate`` (int64, the first never larger); ``support`` (float64, n_coarse x K): how far the split is supported that
+        makes the second, third, ... class, NaN for the first and beyond the deepest; ``params``: plain scalars, with the totals
+        ``n_fine`` and ``n_fine_stable``.
 
     Raises
     ------
@@ -108,7 +105,7 @@ def estimate_n_fine(
     >>> adata = fsc.datasets.pbmc68k_reduced()
     >>> fsc.tl.estimate_n_fine(adata, "coarse", max_per_class=6, progress_bar=False)
     >>> found = adata.uns["falcon_n_fine"]
-    >>> bool((found["stable"] <= found["estimate"]).all() and (found["estimate"] <= found["supported"]).all())
+    >>> bool((found["stable"] <= found["estimate"]).all())
     True
     """
     show_log()
@@ -140,8 +137,6 @@ def estimate_n_fine(
         "sizes": sizes.astype(np.int64),
         "stable": found.stable,
         "estimate": found.estimate,
-        "supported": found.supported,
-        "stability": found.stability,
         "support": found.support,
         "params": plain(about | totals(found)),
     }

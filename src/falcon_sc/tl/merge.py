@@ -85,4 +85,4 @@ def merge(
     >>> adata.obsm["falcon_proba"].shape
     (700, 9)
     """
-    return decide(adata, key, lambda classes: merging(classes, names, new_name), model, copy=copy)
+    return decide(adata, key, lambda _, classes: merging(classes, names, new_name), model, copy=copy)

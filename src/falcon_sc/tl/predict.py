@@ -118,7 +118,7 @@ def predict(
     genes = match_genes(adata, use_rep, model, missing_genes)
     features, assumed = _features(adata, genes, model, layer=layer, values=values, use_rep=use_rep)
 
-    proba, embedding, fine = model.infer(features, coarse, dataset)
+    proba, embedding, fine, _ = model.infer(features, coarse, dataset)
     confidence = proba[np.arange(adata.n_obs), fine]
     about: dict[str, Any] = {
         "coarse_key": coarse_key,

@@ -73,4 +73,4 @@ def rename(
     >>> "naive T" in adata.obs["falcon_fine"].cat.categories
     True
     """
-    return decide(adata, key, lambda classes: renaming(classes, names), model, copy=copy)
+    return decide(adata, key, lambda _, classes: renaming(classes, names), model, copy=copy)

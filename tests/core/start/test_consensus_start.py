@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_sc.core.start.consensus_start import Start, consensus_start, largest_k
+from falcon_sc.core.start.consensus_start import consensus_start, largest_k
 from falcon_sc.core.start.input import StartInput
+
+if TYPE_CHECKING:
+    from falcon_sc.core.start.start import Start
 
 N_TRUE = np.array([3, 1, 2])
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,10 +14,13 @@ from tests.core.start.test_consensus_start import N_TRUE, simulate
 from falcon_sc.core.runtime.checkpoint import Checkpoint
 from falcon_sc.core.start import consensus_start as module
 from falcon_sc.core.start.class_clustering import fit_class
-from falcon_sc.core.start.consensus_start import Start, consensus_start
+from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.keeping import KeptClasses, packed, unpacked
 from falcon_sc.core.start.representation.contrast import Background
+
+if TYPE_CHECKING:
+    from falcon_sc.core.start.start import Start
 
 
 class InMemory(dict[str, Any]):
@@ -53,9 +56,12 @@ def test_the_fits_of_a_class_are_kept_whole(kind: str, ks: list[int], tmp_path: 
     assert [list(part) for part in (again.representations.scores, again.representations.contrasted)] == [
         list(part) for part in (fit.representations.scores, fit.representations.contrasted)
     ]  # the latents are the scores side by side, in their order
+    assert (again.halves is None) == (fit.halves is None) == (kind == "embedding" or len(ks) == 1)
+    if fit.halves is not None:
+        np.testing.assert_equal(vars(again.halves), vars(fit.halves))
     np.testing.assert_equal(
-        {name: value for name, value in vars(again).items() if name != "representations"},
-        {name: value for name, value in vars(fit).items() if name != "representations"},
+        {name: value for name, value in vars(again).items() if name not in {"representations", "halves"}},
+        {name: value for name, value in vars(fit).items() if name not in {"representations", "halves"}},
     )
 
 

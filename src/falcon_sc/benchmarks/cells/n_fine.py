@@ -41,9 +41,8 @@ def run(
 
     Returns
     -------
-    A row for each data set and seed: ``data``, ``n_coarse``, ``truth``, ``stable``, ``estimate``, ``supported``
-    (totals over the coarse classes), ``classes_in_range`` (coarse classes whose true number lies in their range) and
-    ``seconds``.
+    A row for each data set and seed: ``data``, ``n_coarse``, ``truth``, ``stable`` and ``estimate`` (totals over the coarse
+    classes), ``classes_in_range`` (coarse classes whose true number lies between these) and ``seconds``.
 
     Raises
     ------
@@ -87,8 +86,8 @@ def _measure(cells: Cells, seed: int) -> dict[str, Any]:
         "data": cells.name,
         "n_coarse": len(truth),
         "truth": int(truth.sum()),
-        **{name: int(numbers[name].sum()) for name in ("stable", "estimate", "supported")},
-        "classes_in_range": int(((numbers["stable"] <= truth) & (truth <= numbers["supported"])).sum()),
+        **{name: int(numbers[name].sum()) for name in ("stable", "estimate")},
+        "classes_in_range": int(((numbers["stable"] <= truth) & (truth <= numbers["estimate"])).sum()),
         "seconds": seconds,
     }
     print(f"{cells.name}, seed {seed}: {row}", flush=True)
@@ -98,7 +97,7 @@ def _measure(cells: Cells, seed: int) -> dict[str, Any]:
 def summarize(table: pd.DataFrame) -> pd.DataFrame:
     """A row for each data set: means over seeds, ``ratio`` of the mean estimate to the truth, median seconds."""
     grouped = table.groupby("data", sort=False)
-    numbers = ["n_coarse", "truth", "stable", "estimate", "supported", "classes_in_range"]
+    numbers = ["n_coarse", "truth", "stable", "estimate", "classes_in_range"]
     summary = grouped[numbers].mean()
     summary["ratio"] = summary["estimate"] / summary["truth"]
     summary["seconds"] = grouped["seconds"].median()

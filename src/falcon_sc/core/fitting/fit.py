@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,38 +12,25 @@ from falcon_sc.core import relations
 from falcon_sc.core.data.budget import check_shared_out
 from falcon_sc.core.data.neighbors import check_search, neighbors_within_classes
 from falcon_sc.core.fitting.initial import initialize
+from falcon_sc.core.fitting.outcome import predictions
 from falcon_sc.core.fitting.prepare import prepare
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
 from falcon_sc.core.runtime.threads import at_most_threads
-from falcon_sc.core.state.calibration import calibrate
 from falcon_sc.core.state.fitted import Fitted
-from falcon_sc.core.state.revival import revive_empty_classes
 from falcon_sc.core.training.data import TrainingData
 from falcon_sc.core.training.networks import build_classifier, build_mlp_classifier
 from falcon_sc.core.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from falcon_sc.core.fitting.outcome import Outcome
     from falcon_sc.core.fitting.prepare import Prepared
     from falcon_sc.core.fitting.problem import Problem
     from falcon_sc.core.fitting.run import Run
-    from falcon_sc.core.start.consensus_start import Start
+    from falcon_sc.core.start.start import Start
     from falcon_sc.core.training.data import Trained
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a fit ends with; N samples."""
-
-    fitted: Fitted
-    proba: NDArray[np.float32]  # (N, K_F)
-    confidence: NDArray[np.float32]  # (N,)
-    embedding: NDArray[np.float32]  # (N, n_hidden), last hidden layer
-    start_labels: NDArray[np.int64] | None  # (N,), none for a random start
 
 
 def fit(problem: Problem, run: Run) -> Outcome:
@@ -77,10 +62,12 @@ def _fit(problem: Problem, run: Run) -> Outcome:
         )
     )
     logger.info("neighbors: %d in each of %d coarse classes", config.n_neighbors, problem.taxonomy.n_coarse)
-    data = TrainingData(prepared.samples, codes, near.indices, problem.taxonomy, start.labels, run.views)
+    data = TrainingData(
+        prepared.samples, codes, near.indices, problem.taxonomy, start.output_labels, run.views, start.class_of_output
+    )
     trainer = _trainer(problem, data, start, run, train_rng)
     trained = trainer.run(checkpoint=checkpoint if is_leader else None, progress_bar=run.progress_bar and is_leader)
-    return _predict(_fitted(problem, prepared, run, trained), prepared, codes, start)
+    return predictions(_fitted(problem, prepared, run, trained, start), prepared, codes, start)
 
 
 def _open_checkpoint(problem: Problem, prepared: Prepared, run: Run) -> Checkpoint | None:
@@ -93,7 +80,8 @@ def _open_checkpoint(problem: Problem, prepared: Prepared, run: Run) -> Checkpoi
 
 
 def _trainer(problem: Problem, data: TrainingData, start: Start, run: Run, rng: np.random.Generator) -> Trainer:
-    n_fine = len(start.relation)
+    relation = start.relation if start.class_of_output is None else start.relation[start.class_of_output]
+    n_fine = len(relation)
     weights = torch.Generator().manual_seed(int(rng.integers(2**63)))
     if run.network is None:
         classifier = build_mlp_classifier(data.samples.n_features, n_fine, run.config, weights)
@@ -102,7 +90,7 @@ def _trainer(problem: Problem, data: TrainingData, start: Start, run: Run, rng: 
     return Trainer(
         data,
         classifier.to(run.device),
-        start.relation,
+        relation,
         run.config,
         torch.Generator(run.device).manual_seed(int(rng.integers(2**63))),
         view_seed=int(rng.integers(2**63)),
@@ -110,7 +98,7 @@ def _trainer(problem: Problem, data: TrainingData, start: Start, run: Run, rng: 
     )
 
 
-def _fitted(problem: Problem, prepared: Prepared, run: Run, trained: Trained) -> Fitted:
+def _fitted(problem: Problem, prepared: Prepared, run: Run, trained: Trained, start: Start) -> Fitted:
     return Fitted(
         config=run.config,
         device=run.device,
@@ -124,35 +112,5 @@ def _fitted(problem: Problem, prepared: Prepared, run: Run, trained: Trained) ->
         history=trained.history,
         solver=relations.solver_name(run.config.relation_solver),
         own_network=run.network is not None,
+        class_of_output=start.class_of_output,
     )
-
-
-def _predict(fitted: Fitted, prepared: Prepared, codes: NDArray[np.int64], start: Start) -> Outcome:
-    """Predictions for the samples, with no fine class of the start empty, and the fine classes in their order.
-
-    The network passes over the samples once; what changes afterwards, bias and temperature, is the head's.
-    """
-    n_fine = len(fitted.relation)
-    embedding = fitted.embed(prepared.samples)
-    proba = fitted.probabilities(embedding, codes)
-    if start.labels is not None and fitted.config.restrict_to_coarse:
-        sizes = np.bincount(start.labels, minlength=n_fine)
-        revived = revive_empty_classes(fitted.classifier, embedding, codes, fitted.relation, sizes)
-        if revived:
-            parents = [str(fitted.taxonomy.names[column]) for column in np.nonzero(fitted.relation[revived])[1]]
-            logger.warning(
-                "training left %d fine classes empty, which got the samples nearest to them; of each coarse class: %s",
-                len(revived),
-                ", ".join(f"{name} {n}" for name, n in Counter(parents).items()),
-            )
-            proba = fitted.probabilities(embedding, codes)
-    if start.agreement is not None:
-        calibrate(fitted.classifier, proba, start.agreement)
-        proba = fitted.probabilities(embedding, codes)
-    labels, confidence = proba.argmax(axis=1), proba.max(axis=1)
-    if start.agreement is not None:
-        # of a label that training changed, the clusterings back at most what they did not give the other one
-        confidence = np.where(labels == start.labels, start.agreement, 1 - start.agreement)
-    order = fitted.order_by_size(np.bincount(labels, minlength=n_fine))
-    start_labels = None if start.labels is None else np.argsort(order)[start.labels]
-    return Outcome(fitted, proba[:, order], confidence, embedding, start_labels)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from falcon_sc.core import relations
-from falcon_sc.core.start.consensus_start import Start, consensus_start
+from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.start.start import Start
+from falcon_sc.core.start.tree.forest import Tree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from falcon_sc.core.data.taxonomy import Taxonomy
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+START_ARRAYS = ("relation", "labels", "agreement", "latents", "leaves")
+
 
 def initialize(
     problem: Problem, prepared: Prepared, run: Run, rng: np.random.Generator, checkpoint: Checkpoint | None
@@ -34,11 +39,25 @@ def initialize(
         return Start(_random_relation(problem, run, rng))
     arrays = None if checkpoint is None else checkpoint.load_start()
     if arrays is not None:
-        return Start(**arrays)
+        return start_of(arrays)
     start = _consensus(problem, prepared, run, rng, checkpoint)
     if checkpoint is not None:
-        checkpoint.save_start({name: array for name, array in asdict(start).items() if array is not None})
+        checkpoint.save_start(arrays_of(start))
     return start
+
+
+def arrays_of(start: Start) -> dict[str, NDArray[Any]]:
+    """The arrays of a start, those of its tree after a "tree/"."""
+    arrays = {name: getattr(start, name) for name in START_ARRAYS}
+    tree = {} if start.tree is None else {f"tree/{name}": array for name, array in vars(start.tree).items()}
+    return {name: array for name, array in arrays.items() if array is not None} | tree
+
+
+def start_of(arrays: Mapping[str, NDArray[Any]]) -> Start:
+    """The inverse of :func:`arrays_of`."""
+    tree = {name.removeprefix("tree/"): array for name, array in arrays.items() if name.startswith("tree/")}
+    own = {name: array for name, array in arrays.items() if name in START_ARRAYS}
+    return Start(**own, tree=Tree(**tree) if tree else None)
 
 
 def _random_relation(problem: Problem, run: Run, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -62,6 +81,7 @@ def _consensus(
     nearest mean in the space the network sees.
     """
     config, taxonomy, codes = run.config, problem.taxonomy, problem.codes
+    has_tree = len(taxonomy.blocks) == 1 and config.prior != "uniform" and config.restrict_to_coarse
     inside = taxonomy.dataset_of_column[codes] == taxonomy.reference  # (N,)
     start = consensus_start(
         prepared.start_input if inside.all() else _subset(prepared.start_input, inside),
@@ -76,6 +96,7 @@ def _consensus(
         max_cells=config.start_max_cells,
         n_repeats=config.start_n_repeats,
         equal_sizes=config.prior == "uniform",
+        leaves_per_class=config.leaves_per_class if has_tree else 1,
     )
     names = taxonomy.names[taxonomy.blocks[taxonomy.reference]]
     numbers = zip(names, start.relation.sum(axis=0).tolist(), strict=True)

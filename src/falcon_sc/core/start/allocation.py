@@ -80,8 +80,8 @@ def pooled(gains: Sequence[np.ndarray], n_extra: int) -> list[np.ndarray]:
     return total
 
 
-def allocate(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine: int) -> np.ndarray:
-    """Number of fine classes of each coarse class.
+def joint_gains(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine: int) -> list[np.ndarray]:
+    """What every further fine class gains, non-increasing (K - 1,) for each coarse class.
 
     Parameters
     ----------
@@ -91,14 +91,18 @@ def allocate(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine: i
     sizes
         Samples of each coarse class, K_C.
     n_fine
-        Their sum; more than the number of coarse classes, and at most the sum of the K.
-
-    Returns
-    -------
-    int64, K_C, at least 1 and at most the K of the class.
+        The number of fine classes that are to be shared out, which sets the units; more than there are coarse classes.
     """
     n_extra = n_fine - len(sizes)
     by_rule = [
         pooled([rising_gains(own, int(n)) for own, n in zip(curves, sizes, strict=True)], n_extra) for curves in rules
     ]
-    return largest_gains([np.mean(own, axis=0) for own in zip(*by_rule, strict=True)], n_extra)
+    return [np.mean(own, axis=0) for own in zip(*by_rule, strict=True)]
+
+
+def allocate(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine: int) -> np.ndarray:
+    """Number of fine classes of each coarse class, int64 K_C: at least 1, at most the K of the class.
+
+    `n_fine`: their sum, at most the sum of the K; the others as in :func:`joint_gains`.
+    """
+    return largest_gains(joint_gains(rules, sizes, n_fine), n_fine - len(sizes))

@@ -39,8 +39,11 @@ class CoarseClasses:
 
     def of(self, c: int) -> tuple[np.ndarray | sparse.csr_matrix, np.ndarray | None]:
         """Rows and batch codes of the cells of a class."""
-        members = self.members(c)
-        return self._matrix[members], None if self._batch is None else self._batch[members]
+        return self._matrix[self.members(c)], self.batch_of(c)
+
+    def batch_of(self, c: int) -> np.ndarray | None:
+        """Batch codes of the cells of a class."""
+        return None if self._batch is None else self._batch[self.members(c)]
 
     def around(self, c: int) -> Background | None:
         """Some cells of the other classes; None where no other is large enough, and for an embedding: see `class_representations`."""

@@ -8,7 +8,6 @@ then a consensus of the representations.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,9 @@ from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import most_classes
 from falcon_sc.core.start.keeping import KeptClasses
 from falcon_sc.core.start.progress import FitsBar
+from falcon_sc.core.start.start import Start
+from falcon_sc.core.start.tree.forest import Tree
+from falcon_sc.core.start.tree.splits import Splits, find_splits, most_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,23 +36,7 @@ CELLS_PER_FURTHER_CLASS = (
 # What a bar expects of a coarse class, without counts and with them; it learns the rest from those that are done.
 PATHS = (5, 14)  # of mixtures for all numbers of components
 FITS_BESIDE = 30  # on a path, beside one for each number
-FITS_PER_REPEAT = (46, 108)  # of mixtures that vote
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where training begins: M and, but for a random start, labels and what they rest on; n samples.
-
-    `relation`: M, uint8 K_F x K_C. `labels`: int64 n, fine classes by coarse class, then by falling size. `agreement`:
-    float32 n, in [0, 1], how far the clusterings agree on the label of each sample. `latents`: float32 n x 45 (30
-    without counts), the class-local representation for neighbors inside a class; None where n_fine equals the number of
-    coarse classes and nothing was fitted.
-    """
-
-    relation: np.ndarray
-    labels: np.ndarray | None = None
-    agreement: np.ndarray | None = None
-    latents: np.ndarray | None = None
+FITS_PER_REPEAT = (46, 108)  # of mixtures that vote, on fine classes or on the leaves of the tree
 
 
 def consensus_start(
@@ -67,6 +53,7 @@ def consensus_start(
     max_cells: int = 3500,
     n_repeats: int = 4,
     equal_sizes: bool = False,
+    leaves_per_class: int = 1,
 ) -> Start:
     """Cluster the cells inside every coarse class into `n_fine` classes altogether, without any fine label.
 
@@ -99,6 +86,8 @@ def consensus_start(
     equal_sizes
         Expect fine classes of one size (eq. 9): a total `n_fine` is shared out by the sizes of the coarse classes, and
         the components of a mixture have equal weights.
+    leaves_per_class
+        Leaves of the tree for each fine class, at most; 1: no tree.
     """
     coarse = np.asarray(coarse, dtype=np.int64)
     sizes = np.bincount(coarse)
@@ -115,7 +104,12 @@ def consensus_start(
         given = _among(free, fixed, allocation.by_size(sizes[free], rest, most_classes(sizes[free])))
     classes = CoarseClasses(start_input, coarse)
     k_max = _among(free, fixed, largest_k(sizes[free], rest)) if given is None else given
-    generators = np.random.default_rng(rng).spawn(len(sizes))
+    root = np.random.default_rng(rng)
+    generators, of_trees = root.spawn(len(sizes)), root.spawn(len(sizes))  # with a tree the labels are the same
+    wants_tree = leaves_per_class > 1
+
+    def n_leaves(c: int, k: int) -> int:
+        return most_leaves(k, min(int(sizes[c]), max_cells), leaves_per_class) if wants_tree else k
 
     def fit(c: int) -> ClassFit:
         rows, batch = classes.of(c)
@@ -129,6 +123,7 @@ def consensus_start(
             has_counts=classes.has_counts,
             n_genes=n_genes,
             max_cells=max_cells,
+            halves_up_to=n_leaves(c, int(k_max[c])) if wants_tree else 1,
         )
 
     kept = KeptClasses(storage)
@@ -138,16 +133,31 @@ def consensus_start(
             fits[c].representations, int(n_per_class[c]), generators[c], n_repeats=n_repeats, equal_sizes=equal_sizes
         )
 
+    def label_and_split(c: int) -> tuple[np.ndarray, np.ndarray, Splits | None]:
+        labels, agreement = kept.labels(c, lambda: label(c))
+        if not wants_tree:
+            return labels, agreement, None
+
+        def split() -> Splits:
+            wanted, batch = n_leaves(c, int(n_per_class[c])), classes.batch_of(c)
+            return find_splits(fits[c].representations, labels, wanted, of_trees[c], halves=fits[c].halves, batch=batch)
+
+        return labels, agreement, kept.splits(c, split)
+
     logger.info(
         "start: %d samples in %d coarse classes, up to %d fine ones in each", len(coarse), len(sizes), max(k_max)
     )
     on_paths = PATHS[classes.has_counts] * (k_max + FITS_BESIDE) * (k_max > 1) * free * (given is None)
-    voting = FITS_PER_REPEAT[classes.has_counts] * n_repeats * (k_max > 1)
+    voting = FITS_PER_REPEAT[classes.has_counts] * (n_repeats + wants_tree) * (k_max > 1)
     with FitsBar(on_paths, voting, shown=progress_bar) as bar:
         fits = classes.each(lambda c: kept.fit(c, generators[c], lambda: fit(c)), n_jobs=n_jobs, stage=bar.stages[0])
-        n_per_class = _among(free, fixed, _allocate(fits, sizes, free, rest)) if given is None else given
-        bar.stages[1].expected[n_per_class == 1] = 0
-        local = classes.each(lambda c: kept.labels(c, lambda: label(c)), n_jobs=n_jobs, stage=bar.stages[1])
+        gains = _gains(fits, sizes, free, rest) if given is None else []
+        n_per_class = (
+            _among(free, fixed, allocation.largest_gains(gains, rest - int(free.sum()))) if given is None else given
+        )
+        if not wants_tree:
+            bar.stages[1].expected[n_per_class == 1] = 0
+        local = classes.each(label_and_split, n_jobs=n_jobs, stage=bar.stages[1])
 
     if kept.taken:
         logger.info("start: done before the interrupt, of the coarse classes: %s", kept.summary)
@@ -157,12 +167,21 @@ def consensus_start(
     offsets = np.cumsum(n_per_class) - n_per_class
     for c in range(len(sizes)):
         cells = classes.members(c)
-        own, agreement[cells] = local[c]
+        own, agreement[cells], _ = local[c]
         labels[cells] = offsets[c] + own
         latents[cells] = fits[c].representations.latent()
     logger.info("start: the clusterings agree on a label to %.0f %%, on average", 100 * agreement.mean())
     relation = np.repeat(np.eye(len(sizes), dtype=np.uint8), n_per_class, axis=0)
-    return Start(relation, labels, agreement, latents)
+    if not wants_tree:
+        return Start(relation, labels, agreement, latents)
+    splits = [found for _, _, found in local if found is not None]
+    shared = iter(gains)
+    tree = Tree.of(splits, offsets.tolist(), [next(shared, None) if is_free else None for is_free in free])
+    leaves, n_before = np.empty_like(labels), 0
+    for c, found in enumerate(splits):
+        leaves[classes.members(c)] = n_before + found.tree.leaves
+        n_before += len(found.tree.classes)
+    return Start(relation, labels, agreement, latents, leaves, tree)
 
 
 def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:
@@ -191,13 +210,13 @@ def _among(free: np.ndarray, fixed: np.ndarray, numbers: np.ndarray) -> np.ndarr
     return result
 
 
-def _allocate(fits: Sequence[ClassFit], sizes: np.ndarray, free: np.ndarray, n_fine: int) -> np.ndarray:
-    """Counts of the free coarse classes, by the likelihood and, where there are counts, what the other half of them shows."""
+def _gains(fits: Sequence[ClassFit], sizes: np.ndarray, free: np.ndarray, n_fine: int) -> list[np.ndarray]:
+    """What further fine classes gain the free coarse classes: in likelihood and, where there are counts, in the other half of them."""
     shared = [f for f, is_free in zip(fits, free, strict=True) if is_free]
     rules = [_curves([f.log_likelihood for f in shared])]
     if any(f.reproducibility is not None for f in shared):
         rules.append(_curves([f.reproducibility for f in shared]))
-    return allocation.allocate(rules, sizes[free], n_fine)
+    return allocation.joint_gains(rules, sizes[free], n_fine)
 
 
 def _curves(by_class: Sequence[np.ndarray | None]) -> list[np.ndarray]:

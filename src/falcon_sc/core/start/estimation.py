@@ -1,9 +1,4 @@
-"""How many fine classes there are inside each coarse class: a range, and a number in it, from curves over k.
-
-How deep an annotation goes is a decision of the people who made it, and no curve tells it: the same cells are 10
-classes in one annotation and 23 in another. So two questions are asked that curves can answer. "Stable": with which
-k do other cells of the class give the same clusters? "Supported": up to which k is there more than noise?
-"""
+"""How many fine classes are there inside each coarse class? Those that supported splits make."""
 
 from __future__ import annotations
 
@@ -12,43 +7,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start import thinning
+from falcon_sc.core.start.class_clustering import fit_class, label_class
 from falcon_sc.core.start.coarse_classes import CoarseClasses
-from falcon_sc.core.start.mixtures.merging import log_likelihoods
 from falcon_sc.core.start.progress import FitsBar
-from falcon_sc.core.start.replication import replication
-from falcon_sc.core.start.representation.class_representations import (
-    CONTINUOUS_REPRESENTATIONS,
-    ClassRepresentations,
-    class_representations,
-    usable_dims,
-)
+from falcon_sc.core.start.tree.splits import find_splits, most_leaves
+from falcon_sc.core.start.tree.support import supported_from_above, supported_or_above
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from falcon_sc.core.start.input import StartInput
+    from falcon_sc.core.start.tree.splits import Splits
 
-CELLS_PER_FINE_CLASS = 8  # at least, on average: halves of the cells are clustered too
-LEAST_STABILITY = 0.5  # adjusted Rand index: half way from chance (0) to the same clusters (1)
-CELLS_COUNTED = 2000  # of a class, at most: more would pay for ever more clusters of a continuum
-FITS_PER_NUMBER = 60  # of classes that is tried in a coarse class, about: the bar learns the rest
-TOLERANCE = 0.05  # adjusted Rand index: differences below it hang on the halves that were drawn
+# Fine classes that a coarse class is divided into before the evidence is looked at: the tree goes through them, and about
+# twice as deep. With more, small groups come first, and the splits above them are the worse.
+CELLS_PER_CLASS = 60
+MOST_CLASSES = 4
+LEAVES_PER_CLASS = 2
+FITS = (300, 560)  # about, in a coarse class without and with counts: the bar learns the rest
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Numbers of fine classes of each coarse class, and the curves they were read from.
+    """Numbers of fine classes of each coarse class, and the evidence they were read from.
 
-    `stable`, `estimate`, `supported`: int64 K_C, in this order never falling. `stability`: (K_C, K) adjusted Rand index
-    between clusterings of two halves of the cells; `support`: (K_C, K) what k clusters explain beyond one, less the
-    price of their parameters, in nats; both at k = 1..K, NaN beyond the largest k tried in a class.
+    `estimate`: int64 K_C, the classes that the supported splits make, and those above them; `stable`: of these, the ones
+    that a chain of supported splits leads to from the coarse class. `support`: (K_C, K), the support of the split that makes the
+    second, third, ... K-th class, NaN for the first and beyond the deepest.
     """
 
     stable: np.ndarray
     estimate: np.ndarray
-    supported: np.ndarray
-    stability: np.ndarray
     support: np.ndarray
 
 
@@ -62,6 +51,7 @@ def estimate_numbers(
     progress_bar: bool = False,
     n_genes: int = 2000,
     max_cells: int = 3500,
+    n_repeats: int = 4,
 ) -> Estimate:
     """Estimate the number of fine classes inside every coarse class, without any fine label.
 
@@ -72,14 +62,14 @@ def estimate_numbers(
     coarse
         Codes 0..K_C-1, int, n; every code occurs.
     max_per_class
-        Largest number tried in a coarse class: the time grows with it. Classes of fewer than 8 cells for each are tried up to n / 8.
+        Largest number in a coarse class. The tree has at most 9 leaves there.
     rng
         Seed or generator; the same one gives the same numbers, whatever `n_jobs`.
     n_jobs
         Coarse classes worked on at once; None: one a core.
     progress_bar
         Show a bar over the fits in all coarse classes.
-    n_genes, max_cells
+    n_genes, max_cells, n_repeats
         As in `consensus_start`.
 
     Raises
@@ -91,40 +81,51 @@ def estimate_numbers(
         msg = f"max_per_class is {max_per_class}: give at least 1"
         raise ValueError(msg)
     classes = CoarseClasses(start_input, np.asarray(coarse, dtype=np.int64))
-    k_max = np.clip(classes.sizes // CELLS_PER_FINE_CLASS, 1, max_per_class)
-    generators = np.random.default_rng(rng).spawn(len(k_max))
+    k = np.clip(classes.sizes // CELLS_PER_CLASS, 1, min(MOST_CLASSES, max_per_class))
+    learned = np.minimum(classes.sizes, max_cells)
+    n_leaves = np.array([most_leaves(*own, LEAVES_PER_CLASS) for own in zip(k.tolist(), learned.tolist(), strict=True)])
+    n_leaves = np.minimum(n_leaves, max_per_class)
+    generators = np.random.default_rng(rng).spawn(len(k))
 
-    def curves(c: int) -> tuple[np.ndarray, np.ndarray]:
-        if k_max[c] == 1:
-            return np.ones(1), np.zeros(1)
-        (rows, batch), ks = classes.of(c), range(1, int(k_max[c]) + 1)
-        representations = class_representations(
+    def splits(c: int) -> Splits | None:
+        if n_leaves[c] == 1:
+            return None
+        rows, batch = classes.of(c)
+        fit = fit_class(
             rows,
             start_input.kind,
+            [int(k[c])],
             generators[c],
             batch=batch,
+            background=classes.around(c),
             has_counts=classes.has_counts,
             n_genes=n_genes,
             max_cells=max_cells,
+            halves_up_to=int(n_leaves[c]) + 1,
         )
-        stability = replication(representations, ks, generators[c])
-        if not classes.has_counts:
-            return stability, information_criterion(representations, ks, generators[c])
-        reproduced = thinning.reproducibility(rows, start_input.kind, ks, generators[c], n_genes=n_genes)
-        return stability, reproduced_support(reproduced, ks, representations, rows.shape[0])
+        labels, _ = label_class(fit.representations, int(k[c]), generators[c], n_repeats=n_repeats)
+        return find_splits(fit.representations, labels, int(n_leaves[c]), generators[c], halves=fit.halves, batch=batch)
 
-    with FitsBar(np.where(k_max > 1, FITS_PER_NUMBER * k_max, 0), shown=progress_bar) as bar:
-        stability, support = zip(*classes.each(curves, n_jobs=n_jobs, stage=bar.stages[0]), strict=True)
-    stable = np.array([most_stable(curve) for curve in stability], dtype=np.int64)
-    # where more classes come back than the penalty lets pass, the range is that one number
-    supported = np.maximum(stable, [int(curve.argmax()) + 1 for curve in support])
+    with FitsBar(np.where(n_leaves > 1, FITS[classes.has_counts], 0), shown=progress_bar) as bar:
+        found = classes.each(splits, n_jobs=n_jobs, stage=bar.stages[0])
     return Estimate(
-        stable=stable,
-        estimate=between(stable, supported),
-        supported=supported,
-        stability=_side_by_side(stability),
-        support=_side_by_side(support),
+        stable=np.array([_number(own, supported_from_above) for own in found], dtype=np.int64),
+        estimate=np.array([_number(own, supported_or_above) for own in found], dtype=np.int64),
+        support=_side_by_side([_curve(own) for own in found]),
     )
+
+
+def _number(found: Splits | None, made: object) -> int:
+    """Classes that the splits leave that are `made`."""
+    if found is None:
+        return 1
+    joins = found.tree.joins
+    return 1 + int(made(joins, len(joins) + 1, found.evidence.supported).sum())  # type: ignore[operator]
+
+
+def _curve(found: Splits | None) -> np.ndarray:
+    """Support of the split that makes the 1st (NaN), 2nd, ... class."""
+    return np.array([np.nan]) if found is None else np.append(np.nan, found.evidence.support[::-1])
 
 
 def _side_by_side(curves: Sequence[np.ndarray]) -> np.ndarray:
@@ -133,44 +134,3 @@ def _side_by_side(curves: Sequence[np.ndarray]) -> np.ndarray:
     for row, own in zip(together, curves, strict=True):
         row[: len(own)] = own
     return together
-
-
-def most_stable(stability: np.ndarray) -> int:
-    """The smallest k >= 2 about as stable as the best one (K,); 1 where even that is not above `LEAST_STABILITY`."""
-    best = stability[1:].max(initial=0.0)
-    return 2 + int(np.argmax(stability[1:] >= best - TOLERANCE)) if best > LEAST_STABILITY else 1
-
-
-def reproduced_support(
-    reproduced: np.ndarray, ks: Sequence[int], representations: ClassRepresentations, n: int
-) -> np.ndarray:
-    """How much tighter the k clusters of one half of the counts are in the other half than one cluster, in nats (K,).
-
-    Median over the representations. Each cluster is paid with log n for each of its parameters: with the log n / 2 of the
-    BIC up to eight times as many classes passed as the annotations of real sets have.
-    """
-    halved = min(n, thinning.MAX_CELLS)
-    dims = [min(usable_dims(d, halved), representations.scores[name].shape[1]) for name, d in thinning.REPRESENTATIONS]
-    n = min(n, CELLS_COUNTED)
-    return _net_gain(n * reproduced, ks, np.tile(dims, len(reproduced) // len(dims)), np.log(n))
-
-
-def information_criterion(
-    representations: ClassRepresentations, ks: Sequence[int], rng: np.random.Generator
-) -> np.ndarray:
-    """Where there are no counts to halve: the BIC of tied mixtures, gain over one cluster in nats (K,)."""
-    fit_cells, n = representations.fit_cells, len(representations.fit_cells)
-    scores = [representations.components(*name)[fit_cells] for name in CONTINUOUS_REPRESENTATIONS]
-    log_likelihood = n * log_likelihoods(scores, ks, rng)
-    return _net_gain(log_likelihood, ks, np.array([X.shape[1] for X in scores]), 0.5 * np.log(n))
-
-
-def _net_gain(curves: np.ndarray, ks: Sequence[int], dims: np.ndarray, price: float) -> np.ndarray:
-    """Median over the rows of `curves` (r, K), over k = 1, less the price of a mean and a weight for each cluster."""
-    gain = curves - curves[:, :1] - price * np.outer(dims + 1, np.asarray(ks) - 1)
-    return np.asarray(np.median(gain, axis=0))
-
-
-def between(stable: np.ndarray, supported: np.ndarray) -> np.ndarray:
-    """Weighted geometric mean, rounded: on real cells the supported number is the more often far off."""
-    return np.asarray(np.rint(np.cbrt(stable.astype(np.float64) ** 2 * supported)), dtype=np.int64)

@@ -10,6 +10,10 @@ import numpy as np
 
 from falcon_sc.core.start.class_clustering import ClassFit
 from falcon_sc.core.start.representation.class_representations import ClassRepresentations
+from falcon_sc.core.start.thinning import Halves
+from falcon_sc.core.start.tree.class_tree import ClassTree
+from falcon_sc.core.start.tree.evidence import Evidence
+from falcon_sc.core.start.tree.splits import Splits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,8 +42,8 @@ class KeptClasses:
     @property
     def summary(self) -> str:
         """Of how many classes there were fits and labels."""
-        n_labels = sum(name.startswith("labels") for name in self.taken)
-        return f"fits of {len(self.taken) - n_labels}, labels of {n_labels}"
+        n_fits, n_labels = (sum(name.startswith(kind) for name in self.taken) for kind in ("fits", "labels"))
+        return f"fits of {n_fits}, labels of {n_labels}"
 
     def fit(self, c: int, rng: np.random.Generator, compute: Callable[[], ClassFit]) -> ClassFit:
         """The fits of a class. `rng` is left as they leave it, so that what comes later draws the same."""
@@ -62,6 +66,17 @@ class KeptClasses:
             self._storage.save_part(f"labels_{c}", {"labels": labels, "agreement": agreement})
         return labels, agreement
 
+    def splits(self, c: int, compute: Callable[[], Splits]) -> Splits:
+        """The tree of a class."""
+        kept = self._take(f"splits_{c}")
+        if kept is not None:
+            parts = _nested(kept)
+            return Splits(ClassTree(**parts["tree"]), Evidence(**parts["evidence"]))
+        found = compute()
+        if self._storage is not None:
+            self._storage.save_part(f"splits_{c}", packed(found))
+        return found
+
     def _take(self, name: str) -> Arrays | None:
         kept = None if self._storage is None else self._storage.load_part(name)
         if kept is not None:
@@ -69,9 +84,9 @@ class KeptClasses:
         return kept
 
 
-def packed(fit: ClassFit) -> Arrays:
-    """All arrays of the fits of a class, by the path to them."""
-    return dict(_arrays_in(fit, ""))
+def packed(found: ClassFit | Splits) -> Arrays:
+    """All arrays of what was found in a class, by the path to them."""
+    return dict(_arrays_in(found, ""))
 
 
 def _arrays_in(value: Any, path: str) -> list[tuple[str, np.ndarray]]:
@@ -84,15 +99,23 @@ def _arrays_in(value: Any, path: str) -> list[tuple[str, np.ndarray]]:
 
 
 def unpacked(arrays: Arrays) -> ClassFit:
-    """The inverse of :func:`packed`."""
-    tree: dict[str, Any] = {field.name: None for field in fields(ClassFit)} | {"representations": {}}
-    for path, array in arrays.items():  # in the order in which they were packed, which representations go by
+    """The fits of a class that were :func:`packed`."""
+    parts: dict[str, Any] = {field.name: None for field in fields(ClassFit)} | _nested(arrays)
+    halves = None if parts["halves"] is None else Halves(**parts["halves"])
+    representations = {"contrasted": {}} | parts["representations"]
+    return ClassFit(**parts | {"representations": ClassRepresentations(**representations), "halves": halves})
+
+
+def _nested(arrays: Arrays) -> dict[str, Any]:
+    """Arrays by the paths to them, in the order in which they were packed, which representations go by."""
+    tree: dict[str, Any] = {}
+    for path, array in arrays.items():
         *folders, name = path.split("/")
         branch = tree
         for folder in folders:
             branch = branch.setdefault(folder, {})
         branch[name] = array
-    return ClassFit(**tree | {"representations": ClassRepresentations(**tree["representations"])})
+    return tree
 
 
 def _as_text(state: Mapping[str, Any]) -> np.ndarray:

@@ -6,6 +6,7 @@ independent. Clusters found in one half that only fit its noise do not show in t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,17 +23,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from falcon_sc.core.start.input import Kind
-    from falcon_sc.core.start.representation.class_representations import ClassRepresentations
 
 REPRESENTATIONS = (("scaled", 15), ("pearson", 15))
 N_SPLITS = 2  # with one, the numbers of classes hang on how the molecules fell
 MAX_CELLS = 1000  # a curve needs no more; its cost is that of fitting every k in every representation twice
+COUNTED_CELLS, COUNTED_GENES = 500, 2000  # of the half in which markers are counted, at most
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Clusters found in one half of the counts, and what the other half shows of the same cells; r runs.
+
+    `cells`: int64 (r, n), rows of the class. `labels`: int16 (r, K - 1, n), clusters of the one half, 2 to K of them.
+    `scores`: float32 (r, n, d), representation of the other half. `counts`: uint16 (at most 500, at most 2,000), of the
+    first run: the other half of its first cells, in the genes that vary most in the one half.
+    """
+
+    cells: NDArray[np.int64]
+    labels: NDArray[np.int16]
+    scores: NDArray[np.float32]
+    counts: NDArray[np.uint16]
 
 
 def reproducibility(
     rows: np.ndarray | sparse.csr_matrix, kind: Kind, ks: Sequence[int], rng: np.random.Generator, *, n_genes: int
-) -> NDArray[np.float64]:
-    """How tight the clusters of one half of the counts are in the other half, for each number of clusters.
+) -> tuple[NDArray[np.float64], Halves]:
+    """How tight the clusters of one half of the counts are in the other half, for each number of clusters; and these clusters.
 
     Parameters
     ----------
@@ -41,7 +57,7 @@ def reproducibility(
     kind
         What `rows` holds.
     ks
-        Numbers of clusters.
+        Numbers of clusters, 1 to K.
     rng
         Draws the halves, the cells and the starts.
     n_genes
@@ -53,9 +69,13 @@ def reproducibility(
     """
     counts = sparse.csr_matrix(rows if kind == "counts" else pseudo_counts(rows))
     n_cells = min(counts.shape[0], MAX_CELLS)
-    curves = []
+    curves, cells_of, labels, scores = [], [], [], []
+    counted: NDArray[np.uint16] | None = None
     for _ in range(N_SPLITS):
         cells = np.sort(rng.choice(counts.shape[0], n_cells, replace=False))
+        both = halve(counts[cells], rng)
+        if counted is None:
+            counted = _counted(*both)
         halves = [
             class_representations(
                 half,
@@ -66,25 +86,49 @@ def reproducibility(
                 normalizations={name for name, _ in REPRESENTATIONS},
                 n_components=max(d for _, d in REPRESENTATIONS),
             )
-            for half in halve(counts[cells], rng)
+            for half in both
         ]
         for clustered, judged in (halves, halves[::-1]):
-            curves.append(_tightness_of_clusters(clustered, judged, ks, rng))
-    return np.concatenate(curves)
+            seen = [judged.components(*name) for name in REPRESENTATIONS]
+            found = _clusters([clustered.components(*name) for name in REPRESENTATIONS], ks, rng)
+            curves += [
+                [float(tightness(Y[None].astype(np.float64), own[None], k)[0]) for own, k in zip(of_k, ks, strict=True)]
+                for Y, of_k in zip(seen, found, strict=True)
+            ]
+            cells_of += [cells] * len(seen)
+            labels += [of_k[np.asarray(ks) > 1] for of_k in found]
+            scores += seen
+    assert counted is not None
+    return np.array(curves), Halves(np.stack(cells_of), np.stack(labels), _side_by_side(scores), counted)
 
 
-def _tightness_of_clusters(
-    clustered: ClassRepresentations, judged: ClassRepresentations, ks: Sequence[int], rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """How tight, in the half `judged`, the clusters of the half `clustered` are: (representations, len(ks))."""
-    found = [clustered.components(*name) for name in REPRESENTATIONS]
-    seen = [judged.components(*name) for name in REPRESENTATIONS]
-    curves = np.empty((len(REPRESENTATIONS), len(ks)))
-    for own, X in batches(found, max(ks)):
-        Y = np.stack([seen[i] for i in own]).astype(np.float64)
-        mixtures = merge_down(X, ks, rng).mixtures
-        curves[own] = np.stack([tightness(Y, m.predict(X), k) for m, k in zip(mixtures, ks, strict=True)], axis=1)
-    return curves
+def _clusters(matrices: Sequence[np.ndarray], ks: Sequence[int], rng: np.random.Generator) -> list[NDArray[np.int16]]:
+    """Clusters of the rows of each matrix (n x d), for every k: (len(ks), n)."""
+    labels: list[NDArray[np.int16]] = [np.empty((0, 0), dtype=np.int16)] * len(matrices)
+    for own, X in batches(matrices, max(ks)):
+        of_k = np.stack([mixtures.predict(X) for mixtures in merge_down(X, ks, rng).mixtures], axis=1)
+        for i, found in zip(own, of_k, strict=True):
+            labels[int(i)] = found
+    return labels
+
+
+def _side_by_side(scores: Sequence[np.ndarray]) -> NDArray[np.float32]:
+    """One array (r, n, d) of matrices (n x d or less), with zeros where one has fewer columns."""
+    together = np.zeros((len(scores), len(scores[0]), max(own.shape[1] for own in scores)), dtype=np.float32)
+    for block, own in zip(together, scores, strict=True):
+        block[:, : own.shape[1]] = own
+    return together
+
+
+def _counted(one: sparse.csr_matrix, other: sparse.csr_matrix) -> NDArray[np.uint16]:
+    """The `other` half of the first cells, in the genes whose counts vary most, for their mean, in the `one` half."""
+    n = one.shape[0]
+    sums = np.asarray(one.sum(axis=0), dtype=np.float64).ravel()
+    squares = np.asarray(one.multiply(one).sum(axis=0), dtype=np.float64).ravel()
+    ratio = (squares - sums**2 / n) / np.maximum(sums, 1)
+    genes = np.sort(np.argsort(-ratio, kind="stable")[:COUNTED_GENES])
+    counts = np.minimum(other[:COUNTED_CELLS][:, genes].toarray(), np.iinfo(np.uint16).max)
+    return np.asarray(counts, dtype=np.uint16)
 
 
 def halve(counts: sparse.csr_matrix, rng: np.random.Generator) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:

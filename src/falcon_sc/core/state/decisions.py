@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision: each class that it is about, and its name from then on."""
+    """One decision: each class that it is about, and its name from then on.
 
-    kind: Literal["merge", "rename"]
+    A cut is about the leaves of the tree, all of them, and undoes merges.
+    """
+
+    kind: Literal["merge", "rename", "cut"]
     names: Mapping[str, str]
 
 
@@ -39,26 +42,46 @@ class FineClasses:
         M, (K_F, K_C).
     members
         (outputs,) class that each class, or output of the network, of before counts for.
+    leaves
+        Where the outputs are leaves of a tree: their names (outputs,), and their M, (outputs, K_C).
     """
 
     names: tuple[str, ...]
     relation: NDArray[np.uint8]
     members: NDArray[np.int64]
+    leaves: tuple[tuple[str, ...], NDArray[np.uint8]] | None = None
 
     @classmethod
     def of(cls, names: Iterable[object], relation: NDArray[np.uint8]) -> FineClasses:
         """Classes about which nothing has been decided."""
         return cls(tuple(map(str, names)), relation, np.arange(len(relation)))
 
+    @classmethod
+    def of_leaves(cls, names: Iterable[object], relation: NDArray[np.uint8], members: NDArray[np.int64]) -> FineClasses:
+        """Classes (K_F) whose `members` (outputs,), with M of their own, (outputs, K_C), are leaves of a tree.
+
+        A leaf is called like its class, with a number: ``"<class>.<i>"``.
+        """
+        classes = tuple(map(str, names))
+        numbers = [int((members[:leaf] == own).sum()) for leaf, own in enumerate(members)]
+        leaves = tuple(f"{classes[own]}.{number}" for own, number in zip(members, numbers, strict=True))
+        first = np.unique(members, return_index=True)[1]
+        return cls(classes, relation[first], members, (leaves, relation))
+
     def after(self, decisions: Iterable[Decision]) -> FineClasses:
         """The classes after further decisions; a merged one stands where the first of its members stood."""
         classes = self
         for decision in decisions:
-            renamed = [decision.names.get(name, name) for name in classes.names]
+            names, relation, before = classes.names, classes.relation, classes.members
+            if decision.kind == "cut":
+                assert classes.leaves is not None
+                names, relation = classes.leaves
+                before = np.arange(len(names))
+            renamed = [decision.names.get(name, name) for name in names]
             place = {name: position for position, name in enumerate(dict.fromkeys(renamed))}
             members = np.array([place[name] for name in renamed], dtype=np.int64)
             first = [renamed.index(name) for name in place]
-            classes = FineClasses(tuple(place), classes.relation[first], members[classes.members])
+            classes = FineClasses(tuple(place), relation[first], members[before], classes.leaves)
         return classes
 
     def pooled(self, proba: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -38,18 +38,23 @@ class Fitted:
     classifier: FineClassifier
     views: Views
     taxonomy: Taxonomy
-    relation: NDArray[np.uint8]  # (outputs, K_C)
+    relation: NDArray[np.uint8]  # (outputs of the network, K_C)
     history: dict[str, NDArray[Any]]
     solver: str
     own_network: bool  # given by the user, not built from the configuration
+    class_of_output: NDArray[np.int64] | None = None  # (outputs,), of the leaves of a tree
     decisions: tuple[Decision, ...] = ()
 
     @property
     def classes(self) -> FineClasses:
-        """The fine classes: the outputs of the network, after all decisions."""
-        names = as_array(self.taxonomy.names)
-        outputs = FineClasses.of(fine_names(self.relation, names, self.taxonomy.dataset_of_column), self.relation)
-        return outputs.after(self.decisions)
+        """The fine classes: the outputs of the network, or what these are leaves of, after all decisions."""
+        relation, coarse = self.relation, as_array(self.taxonomy.names)
+        if self.class_of_output is not None:
+            relation = relation[np.unique(self.class_of_output, return_index=True)[1]]
+        names = fine_names(relation, coarse, self.taxonomy.dataset_of_column)
+        if self.class_of_output is None:
+            return FineClasses.of(names, relation).after(self.decisions)
+        return FineClasses.of_leaves(names, self.relation, self.class_of_output).after(self.decisions)
 
     def project(self, X: Any) -> Any:
         """What the network reads of `X`."""
@@ -66,11 +71,20 @@ class Fitted:
         relation = self.relation if self.config.restrict_to_coarse else np.ones_like(self.relation)
         return probabilities(self.classifier.head, hidden, codes, relation)
 
-    def order_by_size(self, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Sort the fine classes by parent, then by falling `sizes`, then as they were; returns the order taken."""
+    def order_by_size(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Sort the outputs by parent, then by falling size of their fine class and of their own; returns the order taken.
+
+        `labels` (N,): the output of each sample. Those of one size stay in the order they had.
+        """
+        classes = np.arange(len(self.relation)) if self.class_of_output is None else self.class_of_output
+        sizes = np.bincount(labels, minlength=len(classes))
+        of_class = np.bincount(classes, weights=sizes)[classes]
         parents = [tuple(np.flatnonzero(row)) for row in self.relation]
-        ranked = sorted(range(len(sizes)), key=lambda f: (parents[f], -sizes[f], f))
+        ranked = sorted(range(len(sizes)), key=lambda f: (parents[f], -of_class[f], classes[f], -sizes[f], f))
         order = np.asarray(ranked, dtype=np.int64)
+        if self.class_of_output is not None:
+            sorted_classes = classes[order]  # those of one class stand together
+            self.class_of_output = np.cumsum(np.diff(sorted_classes, prepend=sorted_classes[0]) != 0)
         index = torch.from_numpy(order).to(self.device)
         head = self.classifier.head
         with torch.no_grad():

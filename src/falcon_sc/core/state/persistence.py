@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from falcon_sc.core.data.batches import Views
 
 WEIGHTS, DESCRIPTION = "weights.pt", "model.json"
-_FORMAT = 2  # raised when an older reader would misread the files
+_FORMAT = 3  # raised when an older reader would misread the files
+_READABLE = (2, 3)  # 2: no tree, an output for each fine class
 _CLASSIFIER = "classifier."
 
 
@@ -52,6 +53,7 @@ def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
         "solver": fitted.solver,
         "network": type(fitted.classifier.backbone).__name__ if fitted.own_network else None,
         "views": None if isinstance(fitted.views, SameViews) else type(fitted.views).__name__,
+        "class_of_output": None if fitted.class_of_output is None else fitted.class_of_output.tolist(),
         "decisions": _plain_decisions(fitted.decisions),
         "metadata": metadata,
     }
@@ -97,7 +99,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         description: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     except ValueError as error:
         raise _broken(path, DESCRIPTION, error) from error
-    if description.get("format") != _FORMAT:
+    if description.get("format") not in _READABLE:
         msg = (
             f"path={str(path)!r} was saved by falcon_sc {description.get('falcon_sc')} in format "
             f"{description.get('format')}; this version reads format {_FORMAT}. Fit and save the model again."
@@ -132,7 +134,7 @@ def read(
         classifier = build_classifier(network, n_fine, undrawn)
     weights = {k.removeprefix(_CLASSIFIER): v for k, v in tensors.items() if k.startswith(_CLASSIFIER)}
     classifier.load_state_dict(weights)
-    names = description["feature_names"]
+    names, leaves = description["feature_names"], description.get("class_of_output")
     fitted = Fitted(
         config=config,
         device=device,
@@ -150,6 +152,7 @@ def read(
         history={name: np.asarray(values) for name, values in description["history"].items()},
         solver=description["solver"],
         own_network=network is not None,
+        class_of_output=None if leaves is None else np.asarray(leaves, dtype=np.int64),
         decisions=read_decisions(description),
     )
     return fitted, description["metadata"]

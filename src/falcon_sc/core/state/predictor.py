@@ -27,6 +27,7 @@ class Prediction(NamedTuple):
     proba: NDArray[np.float32]  # (N, K_F), rows sum to 1
     embedding: NDArray[np.float32]  # (N, n_hidden), last hidden layer
     labels: NDArray[np.int64]  # (N,), the class of the most probable output of the network
+    outputs: NDArray[np.float32]  # (N, outputs of the network): the fine classes, or the leaves of a tree through them
 
 
 class Predictor:
@@ -50,6 +51,7 @@ class Predictor:
     def _name_classes(self) -> None:
         """The fine classes, as the decisions leave them."""
         classes, taxonomy = self._fitted.classes, self._fitted.taxonomy
+        self.classes_ = classes
         self.decisions_ = self._fitted.decisions
         self.fine_names_ = as_array(classes.names)
         self.relation_ = classes.relation
@@ -106,7 +108,7 @@ class Predictor:
         embedding = self._fitted.embed(self._fitted.project(X))
         outputs = self._fitted.probabilities(embedding, codes)
         classes = self._fitted.classes
-        return Prediction(classes.pooled(outputs), embedding, classes.members[outputs.argmax(axis=1)])
+        return Prediction(classes.pooled(outputs), embedding, classes.members[outputs.argmax(axis=1)], outputs)
 
     def _check_input(self, X: Any) -> Any:
         if not hasattr(self, "_fitted"):

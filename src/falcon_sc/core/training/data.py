@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a run learns from; N samples, K_F fine classes."""
+    """What a run learns from; N samples, K_F outputs of the network: fine classes, or leaves of the tree through them."""
 
     samples: Samples
     codes: NDArray[np.int64]  # (N,) column of M of each sample
@@ -27,6 +27,7 @@ class TrainingData:
     taxonomy: Taxonomy
     start_labels: NDArray[np.int64] | None = None  # (N,) or none for a random start
     views: Views = field(default_factory=SameViews)
+    classes: NDArray[np.int64] | None = None  # (K_F,) fine class of each leaf, if there is a tree
 
     def start_shares(self, n_fine: int) -> NDArray[np.float64] | None:
         """C of eq. 12 that the labels of the start give, (K_F, K_C); none for a random start."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from falcon_sc.core import relations
@@ -11,7 +12,6 @@ from falcon_sc.core.runtime import distributed
 from falcon_sc.core.training import schedules
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -25,7 +25,7 @@ class RelationStep:
     Parameters
     ----------
     relation
-        First M, (K_F, K_C).
+        First M, (outputs of the network, K_C).
     taxonomy
         Columns of M; each data set has a block of them.
     config
@@ -38,6 +38,9 @@ class RelationStep:
         fine classes between them until some have a dozen and others one.
     is_known
         Keep `relation` as it is (table O1).
+    classes
+        (outputs,) fine class that each output counts for, where these are leaves of a tree: M is then solved for the
+        fine classes, with the sums of their outputs, and leaves go where their class goes.
     """
 
     def __init__(
@@ -49,8 +52,10 @@ class RelationStep:
         *,
         start: NDArray[np.float64] | None = None,
         is_known: bool = False,
+        classes: NDArray[np.int64] | None = None,
     ) -> None:
         self._device = device
+        self._classes = np.arange(len(relation)) if classes is None else classes
         self.set(relation)
         self.cost = torch.zeros(relation.shape[::-1], device=device)  # (K_C, K_F)
         self._taxonomy = taxonomy
@@ -88,10 +93,17 @@ class RelationStep:
                 if self._start is not None:
                     weight = self._config.lambda_start
                     shares = (shares + weight * self._start[:, block]) / (1 + weight)
-                relation[:, block] = relations.solve(
-                    shares,
+                of_classes = np.zeros((int(self._classes.max()) + 1, shares.shape[1]))
+                np.add.at(of_classes, self._classes, shares)
+                solved = relations.solve(
+                    of_classes,
                     lam,
                     solver=self._config.relation_solver,
                     time_limit=self._config.relation_time_limit,
                 )
+                relation[:, block] = solved[self._classes]
         return relation
+
+    def n_used(self, used: Tensor) -> int:
+        """Number of fine classes among whose outputs one is `used`, (outputs,) more than 0."""
+        return len(np.unique(self._classes[used.cpu().numpy() > 0]))

@@ -85,8 +85,9 @@ class Trainer:
         self.learner = Learner(classifier, config, device)
         self._objective = Objective(config, self._codes, relation.shape, self._labels)
         start_shares = data.start_shares(self._n_fine)
+        known, classes = relation_is_known, data.classes
         self._relation = RelationStep(
-            relation, data.taxonomy, config, device, start=start_shares, is_known=relation_is_known
+            relation, data.taxonomy, config, device, start=start_shares, is_known=known, classes=classes
         )
         self._fresh = FreshPredictions(data, config) if config.relation_predictions == "student" else None
         self._objective.expect_sizes(self._relation.children)
@@ -185,7 +186,7 @@ class Trainer:
                 updates += not self._relation.is_known
         self._raise_unless_finite(sums)
         means = (distributed.mean(sums) / self.batches.per_epoch).tolist()
-        n_used = int((distributed.total(used) > 0).sum())
+        n_used = self._relation.n_used(distributed.total(used))
         self._history.add(self._epoch, self._iteration, *means, n_used, updates, changes, self.learner.lr)
 
     def _learn_start(self, batch: Batch, rows: Any, used: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""The tree of splits inside coarse classes, with what speaks for each."""

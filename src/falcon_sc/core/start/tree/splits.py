@@ -1,0 +1,57 @@
+"""The tree of one coarse class with what speaks for each of its splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from falcon_sc.core.start.members import members
+from falcon_sc.core.start.parallel import stop_if_unwanted
+from falcon_sc.core.start.tree.class_tree import ClassTree, class_tree
+from falcon_sc.core.start.tree.evidence import Evidence, evidence
+
+if TYPE_CHECKING:
+    from falcon_sc.core.start.representation.class_representations import ClassRepresentations
+    from falcon_sc.core.start.thinning import Halves
+
+CELLS_PER_LEAF = 20  # learned from, on average
+N_REPEATS = 1  # of the mixtures that divide fine classes; those that find them have more
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A tree, and the evidence for each of its splits."""
+
+    tree: ClassTree
+    evidence: Evidence
+
+
+def most_leaves(k: int, n_cells: int, leaves_per_class: int) -> int:
+    """Leaves of a coarse class with k fine classes: some for each and one more, as far as the cells learned from carry them."""
+    return max(k, min(leaves_per_class * k + 1, n_cells // CELLS_PER_LEAF))
+
+
+def find_splits(
+    representations: ClassRepresentations,
+    labels: np.ndarray,
+    n_leaves: int,
+    rng: np.random.Generator,
+    *,
+    halves: Halves | None,
+    batch: np.ndarray | None,
+) -> Splits:
+    """The tree through the fine classes (`labels`, n) of a coarse class, with up to `n_leaves` leaves.
+
+    `halves`: of its molecules, None without counts; `batch`: of each cell (n,), None if there is one.
+    """
+    if n_leaves == 1:
+        nothing = np.empty(0)
+        tree = ClassTree(labels, np.zeros(1, dtype=np.int64), np.empty((0, 2), dtype=np.int64))
+        return Splits(tree, Evidence(*[nothing] * len(fields(Evidence))))
+    mixtures = members(representations, n_leaves, rng, n_repeats=N_REPEATS, equal_sizes=False)
+    deeper = np.concatenate([mixture.predict(scores[None]) for scores, mixture in mixtures])  # members x n
+    stop_if_unwanted()
+    tree = class_tree(representations, labels, deeper, n_leaves)
+    return Splits(tree, evidence(tree, representations, deeper, halves=halves, batch=batch, rng=rng))

@@ -1,0 +1,166 @@
+"""Which classes a cut through the tree of splits makes, and what they are called."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc._checks import check_int, listed
+from falcon_sc.core.data.labels import match
+from falcon_sc.core.start.allocation import largest_gains
+from falcon_sc.core.start.tree.support import supported_or_above
+from falcon_sc.core.state.decisions import Decision, FineClasses, from_table
+from falcon_sc.tl._tree import read_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from falcon_sc.core.start.tree.forest import Tree
+
+
+def cutting(about: Mapping[str, Any], classes: FineClasses, n_fine: object, fixed: object, key: str) -> Decision:
+    """The decision to have these numbers of classes: see :func:`falcon_sc.tl.cut`."""
+    tree = read_tree(about, key)
+    names = [str(name) for name in about["coarse_names"]]
+    now = classes.relation.sum(axis=0, dtype=np.int64)
+    given = _fixed(fixed, names, np.bincount(tree.leaf_coarse, minlength=len(names)))
+    if isinstance(n_fine, str):
+        if n_fine != "auto":
+            msg = f"n_fine must be an int, 'auto' or None, found {n_fine!r}."
+            raise TypeError(msg)
+        groups, changed = (
+            tree.without(~supported_or_above(tree.joins, tree.n_leaves, tree.supported)),
+            np.ones(len(names), dtype=bool),
+        )
+        for c in np.flatnonzero(given):
+            own = tree.leaf_coarse == c
+            groups[own] = (groups.max() + 1 + tree.at(np.where(np.arange(len(names)) == c, given, now)))[own]
+    else:
+        numbers = np.where(given > 0, given, now) if n_fine is None else _shared_out(tree, n_fine, given, now)
+        if n_fine is None and not given.any():
+            msg = "give n_fine, the total number of fine classes, or fixed, the numbers of some coarse classes."
+            raise ValueError(msg)
+        groups, changed = tree.at(numbers), numbers != now
+    decisions = from_table(about["decisions"]) if "decisions" in about else ()
+    return Decision("cut", _named(tree, groups, changed, classes=classes, decisions=decisions, coarse=names))
+
+
+def _fixed(fixed: object, names: list[str], most: np.ndarray) -> np.ndarray:
+    """The numbers that are given, K_C; 0 where none is."""
+    numbers = np.zeros(len(names), dtype=np.int64)
+    if fixed is None:
+        return numbers
+    if not hasattr(fixed, "items"):
+        msg = f"fixed must be a mapping from coarse classes to ints, found {fixed!r} ({type(fixed).__name__})."
+        raise TypeError(msg)
+    items = list(fixed.items())
+    places = match((str(name) for name, _ in items), names)
+    unknown = [name for (name, _), place in zip(items, places, strict=True) if place < 0]
+    if unknown:
+        msg = f"fixed names {listed(unknown)}, which is no coarse class here. Coarse classes: {listed(names)}."
+        raise ValueError(msg)
+    for (name, number), place in zip(items, places, strict=True):
+        numbers[place] = check_int(number, f"fixed[{name!r}]")
+        if numbers[place] > most[place]:
+            msg = (
+                f"fixed[{name!r}]={number}: the tree has {most[place]} leaves there. For more run falcon_sc.tl.discover again "
+                f"with fixed={{{name!r}: {number}}}."
+            )
+            raise ValueError(msg)
+    return numbers
+
+
+def _shared_out(tree: Tree, n_fine: object, given: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Numbers of all coarse classes, whose sum is `n_fine`: classes that are not given share the rest, if their gains are known."""
+    if isinstance(n_fine, bool) or not isinstance(n_fine, Integral):
+        msg = (
+            f"n_fine must be an int, 'auto' or None, found {n_fine!r}: numbers of single coarse classes go into fixed."
+        )
+        raise TypeError(msg)
+    gains = [_opened_in_order(tree, tree.gain, c) for c in range(len(now))]
+    if np.isnan(tree.gain).all():  # all numbers were given, or estimated: by the evidence then
+        gains = [np.minimum.accumulate(_opened_in_order(tree, tree.support, c)) for c in range(len(now))]
+    is_known = np.array([not np.isnan(own).any() for own in gains])
+    free = np.flatnonzero((given == 0) & is_known)
+    numbers = np.where(given > 0, given, now)
+    numbers[free] = 0
+    rest = int(n_fine) - int(numbers.sum())
+    most = len(free) + sum(len(gains[c]) for c in free)
+    if not len(free) <= rest <= most:
+        low, high = numbers.sum() + len(free), numbers.sum() + most
+        possible = f"from {low} to {high}" if low < high else f"{low}"
+        kept = (
+            " Coarse classes whose numbers were given to discover keep them: name them in fixed."
+            if (~is_known).any()
+            else ""
+        )
+        msg = f"n_fine={n_fine}: the tree can be cut into {possible} fine classes with these numbers.{kept}"
+        raise ValueError(msg)
+    if len(free):
+        numbers[free] = largest_gains([gains[c] for c in free], rest - len(free))
+    return numbers
+
+
+def _opened_in_order(tree: Tree, of_splits: np.ndarray, c: int) -> np.ndarray:
+    """What the second, third, ... fine class of a coarse class have, of a value for each split."""
+    own = np.flatnonzero(tree.coarse == c)
+    return np.asarray(of_splits[own[np.argsort(tree.opens_at[own])]])
+
+
+def _named(
+    tree: Tree,
+    groups: np.ndarray,
+    changed: np.ndarray,
+    *,
+    classes: FineClasses,
+    decisions: tuple[Decision, ...],
+    coarse: list[str],
+) -> dict[str, str]:
+    """The class of each leaf, by name.
+
+    Where a coarse class is not `changed` these are the classes it has; one whose leaves once were a class is called as that was last.
+    """
+    assert classes.leaves is not None
+    leaf_names = classes.leaves[0]
+    named: dict[str, str] = {}
+    sets_now = _names_so_far(classes, decisions)
+    taken = {name for own, name in enumerate(classes.names) if not changed[classes.relation[own].argmax()]}
+    for group in dict.fromkeys(groups.tolist()):
+        leaves = np.flatnonzero(groups == group)
+        parent = int(tree.leaf_coarse[leaves[0]])
+        if not changed[parent]:
+            named |= {leaf_names[leaf]: classes.names[classes.members[leaf]] for leaf in leaves}
+            continue
+        name = sets_now.get(tuple(leaves)) or _joined_name(tree, leaves, leaf_names, coarse[parent])
+        while name in taken:
+            name += "'"
+        taken.add(name)
+        named |= {leaf_names[leaf]: name for leaf in leaves}
+    return named
+
+
+def _names_so_far(classes: FineClasses, decisions: tuple[Decision, ...]) -> dict[tuple[int, ...], str]:
+    """What each set of leaves that was a class was called last."""
+    assert classes.leaves is not None
+    leaf_names, relation = classes.leaves
+    at_fit = [name.rpartition(".")[0] for name in leaf_names]
+    steps = [Decision("cut", dict(zip(leaf_names, at_fit, strict=True))), *decisions]
+    seen = FineClasses(leaf_names, relation, np.arange(len(leaf_names)), classes.leaves)
+    names: dict[tuple[int, ...], str] = {}
+    for decision in steps:
+        seen = seen.after([decision])
+        names |= {tuple(np.flatnonzero(seen.members == own)): name for own, name in enumerate(seen.names)}
+    return names
+
+
+def _joined_name(tree: Tree, leaves: np.ndarray, leaf_names: tuple[str, ...], parent: str) -> str:
+    """What a class is made of: classes of the fit by their numbers, or leaves of one of them."""
+    parts = []
+    for own in dict.fromkeys(tree.class_of_leaf[leaves].tolist()):
+        of_class = np.flatnonzero(tree.class_of_leaf == own)
+        mine = [leaf for leaf in leaves if tree.class_of_leaf[leaf] == own]
+        short = [leaf_names[leaf].removeprefix(f"{parent}:") for leaf in mine]
+        parts += [short[0].rpartition(".")[0]] if len(mine) == len(of_class) else short
+    return f"{parent}:{'+'.join(parts)}"

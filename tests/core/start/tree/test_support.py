@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from falcon_sc.core.start.tree.support import supported_from_above, supported_or_above
+
+# leaves 0-3; 4 = (0, 1), 5 = (2, 3), 6 = (4, 5)
+JOINS = np.array([[0, 1], [2, 3], [4, 5]])
+
+
+@pytest.mark.parametrize(
+    ("supported", "from_above", "or_above"),
+    [
+        ([0, 0, 0], [0, 0, 0], [0, 0, 0]),
+        ([1, 0, 0], [0, 0, 0], [1, 0, 1]),
+        ([0, 1, 1], [0, 1, 1], [0, 1, 1]),
+        ([1, 1, 1], [1, 1, 1], [1, 1, 1]),
+    ],
+)
+def test_which_splits_are_made(supported: list[int], from_above: list[int], or_above: list[int]) -> None:
+    given = np.array(supported, dtype=bool)
+    np.testing.assert_array_equal(supported_from_above(JOINS, 4, given), np.array(from_above, dtype=bool))
+    np.testing.assert_array_equal(supported_or_above(JOINS, 4, given), np.array(or_above, dtype=bool))
