@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,10 +26,13 @@ class Result(NamedTuple):
 
 
 def check_methods(methods: Sequence[str], known: Iterable[str]) -> None:
-    """Refuse names that are not known."""
+    """Refuse names that are not known, and what would end in an ImportError after others have run for days."""
     if unknown := set(methods).difference(known):
         msg = f"methods: {sorted(unknown)} are not among {list(known)}."
         raise ValueError(msg)
+    if "Leiden" in methods and not (find_spec("leidenalg") and find_spec("igraph")):
+        msg = "methods: Leiden needs leidenalg and igraph: pip install 'scanpy[leiden]', or name the other methods."
+        raise ImportError(msg)
 
 
 def complete(

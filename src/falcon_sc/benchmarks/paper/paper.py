@@ -96,6 +96,8 @@ def run(
         If a name is unknown, a number is less than 1, or the files or weights are not what they should be.
     FileNotFoundError
         If files or weights are missing.
+    ImportError
+        If Leiden is asked for and not installed.
 
     Examples
     --------

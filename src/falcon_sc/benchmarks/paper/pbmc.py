@@ -73,6 +73,8 @@ def run(
         If a column is missing.
     ValueError
         If ``seeds`` is less than 1, a method is unknown, or the labels are not nested.
+    ImportError
+        If Leiden is asked for and not installed.
 
     Examples
     --------
