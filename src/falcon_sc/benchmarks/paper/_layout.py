@@ -20,7 +20,7 @@ def beside_the_paper(runs: pd.DataFrame, dataset: str, rows: Mapping[str, str]) 
     Parameters
     ----------
     runs
-        A row a run, with `method` and the columns of `SCORES`.
+        A row a run, with `method`, the columns of `SCORES`, and `failed`, which is missing where a run ended.
     dataset
         One of the paper's.
     rows
@@ -33,7 +33,7 @@ def beside_the_paper(runs: pd.DataFrame, dataset: str, rows: Mapping[str, str]) 
         own = runs[runs["method"] == method]
         if own.empty:
             continue
-        line: dict[str, object] = {"method": method, "seeds": len(own)}
+        line = {"method": method, "seeds": f"{len(own)}{_diverged(own, ', of which {} diverged')}"}
         for score, column in SCORES.items():
             line |= {score: _mean(own[column]), f"paper, {score}": published(name, dataset, score)}
         lines.append(line | {"GED, matched": _mean(own["ged_matched"])})
@@ -46,7 +46,7 @@ def all_data_sets(runs: pd.DataFrame, rows: Mapping[str, str]) -> pd.DataFrame:
     Parameters
     ----------
     runs
-        A row a run, with `dataset`, `method` and the columns of `SCORES`.
+        A row a run, with `dataset` and what :func:`beside_the_paper` reads.
     rows
         As in :func:`beside_the_paper`.
     """
@@ -61,12 +61,21 @@ def all_data_sets(runs: pd.DataFrame, rows: Mapping[str, str]) -> pd.DataFrame:
             own = runs[(runs["method"] == method) & (runs["dataset"] == dataset)]
             for score in ("ACC", "ARI", "GED"):
                 value = published(name, dataset, score).partition(" (")[0]
-                line[f"{dataset} {score}"] = f"{_mean(own[SCORES[score]])} ({value})"
+                ours = _mean(own[SCORES[score]]) + _diverged(own, ", {} diverged")
+                line[f"{dataset} {score}"] = f"{ours} ({value})"
         lines.append(line)
     return pd.DataFrame(lines)
 
 
+def _diverged(runs: pd.DataFrame, words: str) -> str:
+    """How many did, in these words; nothing if none did."""
+    n_diverged = int(runs["failed"].notna().sum())
+    return words.format(n_diverged) if n_diverged else ""
+
+
 def _mean(values: pd.Series) -> str:
-    if values.isna().all():
+    """Of the runs that have a value."""
+    values = values.dropna().astype(float)
+    if values.empty:
         return "-"
     return f"{values.mean():.1f}" + (f" ± {values.std():.1f}" if len(values) > 1 else "")

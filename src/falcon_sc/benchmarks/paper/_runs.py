@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+SCORES = ("accuracy", "ari", "macro_accuracy", "ged", "ged_matched")
+
 
 class Result(NamedTuple):
     """Fine class of each sample that is scored, (N,); and M, (K_F, K_C), of a system that has one."""
@@ -57,7 +59,7 @@ def complete(
 
     Returns
     -------
-    A row for each system and seed, system by system.
+    A row for each system and seed, system by system. A run that diverged has no scores, and says so in `failed`.
     """
     import pandas as pd
 
@@ -66,13 +68,22 @@ def complete(
     left = [run for run in asked if _find(rows, run) is None]
     for number, run in enumerate(left, start=1):
         print(f"run {number} of {len(left)}: {run['method']}, seed {run['seed']}", flush=True)
-        row = run | measure(run["method"], run["seed"])
-        print(f"    ACC / ARI {row['accuracy']:.1f} / {row['ari']:.1f}, {row['seconds']:.1f} s", flush=True)
-        rows.append(row)
+        rows.append(run | _measured(measure, run["method"], run["seed"]))
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, partial(pd.DataFrame(rows).to_csv, index=False))
     return pd.DataFrame([_find(rows, run) for run in asked])
+
+
+def _measured(measure: Callable[[str, int], dict[str, Any]], method: str, seed: int) -> dict[str, Any]:
+    """What is measured; a system that diverges is a result as well, and ends no table that takes days."""
+    try:
+        found = measure(method, seed)
+    except FloatingPointError as error:
+        print(f"    {error}", flush=True)
+        return dict.fromkeys(SCORES, np.nan) | {"failed": str(error)}
+    print(f"    ACC / ARI {found['accuracy']:.1f} / {found['ari']:.1f}, {found['seconds']:.1f} s", flush=True)
+    return found | {"failed": None}
 
 
 def kept(path: Path | None) -> list[dict[str, Any]]:

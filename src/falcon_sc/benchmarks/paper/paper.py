@@ -87,8 +87,8 @@ def run(
     -------
     A row for each run: what was run (``dataset``, ``preset``, ``backbone``, ``weights``, ``size``, ``epochs``,
     ``iterations``, ``n_train``, ``n_test``, ``method``, ``seed``); ``accuracy``, ``ari``, ``macro_accuracy`` (per
-    cent); ``ged`` (as published) and ``ged_matched`` of those that learn relations; ``classes_used``, and ``seconds``
-    from the features on.
+    cent); ``ged`` (as published) and ``ged_matched`` of those that learn relations; ``classes_used``; ``seconds``
+    from the features on; ``device``; and ``failed``, which is missing unless the run diverged.
 
     Raises
     ------

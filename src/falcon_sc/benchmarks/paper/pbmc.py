@@ -64,8 +64,9 @@ def run(
 
     Returns
     -------
-    A row for each run: ``data``, ``min_iterations``, ``method``, ``seed``, ``accuracy``, ``ari``, ``macro_accuracy`` (per cent), ``ged``
-    (as published) and ``ged_matched`` of those that learn relations, ``classes_used`` and ``seconds``.
+    A row for each run: ``data``, ``min_iterations``, ``method``, ``seed``, ``accuracy``, ``ari``, ``macro_accuracy``
+    (per cent), ``ged`` (as published) and ``ged_matched`` of those that learn relations, ``classes_used``, ``seconds``,
+    and ``failed``, which is missing unless the run diverged.
 
     Raises
     ------
