@@ -164,7 +164,7 @@ def test_training_begins_at_the_weights_that_are_given(root: Path, tmp_path: Pat
 @pytest.mark.image
 def test_a_random_backbone_is_said_to_be_one(root: Path, tmp_path: Path, capsys) -> None:
     options = {"dataset": "living17", "root": root, "methods": ["K-Means"], "out": tmp_path, "size": 8}
-    table = paper.run(**options, backbone="resnet18", seeds=2)
+    table = paper.run(**options | {"root": str(root), "out": str(tmp_path)}, backbone="resnet18", seeds=2)
     said = "begins at random weights, as no pretrained ones were given"
     assert said in capsys.readouterr().out
     assert said in (tmp_path / "paper_living17.md").read_text()

@@ -20,7 +20,6 @@ from falcon_sc.benchmarks.paper._systems import (
     TABLE_H4,
     TOLD_FINE_LABELS,
 )
-from falcon_sc.core.runtime.files import as_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,9 +95,8 @@ class Images:
     def weights(self) -> str:
         """Where training begins, in words."""
         if self.pretrained is not None:
-            path = as_path(self.pretrained)
-            with path.open("rb") as file:
-                return f"{path.name}, sha256 {hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"
+            with self.pretrained.open("rb") as file:
+                return f"{self.pretrained.name}, sha256 {hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"
         return AT_RANDOM if self.at_random else "as given"
 
     def begin(self, seed: int) -> Beginning:

@@ -18,16 +18,19 @@ from falcon_sc.benchmarks.paper._runs import check_methods, complete, kept, scor
 from falcon_sc.core.runtime.files import as_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
     from torch import nn
 
+    from falcon_sc.benchmarks.paper._image_sets import ImageSet
+
 _NOT_PRETRAINED = (
     "The backbone begins at random weights, as no pretrained ones were given. The paper's begins at those of MoCo-v3: "
     "these figures are not to be compared with its figures."
 )
+_STATE = "state"  # folder
 _ROWS = {name: name for name in SYSTEMS}  # the paper calls them the same
 
 
@@ -104,47 +107,38 @@ def run(
     >>> from falcon_sc.benchmarks.paper import paper
     >>> table = paper.run(dataset="cifar68", root="data", pretrained="resnet18.pt", out="results")  # doctest: +SKIP
     """
-    _check(dataset, root, pretrained, preset, methods)
     for name, value in {"seeds": seeds, "epochs": epochs, "size": size}.items():
         if value is not None:
             check_int(value, name)
-    chosen = SETS[str(dataset)]
-    size = size or chosen.size
-    config = chosen.config(preset, size)
-    config = config if epochs is None else replace(config, max_epochs=epochs)
-    train, test = (chosen.read(as_path(str(root)), split) for split in (chosen.train, "test"))
-    weights: dict[str, Any] = {"backbone": backbone or chosen.backbone, "pretrained": pretrained}
-    images = Images.of(train, test, config, size=size, device=device, **weights)
+    chosen, folder = _checked(dataset, root, pretrained, preset, methods)
+    config = chosen.config(preset, size or chosen.size)
+    images = Images.of(
+        chosen.read(folder, chosen.train),
+        chosen.read(folder, "test"),
+        config if epochs is None else replace(config, max_epochs=epochs),
+        size=size or chosen.size,
+        backbone=backbone or chosen.backbone,
+        pretrained=None if pretrained is None else as_path(pretrained),
+        device=device,
+    )
     setting = _setting(str(dataset), preset, images)
-    print(about := _in_words(setting), flush=True)
-    begin = lru_cache(maxsize=1)(images.begin)
-    begin(0)  # weights that do not fit are refused here
-    digest = hashlib.sha256(str(setting).encode()).hexdigest()[:8]
-
-    def measure(method: str, seed: int) -> dict[str, Any]:
-        beginning = begin(seed if images.at_random else 0)
-        _ = beginning.features  # not in the time of the system that comes first
-        began = time.perf_counter()
-        state = None if out is None else out / "state" / f"{method}-{digest}-{seed}"
-        result = SYSTEMS[method](beginning, seed, state)
-        seconds = time.perf_counter() - began
-        found = scores(result, images.test.fine, images.train.relation)
-        return found | {"seconds": seconds, "device": str(images.device)}
-
-    table = complete(None if out is None else out / "paper.csv", setting, methods, seeds, measure)
+    print(_in_words(setting), flush=True)
+    out = None if out is None else as_path(out)
+    table = complete(_runs_file(out), setting, methods, seeds, _measurement(images, setting, out))
     beside = beside_the_paper(table, str(dataset), _ROWS)
     print(_tables.to_markdown(beside))
     if out is not None:
-        _tables.save(beside, out, f"paper_{dataset}", about=about)
+        _tables.save(beside, out, f"paper_{dataset}", about=_in_words(setting))
         _save_together(table, setting, out)
         with suppress(OSError):  # not made, or others have left something there
-            (out / "state").rmdir()
+            (out / _STATE).rmdir()
     return table
 
 
-def _check(
+def _checked(
     dataset: str | None, root: Path | None, pretrained: Path | None, preset: str, methods: Sequence[str]
-) -> None:
+) -> tuple[ImageSet, Path]:
+    """The data set and its folder, once all names and paths are known to be right."""
     if dataset not in SETS:
         msg = f"dataset must be one of {listed(SETS)}, found {dataset!r}."
         raise ValueError(msg)
@@ -159,6 +153,30 @@ def _check(
         if path is not None and not as_path(path).exists():
             msg = f"{name}={str(path)!r} is not there."
             raise FileNotFoundError(msg)
+    return SETS[dataset], as_path(root)
+
+
+def _measurement(images: Images, setting: Mapping[str, Any], out: Path | None) -> Callable[[str, int], dict[str, Any]]:
+    """What measures a system with a seed. Weights that do not fit the backbone are refused at once."""
+    begin = lru_cache(maxsize=1)(images.begin)
+    begin(0)
+    digest = hashlib.sha256(str(setting).encode()).hexdigest()[:8]
+
+    def measure(method: str, seed: int) -> dict[str, Any]:
+        beginning = begin(seed if images.at_random else 0)
+        _ = beginning.features  # not in the time of the system that comes first
+        began = time.perf_counter()
+        state = None if out is None else out / _STATE / f"{method}-{digest}-{seed}"
+        result = SYSTEMS[method](beginning, seed, state)
+        seconds = time.perf_counter() - began
+        found = scores(result, images.test.fine, images.train.relation)
+        return found | {"seconds": seconds, "device": str(images.device)}
+
+    return measure
+
+
+def _runs_file(out: Path | None) -> Path | None:
+    return None if out is None else out / "paper.csv"
 
 
 def _setting(dataset: str, preset: str, images: Images) -> dict[str, Any]:
@@ -190,7 +208,7 @@ def _save_together(table: pd.DataFrame, setting: Mapping[str, Any], out: Path) -
     import pandas as pd
 
     columns = list(setting)
-    rows = pd.DataFrame(kept(out / "paper.csv"))
+    rows = pd.DataFrame(kept(_runs_file(out)))
     others = rows[(rows["dataset"] != setting["dataset"]) & (rows["preset"] == setting["preset"])]
     others = others.merge(others.drop_duplicates("dataset", keep="last")[columns])
     together = table if others.empty else pd.concat([others, table])
