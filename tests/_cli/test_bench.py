@@ -88,3 +88,31 @@ def test_a_file_goes_to_the_benchmark_that_reads_one(monkeypatch, tmp_path: Path
         {"data_file": None, "simulate": 900, "coarse_key": "cell_type", "methods": ("SCAN-C", "falcon_sc")},
         {"data_file": tmp_path / "atlas.h5ad", "simulate": 20_000, "coarse_key": "type", "methods": ()},
     ]
+
+
+def test_a_table_of_the_paper(monkeypatch, tmp_path: Path, capsys) -> None:
+    from inspect import signature
+
+    from falcon_sc.benchmarks.paper import paper
+
+    command = ["bench", "paper", "--dataset", "cifar68", "--root", str(tmp_path)]
+    assert main([*command, "--preset", "text"]) == 2
+    assert "preset must be one of 'paper'" in capsys.readouterr().err
+    assert main([*command, "--methods", "SCAN", "-o", str(tmp_path / "results")]) == 2
+    assert "holds neither cifar-100-python.tar.gz" in capsys.readouterr().err
+    given: list[dict] = []
+    known = set(signature(paper.run).parameters)
+
+    def run(
+        *, dataset=None, root=None, pretrained=None, preset="", methods=(), seeds=0, epochs=0, out=None, device=None
+    ):
+        given.append(locals().copy())
+
+    monkeypatch.setattr(paper, "run", run)
+    options = ["--pretrained", "w.pt", "--preset", "ours", "--methods", "SCAN-C,upper bound", "--epochs", "2"]
+    assert main([*command, *options, "--seeds", "1", "--device", "cpu", "--out", str(tmp_path)]) == 0
+    assert set(given[0]) - {"given"} <= known
+    assert given[0]["methods"] == ("SCAN-C", "upper bound")
+    assert (given[0]["dataset"], given[0]["root"], given[0]["pretrained"].name) == ("cifar68", tmp_path, "w.pt")
+    assert (given[0]["preset"], given[0]["epochs"], given[0]["seeds"]) == ("ours", 2, 1)
+    assert (given[0]["out"], given[0]["device"]) == (tmp_path, "cpu")

@@ -182,6 +182,60 @@ def test_wrong_inputs_are_refused_before_any_work(tmp_path):
         _discover(images, coarse, save_model=tmp_path / "file")
 
 
+FIXED = replace(QUICK, start="consensus", warmup_iterations=5)
+
+
+def test_fixed_numbers_are_those_of_the_result():
+    """Of images, of features of them and of an AnnData: the others share out what is left."""
+    import pandas as pd
+    from anndata import AnnData
+
+    images, fine = (part[:300] for part in digits())
+    coarse = COARSE[fine]
+    pixels = images.reshape(300, -1).astype(np.float32)
+    obs = pd.DataFrame({"coarse": pd.Categorical(coarse)}, index=[f"i{i}" for i in range(300)])
+    adata = AnnData(np.zeros((300, 1), dtype=np.float32), obs=obs, obsm={"X_pixels": pixels})
+    options = {"config": FIXED, "device": "cpu", "progress_bar": False, "fixed": {1: 6}}
+    models = [
+        _discover(images, coarse, features=pixels, **options),
+        discover(pixels, coarse, 10, **options),
+        discover(adata, "coarse", 10, features="X_pixels", **options),
+    ]
+    for model in models:
+        counts = model.relation_.sum(axis=0)
+        assert counts[1] == 6
+        assert counts.sum() == 10
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fixed": {7: 2}}, "fixed names '7', which is no coarse class here. Coarse classes: '0', '1', '2'"),
+        ({"fixed": {1: 9}}, "n_fine=10 leaves 1 for the coarse classes that fixed does not name"),
+        ({"fixed": {1: 4}, "n_fine": {0: 4, 1: 3, 2: 3}}, "fixed is given with an n_fine for every coarse class"),
+        ({"fixed": {1: 4}, "config": QUICK}, "fixed needs a start that shares the rest out"),
+        ({"fixed": {1: 4}, "dataset": np.repeat(["T1", "T2"], 30)}, "fixed cannot be used with several data sets"),
+    ],
+)
+def test_numbers_that_cannot_be_had_are_refused_before_any_work(options, message, monkeypatch):
+    monkeypatch.setattr(discovery, "extract_features", None)  # the first work there is
+    images, fine = (part[:60] for part in digits())
+    with pytest.raises(ValueError, match=message):
+        _discover(images, COARSE[fine], **{"config": FIXED} | options)
+
+
+def test_weights_from_a_file_leave_the_network_alone(tmp_path):
+    images, fine = (part[:60] for part in digits())
+    save_encoder(small_network(seed=1), tmp_path / "encoder.pt")
+    backbone = small_network(seed=0)
+    before = [p.clone() for p in backbone.state_dict().values()]
+    options = {"config": replace(QUICK, max_epochs=1)}
+    model = _discover(images, COARSE[fine], backbone=backbone, pretrained=tmp_path / "encoder.pt", **options)
+    assert all(torch.equal(a, b) for a, b in zip(before, backbone.state_dict().values(), strict=True))
+    same = _discover(images, COARSE[fine], backbone=small_network(seed=1), **options)
+    np.testing.assert_array_equal(model.proba_, same.proba_)
+
+
 @pytest.mark.image
 def test_features_come_from_the_weights_of_a_file(tmp_path, caplog):
     """What the start clusters is what the weights of the file give, not those that the name alone would draw."""

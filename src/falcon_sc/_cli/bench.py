@@ -35,6 +35,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", type=words, default=None, help="data sets, such as starmap_mpfc,cbmc_citeseq")
     parser.add_argument("--methods", type=words, default=None, help="methods, such as Leiden,falcon_sc")
     parser.add_argument("--simulate", type=int, default=None, help="cells of a simulated twin, for those that have one")
+    parser.add_argument("--dataset", default=None, help="data set of the paper, such as cifar100")
+    parser.add_argument("--root", type=as_path, default=None, help="folder of its official files")
+    parser.add_argument(
+        "--pretrained", type=as_path, default=None, help="weights that the backbone begins with (random ones)"
+    )
+    parser.add_argument("--preset", default=None, help="settings: paper (its text), published (its code) or ours")
+    parser.add_argument("--epochs", type=int, default=None, help="in place of those of the preset, to try things out")
     for level, example in (("coarse", "cell_type"), ("fine", "cell_state"), ("donor", "patient_id")):
         parser.add_argument(f"--{level}-key", default=None, help=f"column of obs in a file of --data ({example})")
     parser.add_argument("--device", default=None, help="cpu, cuda, ... (a GPU if there is one)")

@@ -22,12 +22,13 @@ def to_markdown(df: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def save(df: pd.DataFrame, out: Path, name: str) -> None:
-    """Write ``name.csv`` (full precision) and ``name.md`` (which adds the machine) to the folder ``out``."""
+def save(df: pd.DataFrame, out: Path, name: str, *, about: str = "") -> None:
+    """Write ``name.csv`` (full precision) and ``name.md`` (`about`, the table, the machine) to the folder ``out``."""
     machine = ", ".join(f"{key} {value}" for key, value in _machine.describe().items())
     out.mkdir(parents=True, exist_ok=True)
     df.to_csv(out / f"{name}.csv", index=False)
-    (out / f"{name}.md").write_text(f"{to_markdown(df)}\nMeasured on: {machine}\n", encoding="utf-8")
+    text = f"{about}\n\n" if about else ""
+    (out / f"{name}.md").write_text(f"{text}{to_markdown(df)}\nMeasured on: {machine}\n", encoding="utf-8")
 
 
 def _cell(value: object) -> str:

@@ -14,6 +14,7 @@ from falcon_sc._checks import listed
 from falcon_sc._log import show_log
 from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc.core.config import FalconConfig
+from falcon_sc.core.data.budget import check_fixed, check_shared_out
 from falcon_sc.core.fitting.problem import check_classes
 from falcon_sc.core.model import Falcon
 from falcon_sc.core.runtime import distributed
@@ -43,6 +44,7 @@ def discover(
     coarse: ArrayLike | str,
     n_fine: int | Mapping[Any, int],
     *,
+    fixed: Mapping[Any, int] | None = None,
     backbone: str | nn.Module | None = None,
     pretrained: str | Path | None = None,
     config: FalconConfig | None = None,
@@ -72,6 +74,9 @@ def discover(
         Coarse label of each image, (N,), none missing. For an AnnData: a column of `obs`.
     n_fine
         Total number of fine classes, or a mapping from each coarse class to its number.
+    fixed
+        Numbers of fine classes that you know, with a total: a mapping from some coarse classes to theirs; the others
+        share out what is left. The number of each coarse class, also of those, is then kept (one data set only).
     backbone
         "resnet18" (paper, small images; the default), "resnet50" (paper, large images), or a module from float32 (B, 3, S, S) to
         (B, `n_features_out`), an attribute that it must have. It is copied, and its weights are where training begins.
@@ -138,22 +143,26 @@ def discover(
 
         _refuse_ignored("images is an AnnData of features", of_network)
         return discover_adata(
-            images, coarse, n_fine, features, config=config or FEATURES_CONFIG, dataset_key=dataset, device=device,
-            rng=rng, progress_bar=progress_bar, checkpoint=checkpoint, save_model=save_model,
+            images, coarse, n_fine, features, fixed=fixed, config=config or FEATURES_CONFIG, dataset_key=dataset,
+            device=device, rng=rng, progress_bar=progress_bar, checkpoint=checkpoint, save_model=save_model,
         )  # fmt: skip
     where = resolve_device(device)
     if isinstance(images, np.ndarray) and images.dtype.kind == "f":
         _refuse_ignored("images is a matrix of features", of_network | {"features": features})
-        model = Falcon(n_fine, config or FEATURES_CONFIG, device=where, rng=rng, progress_bar=progress_bar)
+        config = config or FEATURES_CONFIG
+        model = Falcon(n_fine, config, fixed=fixed, device=where, rng=rng, progress_bar=progress_bar)
         model.fit(images, coarse, dataset, checkpoint=checkpoint)
     else:
         samples = (
             images if isinstance(images, ImageTensorSamples | ImageFileSamples) else image_samples(images, device=where)
         )
-        check_classes(coarse, n_fine, len(samples), dataset=dataset)
+        taxonomy, codes, budget = check_classes(coarse, n_fine, len(samples), dataset=dataset)
+        check_fixed(fixed, budget, taxonomy, codes)
         _check_features(features, len(samples))
         # squares of 256 pixels leave room for crops of 224 (MoCo-v3)
         size = size or min(*samples.shape[1:], LARGE_VIEW)
+        config = config or default_config(size)
+        check_shared_out(fixed, config.start)
         backbone = "resnet18" if backbone is None else backbone
         distributed.join(where)
         seed_rng, fit_rng = np.random.default_rng(rng).spawn(2) if rng is not None else (np.random.default_rng(), None)
@@ -162,13 +171,13 @@ def discover(
         )
         network = for_convolutions(network, where)
         seen = views or ImageViews(size)
-        config = config or default_config(size)
         if features is None:
             features = distributed.share(lambda: extract_features(network, samples, seen, precision=config.precision))
             logger.info("features: %d of each of %d images", features.shape[1], len(features))
         model = Falcon(
-            n_fine, config, network=network, views=seen, device=where, rng=fit_rng, progress_bar=progress_bar
-        )
+            n_fine, config, fixed=fixed, network=network, views=seen, device=where, rng=fit_rng,
+            progress_bar=progress_bar,
+        )  # fmt: skip
         start = StartInput(np.asarray(features, dtype=np.float32), "embedding")
         model.fit(samples, coarse, dataset, start_input=start, checkpoint=checkpoint)
         model.metadata |= {"backbone": backbone if isinstance(backbone, str) else None, "size": size}
@@ -231,6 +240,7 @@ def _backbone(
     if pretrained is not None:
         from falcon_sc.vision.weights import load_pretrained
 
+        network = copy.deepcopy(network)  # it may be the caller's
         load_pretrained(network, pretrained)
     elif isinstance(backbone, str):
         logger.warning("backbone=%r begins at random weights: give pretrained=..., its features mean little", backbone)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from falcon_sc.benchmarks.paper import _atlas, _systems, pbmc
+from falcon_sc.benchmarks.paper import _atlas, _on_cells, pbmc
 from falcon_sc.core.model import Falcon
 from falcon_sc.datasets import simulate
 
@@ -22,22 +22,24 @@ def test_tables_stand_beside_the_paper_and_a_run_goes_on_where_it_was(tmp_path: 
     assert table["accuracy"].between(10, 100).all()
     assert table["ged"].notna().tolist() == [False, False, True, True, False]
     text = (tmp_path / "pbmc_tables.md").read_text(encoding="utf-8")
-    assert "75.8; 74.2 ± 0.5" in text
+    assert "75.8 (T2), 74.2 ± 0.5 (H2)" in text
     assert "Measured on" in text
     started = []
     measure = pbmc._measure
-    monkeypatch.setattr(pbmc, "_measure", lambda *what: started.append(what[1:3]) or measure(*what))
+    monkeypatch.setattr(pbmc, "_measure", lambda *what: started.append(what[2:]) or measure(*what))
     again = pbmc.run(simulate=240, out=tmp_path, seeds=2, methods=QUICK[1:2], min_iterations=10)
     assert started == [("SCAN-C", 1)]
     assert again["accuracy"].iloc[0] == pytest.approx(table["accuracy"].iloc[1])
     assert len(pd.read_csv(tmp_path / "pbmc.csv")) == 6
+    pbmc.run(simulate=240, out=tmp_path, seeds=1, methods=["K-Means"], min_iterations=11)  # another setting
+    assert started[1:] == [("K-Means", 0)]
 
 
 def test_every_system_runs_on_the_same_cells():
     """Those that need UMAP or extras, and the longest one, have tests of their own."""
     atlas = _atlas.twin(240)
-    for name in set(_systems.SYSTEMS) - {*QUICK, "GEORGE", "Leiden", "falcon_sc"}:
-        labels, relation = _systems.SYSTEMS[name].find(atlas, 0, 10)
+    for name in set(_on_cells.SYSTEMS) - {*QUICK, "GEORGE", "Leiden", "falcon_sc"}:
+        labels, relation = _on_cells.SYSTEMS[name](atlas, 0, 10)
         assert len(labels) == len(atlas.fine), name
         assert relation is None or relation.shape == atlas.relation.shape
 
@@ -85,7 +87,7 @@ def test_an_unknown_method_is_named():
 
 
 def test_names_can_be_listed_with_commas():
-    assert not any("," in name for name in _systems.SYSTEMS)
+    assert not any("," in name for name in _on_cells.SYSTEMS)
 
 
 @pytest.mark.parametrize(("min_iterations", "n_epochs"), [(3, 10), (25, 25)])
@@ -94,5 +96,5 @@ def test_a_small_twin_gets_its_iterations(min_iterations, n_epochs, monkeypatch)
     fitted = []
     fit = Falcon.fit
     monkeypatch.setattr(Falcon, "fit", lambda self, *data: fitted.append(self) or fit(self, *data))
-    _systems.SYSTEMS["FALCON (published code)"].find(atlas, 0, min_iterations)
+    _on_cells.SYSTEMS["FALCON (published code)"](atlas, 0, min_iterations)
     assert fitted[0].history_["iteration"][-1] == n_epochs

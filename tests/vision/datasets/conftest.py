@@ -8,6 +8,7 @@ import pytest
 
 from falcon_sc.vision.datasets import cifar
 
+from . import official_imagenet
 from .official_files import cifar_files, write_archive
 
 if TYPE_CHECKING:
@@ -31,16 +32,5 @@ def archive(tmp_path: Path, small_cifar: dict[str, bytes], monkeypatch: pytest.M
 
 @pytest.fixture
 def write_imagenet(tmp_path: Path) -> Callable[[Sequence[str]], Path]:
-    """Writes a folder of ImageNet with 11 training images and one validation image of each class."""
-
-    def write(classes: Sequence[str]) -> Path:
-        for part, n in (("train", 11), ("val", 1)):
-            for wnid in classes:
-                folder = tmp_path / "imagenet" / part / wnid
-                folder.mkdir(parents=True)
-                for i in range(n):
-                    name = f"{wnid}_{i:02}.JPEG" if part == "train" else f"ILSVRC2012_val_{i:08}.JPEG"
-                    (folder / name).touch()
-        return tmp_path / "imagenet"
-
-    return write
+    """Writes a folder of ImageNet with 11 training images and one validation image of each class, all empty files."""
+    return lambda classes: official_imagenet.write_imagenet(tmp_path / "imagenet", classes)

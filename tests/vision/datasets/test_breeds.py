@@ -2,81 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from falcon_sc.vision.datasets import breeds
-from falcon_sc.vision.datasets._hierarchy import Hierarchy
+from falcon_sc.vision.datasets._hierarchy import ROOT, Hierarchy
+
+from .official_imagenet import TABLE_1, Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
-TABLE_1 = {"living17": (17, 68), "nonliving26": (26, 104), "entity30": (30, 240), "entity13": (13, 260)}
-ROOT, LIVING, NONLIVING = "n00001740", "n00004258", "n00021939"
-
-
-class Written:
-    """A made-up hierarchy whose levels have as many large nodes as the official one.
-
-    Below living and non-living things: 2 nodes each, then 5 + 8 nodes, of which 30 nodes hang, each with 10 classes;
-    below these, 17 + 26 nodes with 5 classes each. Small nodes at each level are too small for a benchmark.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.edges: list[tuple[str, str]] = []
-        self.classes: list[str] = []
-        self.n_nodes = 0
-        self.superclasses: dict[str, list[str]] = {name: [] for name in TABLE_1}
-        level_4 = {}
-        for start, n_level_3, n_level_4 in ((LIVING, 5, 12), (NONLIVING, 8, 18)):
-            self.edges.append((ROOT, start))
-            level_2 = [self.node(start) for _ in range(2)]
-            level_3 = [self.node(level_2[i % 2]) for i in range(n_level_3)]
-            level_4[start] = [self.node(level_3[i % n_level_3]) for i in range(n_level_4)]
-            self.add_classes(self.node(level_2[0]), 19)  # one class short of entity13
-            self.add_classes(self.node(level_3[0]), 7)  # one class short of entity30
-            self.superclasses["entity13"] += level_3
-            self.superclasses["entity30"] += level_4[start]
-            for node in level_4[start]:
-                self.add_classes(node, 10)
-        for name, start in (("living17", LIVING), ("nonliving26", NONLIVING)):
-            for i in range(TABLE_1[name][0]):
-                node = self.node(level_4[start][i % len(level_4[start])])
-                self.add_classes(node, 5)
-                self.superclasses[name].append(node)
-            self.add_classes(self.node(level_4[start][0]), 3)  # one class short
-        # a short cut from above: the longest way counts
-        self.edges.append((ROOT, self.superclasses["living17"][0]))
-        self.edges.append(("n99999999", "n99999998"))  # part of WordNet without any class of ImageNet
-        self.write(folder)
-
-    def node(self, parent: str) -> str:
-        # ids that fall as the tree is built: the order of ids is not the order of the lines
-        self.n_nodes += 1
-        node = f"n{9_000_000 - 37 * self.n_nodes:08}" if self.n_nodes % 3 else f"dummy{self.n_nodes}"
-        self.edges.append((parent, node))
-        return node
-
-    def add_classes(self, parent: str, n: int) -> None:
-        for _ in range(n):
-            self.classes.append(f"n{99_990_000 - 11 * len(self.classes):08}")
-            self.edges.append((parent, self.classes[-1]))
-
-    def write(self, folder: Path) -> None:
-        folder.mkdir()
-        rows = [[i, wnid, f"class {i // 2}, synonym"] for i, wnid in enumerate(self.classes)]  # two of each name
-        (folder / "dataset_class_info.json").write_text(json.dumps(rows))
-        (folder / "class_hierarchy.txt").write_text("".join(f"{parent} {child}\n" for parent, child in self.edges))
-        nodes = {child for _, child in self.edges} - set(self.classes)
-        (folder / "node_names.txt").write_text("".join(f"{node}\tname of {node}, other\n" for node in sorted(nodes)))
-
-    def classes_below(self, node: str) -> set[str]:
-        below = {child for parent, child in self.edges if parent == node}
-        return (below & set(self.classes)).union(*(self.classes_below(child) for child in below - set(self.classes)))
 
 
 @pytest.fixture

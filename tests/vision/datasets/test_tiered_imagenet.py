@@ -10,31 +10,17 @@ import pytest
 
 from falcon_sc.vision.datasets import tiered_imagenet
 
+from .official_imagenet import OFFICIAL_SIZES, write_taxonomy
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
-# Number of classes of each category in the official files; the ids of the classes here are made up.
-OFFICIAL_SIZES = {
-    "train": [11, 11, 17, 24, 19, 26, 13, 17, 20, 14, 20, 11, 10, 12, 25, 28, 26, 24, 11, 12],
-    "val": [17, 12, 22, 12, 12, 22],
-    "test": [22, 16, 30, 27, 10, 23, 10, 22],
-}
 
 
 @pytest.fixture
 def taxonomy(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     folder = tmp_path / "tiered_imagenet_split"
-    folder.mkdir()
-    category_of = {}
-    for name, sizes in OFFICIAL_SIZES.items():
-        pairs = {}
-        for i, size in enumerate(sizes):
-            category = f"n9{len(category_of) + i:07}"
-            pairs |= {f"n0{7 * (len(category_of) + len(pairs) + j):07}": category for j in range(size)}
-        (folder / f"{name}.csv").write_text("".join(f"{wnid},{category}\n" for wnid, category in pairs.items()))
-        category_of |= pairs
-    return folder, category_of
+    return folder, write_taxonomy(folder)
 
 
 def test_counts_of_table_1(taxonomy, write_imagenet: Callable[[Sequence[str]], Path]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks.paper._runs import check_methods
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,10 +60,7 @@ def run(
     from falcon_sc.metrics import adjusted_rand_index, clustering_accuracy
 
     check_int(seeds, "seeds")
-    unknown = set(methods) - set(METHODS)
-    if unknown:
-        msg = f"methods: {sorted(unknown)} are not among {list(METHODS)}."
-        raise ValueError(msg)
+    check_methods(methods, METHODS)
     pixels, fine = load_digits(return_X_y=True)
     X = (pixels / 16).astype(np.float32)
     rows = []
