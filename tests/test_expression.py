@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as npst
 from scipy import sparse
 
 from falcon_sc._expression import Expression, read_continuous, read_embedding, read_expression
+from falcon_sc.core.data.rows import in_memory
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import StartInput
 
@@ -60,6 +61,32 @@ def test_totals_run_over_all_genes() -> None:
     np.testing.assert_allclose(_read(COUNTS).log_normalized(order).toarray(), LOGNORM[:, order], rtol=1e-5)
 
 
+def test_a_normalized_matrix_shares_the_places_of_its_values() -> None:
+    expression = _read(sparse.csr_matrix(COUNTS))
+    for genes in (None, expression.expressed):
+        assert np.shares_memory(expression.log_normalized(genes).indices, expression.values.indices)
+
+
+@pytest.mark.parametrize("values", [COUNTS, LINEAR, LOGNORM])
+def test_blocks_of_rows_change_nothing(values: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> list[np.ndarray]:
+        expression = _read(sparse.csr_matrix(values))
+        counts = [] if expression.counts is None else [in_memory(expression.counts).toarray()]
+        genes = np.arange(30) % 3 == 0
+        return [
+            *counts,
+            expression.log_normalized().toarray(),
+            expression.log_normalized(genes).toarray(),
+            expression.n_genes_of_cells,
+            expression.n_cells_of_genes,
+        ]
+
+    whole = found()
+    monkeypatch.setattr("falcon_sc.core.data.rows._VALUES", 50)
+    for one, other in zip(whole, found(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_cell_without_counts_stays_zero() -> None:
     values = COUNTS.copy()
     values[3] = 0
@@ -91,7 +118,7 @@ def test_stored_zeros_and_disorder_change_nothing_and_are_not_changed() -> None:
 def test_counts_are_recovered_from_logarithms() -> None:
     rounded = np.round(LOGNORM, 3)  # as in files that were stored with few digits
     for values in (LOGNORM, rounded, LOGNORM[:, :20]):
-        np.testing.assert_array_equal(_read(values).counts.toarray(), COUNTS[:, : values.shape[1]])
+        np.testing.assert_array_equal(in_memory(_read(values).counts).toarray(), COUNTS[:, : values.shape[1]])
 
 
 @pytest.mark.parametrize("log", [np.log2, np.log10])
@@ -99,7 +126,7 @@ def test_other_bases_are_brought_to_natural_logarithms(log, caplog: pytest.LogCa
     with caplog.at_level(logging.INFO, "falcon_sc"):
         expression = _read(log(1 + LINEAR))
     np.testing.assert_allclose(expression.values.toarray(), LOGNORM, rtol=1e-5)
-    np.testing.assert_array_equal(expression.counts.toarray(), COUNTS)
+    np.testing.assert_array_equal(in_memory(expression.counts).toarray(), COUNTS)
     assert "brought to the base e" in caplog.text
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import subprocess
 import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from anndata import AnnData
 
 import falcon_sc as fsc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HEAVY = ("torch", "torchvision", "kornia", "scanpy", "numba", "gurobipy", "matplotlib", "sklearn", "pynndescent")
 TABLES = ("pandas", "scipy", "anndata")
@@ -67,6 +73,35 @@ def test_copy_is_offered(function) -> None:
     assert signature.parameters["copy"].default is False
     assert signature.parameters["copy"].kind is inspect.Parameter.KEYWORD_ONLY
     assert signature.return_annotation == "AnnData | None"
+
+
+COMPUTING: dict[str, Callable[..., Any]] = {
+    "discover": lambda cells, _, **options: fsc.tl.discover(cells, "coarse", 6, **options),
+    "estimate_n_fine": lambda cells, _, **options: fsc.tl.estimate_n_fine(cells, "coarse", **options),
+    "predict": lambda cells, model, **options: fsc.tl.predict(cells, model, **options),
+    "select_genes": lambda cells, _, **options: fsc.pp.select_genes(cells, **options),
+    "neighbors_within": lambda cells, _, **options: fsc.pp.neighbors_within(cells, "coarse", **options),
+}
+
+
+@pytest.mark.parametrize("name", COMPUTING)
+def test_where_there_is_no_memory_for_a_copy_no_work_is_lost(
+    name: str, planted: AnnData, tmp_path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Said at once, not after hours of training; reading the values is the first work that is done."""
+    cells, model = planted.copy(), None
+    if name == "predict":
+        fsc.tl.discover(cells, "coarse", 6, max_epochs=1, progress_bar=False, device="cpu", save_model=tmp_path)
+        model = fsc.Falcon.load(tmp_path, device="cpu")
+
+    def copy(self: AnnData, filename: str | None = None) -> AnnData:  # real memory would be short at any other line
+        raise MemoryError
+
+    monkeypatch.setattr(AnnData, "copy", copy)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "falcon_sc"), pytest.raises(MemoryError):
+        COMPUTING[name](cells, model, copy=True)
+    assert "taken for" not in caplog.text
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__qualname__)

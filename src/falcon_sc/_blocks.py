@@ -6,18 +6,21 @@ None of them looks beyond a cell, or what they give is summed over the blocks.
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from falcon_sc.core.data.rows import changed
+from falcon_sc.core.data.rows import changed, each_block, row_edges
 
 TARGET_SUM = 1e4  # paper and scanpy's tutorials: counts of a cell sum to 10,000 before log1p
 
 
 def columns_of(matrix: Any, columns: np.ndarray) -> Any:
-    """Some columns (a mask, or numbers) of a CSR matrix, or of rows that are read later."""
+    """Some columns (a mask, or numbers) of a CSR matrix, or of rows that are read later; if all, that matrix itself."""
+    if columns.dtype == bool and columns.all():
+        return matrix
     n_columns = int(columns.sum()) if columns.dtype == bool else len(columns)
     return changed(matrix, partial(_columns, columns=columns), n_columns)
 
@@ -37,13 +40,17 @@ def count_values(values: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
 
 
 def log_normalized(values: sparse.csr_matrix, genes: np.ndarray | None, *, done: bool) -> sparse.csr_matrix:
-    chosen = values if genes is None else values[:, genes]
+    chosen = values if genes is None else columns_of(values, genes)
     return chosen if done else log_scaled(chosen, factors_of(values))
 
 
 def factors_of(values: sparse.csr_matrix) -> np.ndarray:
     """float64, n_obs: what makes the values of a cell sum to 10,000; 0 for an empty one."""
-    return factors_to(TARGET_SUM, np.asarray(values.sum(axis=1, dtype=np.float64)).ravel())
+    return factors_to(TARGET_SUM, np.concatenate(each_block(values, _sums)))
+
+
+def _sums(values: sparse.csr_matrix) -> np.ndarray:
+    return np.asarray(values.sum(axis=1, dtype=np.float64)).ravel()
 
 
 def factors_to(total: float, sums: np.ndarray) -> np.ndarray:
@@ -53,8 +60,11 @@ def factors_to(total: float, sums: np.ndarray) -> np.ndarray:
 
 
 def log_scaled(values: sparse.csr_matrix, factors: np.ndarray) -> sparse.csr_matrix:
-    """float32 CSR: log1p of each row times its factor."""
-    data = np.log1p(values.data * np.repeat(factors, np.diff(values.indptr)).astype(np.float32))
+    """float32 CSR: log1p of each row times its factor; where its values are is told by the arrays of `values`."""
+    data, lengths = np.empty(values.nnz, dtype=np.float32), np.diff(values.indptr)
+    for begin, end in pairwise(row_edges(values)):
+        own, rows = slice(values.indptr[begin], values.indptr[end]), slice(begin, end)
+        data[own] = np.log1p(values.data[own] * np.repeat(factors[rows], lengths[rows]).astype(np.float32))
     return sparse.csr_matrix((data, values.indices, values.indptr), shape=values.shape)
 
 

@@ -18,10 +18,10 @@ from falcon_sc._blocks import count_values, log_normalized, times
 from falcon_sc._checks import listed
 from falcon_sc._kinds import Recognized, check_stated, recognize
 from falcon_sc._on_disk.opening import is_on_disk, open_rows
+from falcon_sc.core.data.memory_rows import as_rows
 from falcon_sc.core.data.rows import Rows, as_csr, changed, each_block, of_rows
 from falcon_sc.core.start.representation.normalizations import (
     counts_can_be_recovered,
-    recovered_counts,
     rounded_units,
 )
 
@@ -66,19 +66,16 @@ class Expression:
 
     @cached_property
     def counts(self) -> sparse.csr_matrix | Rows | None:
-        """Raw counts, float32 CSR: the values themselves, or recovered from the logarithms, or None."""
+        """Raw counts, float32: the values themselves, or rows that are recovered from the logarithms when read, or None."""
         if self.kind == "counts":
             return self.values
         if self.kind != "lognorm":
             return None
-        if isinstance(self.values, Rows):
-            there = counts_can_be_recovered(self.values)
-            counts: Any = self.values.then(rounded_units, self.values.shape[1]) if there else None
-        else:
-            counts = recovered_counts(self.values)
-        if counts is not None:
-            logger.info("raw counts were recovered from the log-normalized values")
-        return counts
+        rows = as_rows(self.values)
+        if not counts_can_be_recovered(rows):
+            return None
+        logger.info("raw counts were recovered from the log-normalized values")
+        return rows.then(rounded_units, rows.shape[1])
 
     @cached_property
     def n_genes_of_cells(self) -> np.ndarray:

@@ -45,11 +45,12 @@ def test_a_batch_too_small_for_the_regression(cells: AnnData, caplog: pytest.Log
     assert "trying a wider one" in caplog.text
 
 
-@pytest.mark.parametrize("kind", ["counts", "continuous"])
+@pytest.mark.parametrize("kind", ["counts", "logarithms", "continuous"])
 def test_a_batch_of_one_cell_is_left_out_with_one_line(cells: AnnData, caplog: pytest.LogCaptureFixture, kind) -> None:
     """Warnings are errors here: scanpy gives four of them for such a batch (Group counts matches dof, ...)."""
-    if kind == "continuous":
+    if kind != "counts":
         cells = _log_normalized(cells)
+    if kind == "continuous":
         cells.X.data *= np.random.default_rng(0).uniform(0.9, 1.1, cells.X.nnz).astype(np.float32)
     cells.obs["lone"] = ["alone", *cells.obs["donor"].astype(str)[1:]]
     with caplog.at_level(logging.INFO, "falcon_sc"):
@@ -60,6 +61,15 @@ def test_a_batch_of_one_cell_is_left_out_with_one_line(cells: AnnData, caplog: p
     others = cells[1:].copy()
     select_genes(others, n_top_genes=50, batch_key="donor")
     np.testing.assert_array_equal(cells.var[COLUMN], others.var[COLUMN])
+
+
+def test_recovered_counts_are_said_once(cells: AnnData, caplog: pytest.LogCaptureFixture, quick) -> None:
+    """Not again of the cells that have a say in the genes."""
+    logarithms = _log_normalized(cells)
+    logarithms.obs["lone"] = ["alone", *cells.obs["donor"].astype(str)[1:]]
+    with caplog.at_level(logging.INFO, "falcon_sc"):
+        discover(logarithms, "coarse", 6, n_top_genes=50, batch_key="lone", **quick)
+    assert caplog.text.count("raw counts were recovered") == 1
 
 
 def test_batches_of_one_cell_but_one(cells: AnnData) -> None:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
+from anndata import AnnData
+from scipy import sparse
 
+from falcon_sc.core.data.inputs import as_input
+from falcon_sc.core.data.projection import Projection
 from falcon_sc.tl import discover
-
-if TYPE_CHECKING:
-    from anndata import AnnData
+from falcon_sc.tl._inputs import read_inputs
 
 
 @pytest.mark.parametrize("n_top_genes", [160, 60])
@@ -28,3 +31,35 @@ def test_counts_become_logarithms_once(
     discover(cells, "coarse", 6, n_top_genes=n_top_genes, **quick)
     chosen = cells.var["falcon_highly_variable"].to_numpy()
     assert sum(n for n in n_values if n > cells.n_obs) == cells.X[:, chosen].nnz
+
+
+def _scaled(counts: sparse.csr_matrix) -> sparse.csr_matrix:
+    totals = np.asarray(counts.sum(axis=1)).ravel()
+    return sparse.csr_matrix(counts.multiply(1e4 / np.maximum(totals, 1)[:, None]), dtype=np.float32)
+
+
+FORMS = {
+    "counts": lambda counts: counts,
+    "log-normalized": lambda counts: _scaled(counts).log1p(),
+    "linear": _scaled,
+    "without counts": lambda counts: _scaled(counts.multiply(np.linspace(0.5, 1, 40)).tocsr()).log1p(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_made_of_the_values_takes_little_memory(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million cells must fit: at most half of the matrix, its values, once more, beside what does not grow with them."""
+    for size in ("core.data.rows._VALUES", "_kinds._CHUNK"):
+        monkeypatch.setattr(f"falcon_sc.{size}", 10_000)
+    matrix = FORMS[form](sparse.random_array((60_000, 40), density=0.3, format="csr", rng=0).astype(np.float32).ceil())
+    adata, known = AnnData(sparse.csr_matrix(matrix)), np.ones(60_000, dtype=bool)
+    projection = Projection(np.zeros(40, np.float32), np.eye(40, 3, dtype=np.float32), 1.0)
+    n_bytes = matrix.data.nbytes + matrix.indices.nbytes
+    tracemalloc.start()
+    try:
+        inputs = read_inputs(adata, known=known, layer=None, use_rep=None, n_top_genes=40, batch=None)
+        projection(as_input(inputs.features))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.0 * n_bytes

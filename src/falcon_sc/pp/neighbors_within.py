@@ -114,7 +114,9 @@ def neighbors_within(
     n_neighbors = check_int(n_neighbors, "n_neighbors")
     labels = read_labels(adata, coarse_key, "coarse_key")
     check_values(values)
+    _check_choice(use_rep, layer, values)
     _umap()  # before any work
+    adata = adata.copy() if copy else adata  # first: where there is no memory for it, no work is lost
     points = _points(adata, use_rep, layer, values)
     warn_missing(labels, coarse_key, "coarse_key", "they get no neighbors")
 
@@ -122,7 +124,6 @@ def neighbors_within(
     distances, connectivities = _graph(points[labels.known], codes, n_neighbors)
     place = np.flatnonzero(labels.known)
 
-    adata = adata.copy() if copy else adata
     keys = {"distances_key": f"{key_added}_distances", "connectivities_key": f"{key_added}_connectivities"}
     params = {"n_neighbors": n_neighbors + 1, "method": "umap", "metric": _METRIC, "coarse_key": coarse_key}
     params["falcon_sc"] = version("falcon-sc")
@@ -134,15 +135,18 @@ def neighbors_within(
     return adata if copy else None
 
 
+def _check_choice(use_rep: str | None, layer: str | None, values: Values | None) -> None:
+    for name, given in {"layer": layer, "values": values}.items():
+        if use_rep is not None and given is not None:
+            msg = f"use_rep={use_rep!r} and {name}={given!r} were both given: choose one."
+            raise ValueError(msg)
+
+
 def _points(
     adata: AnnData, use_rep: str | None, layer: str | None, values: Values | None
 ) -> np.ndarray | sparse.csr_matrix:
     """Coordinates in which distances are measured, n_obs rows."""
     if use_rep is not None:
-        for name, given in {"layer": layer, "values": values}.items():
-            if given is not None:
-                msg = f"use_rep={use_rep!r} and {name}={given!r} were both given: choose one."
-                raise ValueError(msg)
         return read_embedding(adata, use_rep)
     genes = None
     if _SELECTED in adata.var:

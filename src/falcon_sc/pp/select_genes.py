@@ -16,7 +16,7 @@ from falcon_sc._labels import read_batch
 from falcon_sc._log import show_log
 from falcon_sc._on_disk.rows import StoredRows
 from falcon_sc._written import GENES, check_free
-from falcon_sc.core.data.rows import Rows, each_block, of_rows
+from falcon_sc.core.data.rows import Rows, each_block, in_memory, of_rows
 from falcon_sc.pp._scanpy_genes import most_variable_across_batches, one_batch_after_the_other, scanpy_table
 
 if TYPE_CHECKING:
@@ -109,11 +109,11 @@ def select_genes(
     n_top_genes = check_int(n_top_genes, "n_top_genes")
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_values(values)
+    adata = adata.copy() if copy else adata  # first: where there is no memory for it, no work is lost
     if values == "continuous":
         chosen = most_variable(read_continuous(adata, layer), n_top_genes, batch)
     else:
         chosen = choose_genes(read_expression(adata, layer, values), n_top_genes, batch)
-    adata = adata.copy() if copy else adata
     params = {"n_top_genes": n_top_genes, "layer": layer, "batch_key": batch_key, "falcon_sc": version("falcon-sc")}
     adata.var[key_added] = chosen
     adata.uns[key_added] = {
@@ -131,33 +131,41 @@ def choose_genes(expression: Expression, n_top_genes: int, batch: np.ndarray | N
     if n_expressed <= n_top_genes:
         logger.info("all %d expressed genes are used: no more than n_top_genes=%d", n_expressed, n_top_genes)
         return expressed.copy()
-    expression, batch = _without_lone_cells(expression, batch)
+    counts = expression.counts  # of all cells: whether there are any is decided, and said in the log, once
+    cells, batch = _cells_with_a_say(expression, batch)
+    expression = expression.of_cells(cells)
     expressed = expression.expressed
     n_top_genes = min(n_top_genes, int(expressed.sum()))
-    if expression.counts is None:
+    if counts is None:
         logger.info("no counts: highly variable genes by scanpy's flavor 'seurat' on log-normalized values")
         variable = _highly_variable(expression.log_normalized(expressed), n_top_genes, batch, flavor="seurat")
     else:
-        variable = _highly_variable_counts(columns_of(expression.counts, expressed), n_top_genes, batch)
+        counts = columns_of(of_rows(counts, cells), expressed)
+        counts = counts if isinstance(counts, StoredRows) else in_memory(counts)
+        variable = _highly_variable_counts(counts, n_top_genes, batch)
     chosen = np.zeros(expressed.size, dtype=bool)
     chosen[np.flatnonzero(expressed)[variable]] = True
     return chosen
 
 
-def _without_lone_cells(expression: Expression, batch: np.ndarray | None) -> tuple[Expression, np.ndarray | None]:
-    """Leave out batches of one cell, in which nothing varies; one batch, or none, is no reason to tell them apart."""
+def _cells_with_a_say(expression: Expression, batch: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """All cells (bool, n_obs) but those of batches of one cell, in which nothing varies, and the batches of the others.
+
+    One batch, or none, is no reason to tell them apart.
+    """
+    whole = np.ones(expression.values.shape[0], dtype=bool)
     if batch is None:
-        return expression, None
+        return whole, None
     sizes = np.bincount(batch)
     kept = sizes[batch] > 1
     n_kept, n_batches = int((sizes > 1).sum()), int((sizes > 0).sum())
     if n_kept == 0:
         logger.info("each of the %d batches has a single cell: genes are chosen over all cells alike", n_batches)
-        return expression, None
+        return whole, None
     if n_kept < n_batches:
         message = "%d of %d batches have a single cell, and no say in which genes are chosen"
         logger.info(message, n_batches - n_kept, n_batches)
-    return expression.of_cells(kept), batch[kept] if n_kept > 1 else None
+    return kept, batch[kept] if n_kept > 1 else None
 
 
 def most_variable(values: Any, n_top_genes: int, batch: np.ndarray | None) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from falcon_sc._blocks import columns_of
 from falcon_sc._expression import read_continuous, read_embedding, read_expression
 from falcon_sc._kinds import check_values
+from falcon_sc.core.data.memory_rows import as_rows
 from falcon_sc.core.data.rows import in_memory, many_times, of_rows
 from falcon_sc.pp.select_genes import choose_genes, most_variable
 from falcon_sc.tl._training_values import TrainingValues
@@ -29,7 +30,9 @@ class Inputs:
     Parameters
     ----------
     features
-        float32, n_obs x n_features: chosen genes, log-normalized (CSR, or rows on disk), or an embedding (dense).
+        float32, labeled cells x n_features: chosen genes, log-normalized (CSR, or rows on disk), or an embedding (dense).
+    others
+        The same of the cells without a label.
     start
         What the labels of the start come from: labeled cells only, all expressed genes.
     genes
@@ -41,6 +44,7 @@ class Inputs:
     """
 
     features: Any
+    others: Any
     start: StartInput
     genes: np.ndarray | None
     assumed: str
@@ -75,10 +79,10 @@ def read_inputs(
     expression = read_expression(adata, layer, values)
     labeled = expression.of_cells(known)
     genes = choose_genes(labeled, n_top_genes, batch)
-    features = expression.log_normalized(genes)
+    features, others = labeled.log_normalized(genes), expression.of_cells(~known).log_normalized(genes)
     names = adata.var_names.to_numpy(dtype=np.str_)
-    training_values = TrainingValues.of(labeled, of_rows(features, known), names)
-    return Inputs(features, _start_of(labeled, batch), genes, expression.kind, training_values)
+    training_values = TrainingValues.of(labeled, features, names)
+    return Inputs(features, others, _start_of(labeled, batch), genes, expression.kind, training_values)
 
 
 def read_start(
@@ -107,8 +111,9 @@ def _embedding(adata: AnnData, use_rep: str, known: np.ndarray, batch: np.ndarra
     from falcon_sc.core.start.input import StartInput
 
     embedding = read_embedding(adata, use_rep)
-    start = StartInput(embedding[known], "embedding", batch)
-    return Inputs(embedding, start, None, f"embedding adata.obsm[{use_rep!r}]")
+    features = of_rows(embedding, known)
+    start = StartInput(features, "embedding", batch)
+    return Inputs(features, embedding[~known], start, None, f"embedding adata.obsm[{use_rep!r}]")
 
 
 def _continuous(
@@ -123,14 +128,17 @@ def _continuous(
         msg = "values='continuous': no column of the matrix varies over the labeled cells."
         raise ValueError(msg)
     chosen = in_memory(columns_of(matrix, genes))
-    features = np.ascontiguousarray(chosen) if isinstance(chosen, np.ndarray) else chosen.toarray()
-    start = StartInput(features[known], "embedding", batch)
-    return Inputs(features, start, genes, "continuous", TrainingValues.of_continuous(features[known]))
+    dense = np.ascontiguousarray(chosen) if isinstance(chosen, np.ndarray) else chosen.toarray()
+    features = of_rows(dense, known)
+    start, about = StartInput(features, "embedding", batch), TrainingValues.of_continuous(features)
+    return Inputs(features, dense[~known], start, genes, "continuous", about)
 
 
 def _start_of(labeled: Expression, batch: np.ndarray | None) -> StartInput:
+    """Of one coarse class after the other when it is clustered: what is made of the values is never there as a whole."""
     from falcon_sc.core.start.input import StartInput
 
     if labeled.counts is None:
-        return StartInput(many_times(labeled.log_normalized(labeled.expressed)), "lognorm", batch)
-    return StartInput(many_times(columns_of(labeled.counts, labeled.expressed)), "counts", batch)
+        later = replace(labeled, values=as_rows(labeled.values))
+        return StartInput(many_times(later.log_normalized(labeled.expressed)), "lognorm", batch)
+    return StartInput(many_times(columns_of(as_rows(labeled.counts), labeled.expressed)), "counts", batch)

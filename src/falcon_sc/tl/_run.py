@@ -13,7 +13,6 @@ from falcon_sc._log import show_log
 from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc._written import CLASSES, check_free
 from falcon_sc.core.data.budget import check_shared_out
-from falcon_sc.core.data.rows import of_rows
 from falcon_sc.tl._classes import check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._estimates import estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_inputs
@@ -83,6 +82,7 @@ def run(
     from falcon_sc.core.runtime.device import resolve_device
 
     where = resolve_device(device)
+    adata = adata.copy() if copy else adata  # first: where there is no memory for it, no work is lost
     inputs = read_inputs(
         adata,
         known=labels.known,
@@ -101,8 +101,9 @@ def run(
         check_license(config, budget, count_coarse(labels, dataset))
     model = Falcon(budget, config, fixed=fixed, device=where, rng=rng, progress_bar=progress_bar)
     names = None if inputs.genes is None else adata.var_names[inputs.genes].to_numpy(dtype=np.str_)
-    training = of_rows(inputs.features, labels.known)
-    model.fit(training, labels.values, dataset, start_input=inputs.start, feature_names=names, checkpoint=checkpoint)
+    model.fit(
+        inputs.features, labels.values, dataset, start_input=inputs.start, feature_names=names, checkpoint=checkpoint
+    )
     about |= {"batch_key": batch_key, "dataset_key": dataset_key, "values": values}
     if use_rep is None:
         about["n_top_genes"] = n_top_genes
@@ -113,7 +114,6 @@ def run(
     saved = {} if model_folder is None else {"saved_model": str(model_folder.resolve())}
     params = plain(config.to_dict() | model.metadata | about_run(model, rng) | saved)
     results = _results(model, inputs, labels, params)
-    adata = adata.copy() if copy else adata
     write(adata, key_added, model, results)
     if model_folder is not None:
         column = f"adata.obs[{f'{key_added}_fine'!r}]"
@@ -135,7 +135,7 @@ def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict[str, An
     fine[known], confidence[known], leaf[known] = model.labels_, model.confidence_, found.labels
     proba[known], embedding[known], by_leaf[known] = model.proba_, model.embedding_, found.proba
     if not known.all():
-        proba[~known], embedding[~known], _, by_leaf[~known] = model.infer(of_rows(inputs.features, ~known))
+        proba[~known], embedding[~known], _, by_leaf[~known] = model.infer(inputs.others)
     leaves = None
     if found.tree is not None and found.agreement is not None:
         agreement[known] = found.agreement

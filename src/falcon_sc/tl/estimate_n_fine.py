@@ -117,6 +117,7 @@ def estimate_n_fine(
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
     n_threads(n_jobs)  # refuses what is no number of threads
+    adata = adata.copy() if copy else adata  # first: where there is no memory for it, no work is lost
     start, assumed = read_start(adata, known=labels.known, layer=layer, use_rep=use_rep, batch=batch, values=values)
     warn_missing(labels, coarse_key, "coarse_key", "they have no say in the numbers")
 
@@ -131,7 +132,6 @@ def estimate_n_fine(
     }
     if isinstance(rng, Integral):
         about["seed"] = int(rng)
-    adata = adata.copy() if copy else adata
     adata.uns[key_added] = {
         "coarse_names": names.astype(np.str_),
         "sizes": sizes.astype(np.int64),

@@ -116,6 +116,7 @@ def predict(
     coarse = None if coarse_key is None else _coarse(adata, coarse_key, model)
     dataset = _dataset(adata, coarse_key, dataset_key, model)
     genes = match_genes(adata, use_rep, model, missing_genes)
+    adata = adata.copy() if copy else adata  # first: where there is no memory for it, no work is lost
     features, assumed = _features(adata, genes, model, layer=layer, values=values, use_rep=use_rep)
 
     proba, embedding, fine, _ = model.infer(features, coarse, dataset)
@@ -130,7 +131,6 @@ def predict(
     about |= {"values": values, "n_genes_filled": 0 if genes is None else int((genes < 0).sum())}
     params = plain(model.metadata | about | {"falcon_sc": version("falcon-sc"), "device": str(model.device_)})
     used = None if genes is None else np.isin(np.arange(adata.n_vars), genes)
-    adata = adata.copy() if copy else adata
     write(adata, key_added, model, Results(fine, proba, confidence, embedding, used, params))
     return adata if copy else None
 

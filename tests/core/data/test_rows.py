@@ -4,16 +4,34 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.data.rows import as_csr, changed, each_block, in_memory, many_times, of_rows
+from falcon_sc.core.data.rows import as_csr, changed, each_block, in_memory, many_times, of_rows, row_blocks
 
 
-def test_a_matrix_in_memory_is_one_block(rng: np.random.Generator) -> None:
+def test_a_dense_matrix_is_one_block(rng: np.random.Generator) -> None:
     matrix = rng.random((6, 4)).astype(np.float32)
     assert each_block(matrix, lambda block: block.shape) == [(6, 4)]
     np.testing.assert_array_equal(changed(matrix, lambda block: block[:, :2], 2), matrix[:, :2])
     rows = np.array([True, False] * 3)
     np.testing.assert_array_equal(of_rows(matrix, rows), matrix[::2])
     assert of_rows(matrix, np.ones(6, dtype=bool)) is in_memory(matrix) is many_times(matrix) is matrix
+
+
+@pytest.mark.parametrize("index_type", [np.int32, np.int64])
+def test_a_sparse_matrix_is_read_in_blocks(
+    rng: np.random.Generator, index_type: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("falcon_sc.core.data.rows._VALUES", 10)
+    dense = rng.poisson(0.5, (40, 8)).astype(np.float32)
+    dense[[0, 7, 39]] = 0
+    dense[20] = 1 + np.arange(8)
+    matrix = sparse.csr_matrix(dense)
+    matrix.indices, matrix.indptr = matrix.indices.astype(index_type), matrix.indptr.astype(index_type)
+    blocks = list(row_blocks(matrix))
+    assert len(blocks) > 10
+    assert max(block.nnz for block in blocks) <= 10 + 8
+    np.testing.assert_array_equal(sparse.vstack(blocks).toarray(), dense)
+    assert sum(each_block(matrix, lambda block: block.shape[0])) == 40
+    assert [block.shape for block in row_blocks(matrix[:0])] == [(0, 8)]
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix, sparse.csc_matrix, sparse.coo_matrix])

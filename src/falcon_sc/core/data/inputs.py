@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import torch
 
 from falcon_sc.core.data.batches import Samples
-from falcon_sc.core.data.rows import Rows
+from falcon_sc.core.data.rows import Rows, each_block
 
 
 def as_input(X: Any) -> Any:
@@ -25,16 +25,20 @@ def as_input(X: Any) -> Any:
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu().numpy()
     if sp.issparse(X):
-        X = X.tocsr().astype(np.float32)
+        X = X.tocsr().astype(np.float32, copy=False)
     else:  # a copy where it is read-only, as torch warns of such
         X = np.require(np.asarray(X, dtype=np.float32), requirements="W")
     if X.ndim != 2 or 0 in X.shape:
         msg = f"X must be a matrix of samples and features, found shape {X.shape}."
         raise ValueError(msg)
-    if not np.isfinite(X.data if sp.issparse(X) else X).all():
+    if not all(each_block(X, _is_finite)):
         msg = "X has values that are NaN or infinite: remove or impute them."
         raise ValueError(msg)
     return X
+
+
+def _is_finite(block: Any) -> bool:
+    return bool(np.isfinite(block.data if sp.issparse(block) else block).all())
 
 
 def n_samples(X: Any) -> int:

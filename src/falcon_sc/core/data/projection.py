@@ -27,9 +27,10 @@ class Projection:
 
     def __call__(self, X: Any) -> NDArray[np.float32]:
         """(N, features), dense, sparse or rows on disk, to (N, n_pcs)."""
-        scores = np.concatenate(each_block(X, partial(_times, components=self.components)))
-        centered: NDArray[np.float32] = (scores - self.mean @ self.components) / np.float32(self.scale)
-        return centered
+        scores: NDArray[np.float32] = np.concatenate(each_block(X, partial(_times, components=self.components)))
+        scores -= self.mean @ self.components
+        scores /= np.float32(self.scale)
+        return scores
 
 
 def _times(X: Any, components: NDArray[np.float32]) -> NDArray[np.float32]:

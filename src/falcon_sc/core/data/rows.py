@@ -1,11 +1,13 @@
 """A matrix that is too large for memory: its rows are read a block at a time, whenever they are asked for.
 
-What is computed from a matrix is written once, as a function of a block of rows. A matrix in memory is one block.
+What is computed from a matrix is written once, as a function of a block of rows. A sparse matrix in memory is read in
+blocks as well: what is computed on the way is then small, whatever it is computed from.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from scipy import sparse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
+
+_VALUES = 1 << 22  # of a sparse matrix in memory that are looked at together: 32 MiB in float64
 
 
 class Rows(ABC):
@@ -53,8 +57,27 @@ class Rows(ABC):
 
 
 def each_block[T](matrix: Any, function: Callable[[Any], T]) -> list[T]:
-    """What `function` gives for each block of rows: of a matrix in memory, for all of it."""
-    return list(matrix.each(function)) if isinstance(matrix, Rows) else [function(matrix)]
+    """What `function` gives for each block of rows: of a dense matrix, for all of it."""
+    if isinstance(matrix, Rows):
+        return list(matrix.each(function))
+    return [function(block) for block in (row_blocks(matrix) if sparse.issparse(matrix) else [matrix])]
+
+
+def row_blocks(matrix: sparse.csr_matrix) -> Iterator[sparse.csr_matrix]:
+    """The rows of a CSR matrix, some million values at a time."""
+    if matrix.nnz <= _VALUES:
+        yield matrix
+        return
+    for begin, end in pairwise(row_edges(matrix)):
+        own = slice(matrix.indptr[begin], matrix.indptr[end])
+        parts = matrix.data[own], matrix.indices[own], matrix.indptr[begin : end + 1] - matrix.indptr[begin]
+        yield sparse.csr_matrix(parts, shape=(end - begin, matrix.shape[1]))
+
+
+def row_edges(matrix: sparse.csr_matrix) -> list[int]:
+    """First row of each block of a CSR matrix, and the end."""
+    inside = np.searchsorted(matrix.indptr, np.arange(_VALUES, matrix.nnz, _VALUES))
+    return sorted({0, *inside.tolist(), matrix.shape[0]})
 
 
 def changed(matrix: Any, step: Callable[[Any], Any], n_columns: int) -> Any:

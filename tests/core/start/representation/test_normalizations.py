@@ -7,8 +7,9 @@ from scipy import sparse
 from falcon_sc.core.start.representation.normalizations import (
     Normalizer,
     counts_behind,
+    counts_can_be_recovered,
     pseudo_counts,
-    recovered_counts,
+    rounded_units,
 )
 
 
@@ -25,7 +26,9 @@ def test_counts_are_recovered_from_log_normalized_values(counts: np.ndarray, tar
     lognorm = np.log1p(counts / counts.sum(1, keepdims=True) * target).astype(np.float32)
     np.testing.assert_allclose(pseudo_counts(lognorm), counts, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(pseudo_counts(sparse.csr_matrix(lognorm)).toarray(), counts, rtol=1e-4, atol=1e-4)
-    dense, csr = recovered_counts(lognorm), recovered_counts(sparse.csr_matrix(lognorm))
+    assert counts_can_be_recovered(lognorm)
+    assert counts_can_be_recovered(sparse.csr_matrix(lognorm))
+    dense, csr = rounded_units(lognorm), rounded_units(sparse.csr_matrix(lognorm))
     assert dense.dtype == csr.dtype == np.float32
     np.testing.assert_array_equal(dense, counts)
     np.testing.assert_array_equal(csr.toarray(), counts)
@@ -61,8 +64,8 @@ def test_perturbed_values(counts: np.ndarray, share: float, are_counts: bool) ->
     rng = np.random.default_rng(2)
     perturbed = np.where((counts > 1) & (rng.random(counts.shape) < share), counts + 0.4, counts)
     lognorm = np.log1p(perturbed / 50)
-    assert (recovered_counts(lognorm) is not None) == are_counts
-    assert (recovered_counts(sparse.csr_matrix(lognorm)) is not None) == are_counts
+    assert counts_can_be_recovered(lognorm) == are_counts
+    assert counts_can_be_recovered(sparse.csr_matrix(lognorm)) == are_counts
 
 
 def test_values_of_one_do_not_outvote_what_is_no_count() -> None:

@@ -138,7 +138,7 @@ def class_representations(
         Cells of the other coarse classes; without them nothing is taken off. Not used for an embedding: what varies in
         all classes is a nuisance among molecules, but was kept on purpose in a representation that was learned.
     has_counts
-        For "lognorm": whether counts can be recovered (`recovered_counts`).
+        For "lognorm": whether counts can be recovered (`counts_can_be_recovered`).
     n_genes
         Genes kept (the paper's 2000).
     max_cells

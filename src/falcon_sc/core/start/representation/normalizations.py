@@ -31,13 +31,11 @@ def counts_behind(rates: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.
     return _rounded(units) if _are_whole([_judged(units)]) else None
 
 
-def recovered_counts(lognorm: np.ndarray | sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix | None:
-    """Counts behind log1p-normalized values, float32, or None: the one rule of the house, see `counts_behind`."""
-    return counts_behind(_expm1(lognorm))
-
-
 def counts_can_be_recovered(lognorm: Any) -> bool:
-    """Whether there are counts behind log1p-normalized values, also of rows that are read block by block (`each`)."""
+    """Whether there are counts behind log1p-normalized values, also of rows that are read block by block (`each`).
+
+    The one rule of the house, see `counts_behind`.
+    """
     blocks = lognorm.each(_judged_lognorm) if hasattr(lognorm, "each") else [_judged_lognorm(lognorm)]
     return _are_whole(list(blocks))
 
