@@ -26,6 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=as_path, default=None, help="folder for tables and plots")
     parser.add_argument("--seeds", type=int, default=None, help="number of seeds (of each benchmark its own)")
+    parser.add_argument("--tables", type=words, default=None, help="tables of the paper, such as 5,N1")
     parser.add_argument(
         "--minutes", type=float, default=None, help="how long, for those that go on until they are stopped"
     )
@@ -34,7 +35,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--only", type=words, default=None, help="data sets, such as starmap_mpfc,cbmc_citeseq")
     parser.add_argument("--methods", type=words, default=None, help="methods, such as Leiden,falcon_sc")
-    parser.add_argument("--tables", type=words, default=None, help="tables of the paper, such as 5,N1")
     parser.add_argument("--simulate", type=int, default=None, help="cells of a simulated twin, for those that have one")
     for level, example in (("coarse", "cell_type"), ("fine", "cell_state"), ("donor", "patient_id")):
         parser.add_argument(f"--{level}-key", default=None, help=f"column of obs in a file of --data ({example})")

@@ -24,14 +24,10 @@ def to_markdown(df: pd.DataFrame) -> str:
 
 def save(df: pd.DataFrame, out: Path, name: str) -> None:
     """Write ``name.csv`` (full precision) and ``name.md`` (which adds the machine) to the folder ``out``."""
+    machine = ", ".join(f"{key} {value}" for key, value in _machine.describe().items())
     out.mkdir(parents=True, exist_ok=True)
     df.to_csv(out / f"{name}.csv", index=False)
-    (out / f"{name}.md").write_text(f"{to_markdown(df)}\n{measured_on()}", encoding="utf-8")
-
-
-def measured_on() -> str:
-    """A line of text."""
-    return "Measured on: " + ", ".join(f"{key} {value}" for key, value in _machine.describe().items()) + "\n"
+    (out / f"{name}.md").write_text(f"{to_markdown(df)}\nMeasured on: {machine}\n", encoding="utf-8")
 
 
 def _cell(value: object) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from falcon_sc._checks import check_int
-from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks import _machine, _tables
 from falcon_sc.benchmarks.paper._ablation_runs import measure
 from falcon_sc.benchmarks.paper._ablation_tables import TABLES, Cell
+from falcon_sc.core.runtime.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,7 +80,7 @@ def run(
             rows.append(_measured(one, seed, steps))
             if out is not None:  # after each run: what was interrupted goes on here
                 out.mkdir(parents=True, exist_ok=True)
-                pd.DataFrame(rows).to_csv(out / "ablation.csv", index=False)
+                write_whole(out / "ablation.csv", partial(pd.DataFrame(rows).to_csv, index=False))
     runs = pd.DataFrame(rows)
     runs = runs[(runs["steps"] == steps) & (runs["seed"] < seeds)]
     values = pd.DataFrame([value for name in tables for value in _values(name, runs)])
@@ -86,7 +88,8 @@ def run(
     print(text)
     if out is not None:
         values.to_csv(out / "ablation_tables.csv", index=False)
-        (out / "ablation_tables.md").write_text(f"{text}\n{_tables.measured_on()}", encoding="utf-8")
+        machine = ", ".join(f"{key} {value}" for key, value in _machine.describe().items())
+        (out / "ablation_tables.md").write_text(f"{text}\nMeasured on: {machine}\n", encoding="utf-8")
     return values
 
 
