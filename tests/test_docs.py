@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[1] / "docs"
 API = (DOCS / "api.md").read_text(encoding="utf-8")
-NAMESPACES = ("pp", "tl", "pl", "metrics", "baselines", "datasets", "vision", "vision.datasets")
+NAMESPACES = ("pp", "tl", "pl", "metrics", "baselines", "datasets", "search", "vision", "vision.datasets")
 
 
 def documented() -> set[str]:

@@ -69,6 +69,15 @@ def test_numbers_of_cells(monkeypatch, capsys) -> None:
         assert f"argument --cells: invalid numbers value: {wrong!r}" in capsys.readouterr().err
 
 
+def test_tables_by_name(monkeypatch) -> None:
+    from falcon_sc.benchmarks.paper import ablation
+
+    given: list[tuple[str, ...]] = []
+    monkeypatch.setattr(ablation, "run", lambda *, tables=(): given.append(tables))
+    assert main(["bench", "ablation", "--tables", "5, N1"]) == 0
+    assert given == [("5", "N1")]
+
+
 def test_a_file_goes_to_the_benchmark_that_reads_one(monkeypatch, tmp_path: Path, capsys) -> None:
     from falcon_sc.benchmarks.paper import pbmc
 

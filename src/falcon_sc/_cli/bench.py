@@ -26,6 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=as_path, default=None, help="folder for tables and plots")
     parser.add_argument("--seeds", type=int, default=None, help="number of seeds (of each benchmark its own)")
+    parser.add_argument("--tables", type=words, default=None, help="tables of the paper, such as 5,N1")
     parser.add_argument(
         "--minutes", type=float, default=None, help="how long, for those that go on until they are stopped"
     )

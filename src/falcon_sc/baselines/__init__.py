@@ -1,6 +1,7 @@
 """What people use today, and every system that the paper compares with, on the same inputs."""
 
 from falcon_sc.baselines.ancor import ANCOR
+from falcon_sc.baselines.count_density_peaks import PeakCounts, count_density_peaks
 from falcon_sc.baselines.george import GEORGE
 from falcon_sc.baselines.kmeans import FairKMeans
 from falcon_sc.baselines.leiden import FairLeiden
@@ -25,7 +26,9 @@ __all__ = [
     "FairKMeans",
     "FairLeiden",
     "FairMixture",
+    "PeakCounts",
     "SCANFinetune",
     "SCANPerCoarse",
     "UpperBound",
+    "count_density_peaks",
 ]
