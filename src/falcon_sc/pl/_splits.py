@@ -136,7 +136,7 @@ def _roots(tree: Mapping[str, Any], fine_names: list[str]) -> list[Node]:
     """Of each coarse class, the node of all its leaves."""
     arrays = {name: np.asarray(values) for name, values in tree.items()}
     nodes = [Node((fine_names[row],)) for row in arrays["class_of_leaf"].tolist()]
-    inner = set()
+    inner: set[int] = set()
     for j in range(arrays["left"].size):
         ends = int(arrays["left"][j]), int(arrays["right"][j])
         inner.update(ends)
