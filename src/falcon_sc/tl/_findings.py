@@ -88,39 +88,63 @@ def find(adata: AnnData, key: str, by: str | None) -> Findings:
         There is no result under `key`, no cell has a class, or `by` is no column with groups.
     """
     classes = read_classes(adata, key)
-    groups = None if by is None else read_column(adata, by, "by")
-    names = [] if groups is None else groups.names
-    counts = np.zeros((classes.names.size, len(names)), dtype=np.int64)
-    if groups is not None:
-        known = classes.codes >= 0
-        np.add.at(counts, (classes.codes[known], groups.codes[known]), 1)
+    groups = {} if by is None else _groups(adata, by)
     notes: list[str] = []
     trees = _trees(adata, key, classes, notes)
     kept = stored_markers(adata, key) or _markers(adata, key, classes, notes)
-    confidence = _confidence(adata, key, classes)
-    colors = fine_colors(adata, key) | stored_colors(adata, f"{key}_fine")
+    facts = _Facts(
+        classes, fine_colors(adata, key) | stored_colors(adata, f"{key}_fine"), _confidence(adata, key, classes),
+        list(groups), _counts(adata, by, classes), kept,
+    )  # fmt: skip
     own = parent_colors(adata, key, list(dict.fromkeys(classes.parents)))
-    found = []
-    for parent, color in own.items():
-        members = np.flatnonzero(classes.parents == parent)
-        n_cells, of_parent = int(classes.sizes[members].sum()), counts[members].sum(axis=0)
-        of_splits = about_splits(trees.get(parent))
-        fine = []
-        for member in members.tolist():
-            name, size = str(classes.names[member]), int(classes.sizes[member])
-            genes = markers_of(kept, name) if kept is not None and is_tested(kept, name) else None
-            confident = float(confidence[member])
-            said = about_class(size, confident, genes, counts=counts[member], of_parent=of_parent, groups=names)
-            fine.append(
-                FineFindings(
-                    name, colors[name], size, size / max(n_cells, 1), float(confidence[member]), genes, counts[member],
-                    said + of_splits.pop(name, []), could_be_split(trees.get(parent), name),
-                )
-            )  # fmt: skip
-        said = about_coarse(of_parent, names) + [text for texts in of_splits.values() for text in texts]
-        found.append(CoarseFindings(parent, color, n_cells, of_parent, trees.get(parent), fine, said))
-    shades = [] if by is None else column_colors(adata, by, names)
-    return Findings(found, by, dict(zip(names, shades, strict=True)), kept, notes)
+    return Findings(
+        [_coarse(name, color, trees.get(name), facts) for name, color in own.items()], by, groups, kept, notes
+    )
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """Of all classes, in their order; `counts` has a column for each of the `groups`."""
+
+    classes: Classes
+    colors: Mapping[str, str]
+    confidence: np.ndarray
+    groups: list[str]
+    counts: np.ndarray
+    markers: Mapping[str, Any] | None
+
+
+def _coarse(parent: str, color: str, tree: Node | None, facts: _Facts) -> CoarseFindings:
+    members = np.flatnonzero(facts.classes.parents == parent)
+    sizes, of_parent = facts.classes.sizes, facts.counts[members].sum(axis=0)
+    n_cells, of_splits = int(sizes[members].sum()), about_splits(tree)
+    fine = []
+    for member in members.tolist():
+        name, size, confident = str(facts.classes.names[member]), int(sizes[member]), float(facts.confidence[member])
+        kept, counts = facts.markers, facts.counts[member]
+        genes = markers_of(kept, name) if kept is not None and is_tested(kept, name) else None
+        said = about_class(size, confident, genes, counts=counts, of_parent=of_parent, groups=facts.groups)
+        said += of_splits.pop(name, [])
+        hints = could_be_split(tree, name)
+        fine.append(FineFindings(name, facts.colors[name], size, size / n_cells, confident, genes, counts, said, hints))
+    said = about_coarse(of_parent, facts.groups) + [text for texts in of_splits.values() for text in texts]
+    return CoarseFindings(parent, color, n_cells, of_parent, tree, fine, said)
+
+
+def _groups(adata: AnnData, by: str) -> dict[str, str]:
+    """Names and colors."""
+    names = read_column(adata, by, "by").names
+    return dict(zip(names, column_colors(adata, by, names), strict=True))
+
+
+def _counts(adata: AnnData, by: str | None, classes: Classes) -> np.ndarray:
+    """Cells of each class, and in it of each group: int64, n_classes x n_groups."""
+    if by is None:
+        return np.zeros((classes.names.size, 0), dtype=np.int64)
+    groups, known = read_column(adata, by, "by"), classes.codes >= 0
+    counts = np.zeros((classes.names.size, len(groups.names)), dtype=np.int64)
+    np.add.at(counts, (classes.codes[known], groups.codes[known]), 1)
+    return counts
 
 
 def _trees(adata: AnnData, key: str, classes: Classes, notes: list[str]) -> dict[str, Node]:

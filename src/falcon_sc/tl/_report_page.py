@@ -75,7 +75,8 @@ def _in_words(decisions: Mapping[str, Any]) -> list[str]:
         if kind == "merge":
             texts.append(f"Merged {', '.join(old)} into {new[0]}.")
         else:
-            texts.append(f"{kind.capitalize()}: {', '.join(f'{a} to {b}' for a, b in zip(old, new, strict=True))}.")
+            verb = "Renamed" if kind == "rename" else f"{kind.capitalize()}:"
+            texts.append(f"{verb} {', '.join(f'{a} to {b}' for a, b in zip(old, new, strict=True))}.")
     return texts
 
 
@@ -197,7 +198,7 @@ def _evidence(root: Node) -> Element:
         ]  # fmt: skip
 
     head = [
-        "from>",
+        "fine classes>",
         "split",
         "cells>",
         "comes back>",

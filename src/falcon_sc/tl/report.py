@@ -100,7 +100,9 @@ def report(
         by = params["batch_key"]
     findings = find(adata, key, by)
     pictures = {
-        coarse.name: _picture(adata, key, coarse.name, findings, depth) for coarse in findings.coarse if coarse.tree
+        coarse.name: _picture(adata, key, coarse.name, findings, depth)
+        for coarse in findings.coarse
+        if coarse.tree is not None and coarse.tree.split is not None
     }
     made = f"{datetime.now(UTC):%Y-%m-%d}"
     content = report_page(findings, pictures, about.get("decisions", {}), params, made)
