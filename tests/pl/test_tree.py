@@ -65,9 +65,9 @@ def test_a_split_has_its_evidence(discovered: AnnData) -> None:
     tree = discovered.uns["falcon"]["tree"]
     parts = [f"{tree['n_left'][j]} | {tree['n_right'][j]} cells" for j in (0, 1)]
     assert _beside_knots(ax) == [
-        f"3: {parts[0]}, comes back .00, no markers, 80 % mitochondria, not supported",
-        "comes back .82, 14 markers",
-        f"4: {parts[1]}, comes back .67, 1 marker",
+        f"3: {parts[0]}, comes back .00, agreement .10, no markers, 80 % mitochondria, not supported",
+        "comes back .82, agreement .95, 14 markers",
+        f"4: {parts[1]}, comes back .67, agreement .70, 1 marker",
     ]
     stem = fsc.pl.relation(discovered).lines[0].get_color()
     assert _knots(ax) == [("#8c8c8c", False), (to_hex(stem), True), ("#8c8c8c", True)]
@@ -75,10 +75,10 @@ def test_a_split_has_its_evidence(discovered: AnnData) -> None:
         "split now, supported by the evidence", "not split now, but supported", "not split now, not supported",
     ]  # fmt: skip
     doubtful = fsc.pl.tree(discovered, "CD4/CD8 T", depth=0)
-    assert _beside_knots(doubtful) == ["comes back .02, no markers, not supported"]
+    assert _beside_knots(doubtful) == ["comes back .02, agreement .50, no markers, not supported"]
     assert [filled for _, filled in _knots(doubtful)] == [False]
     embedding = fsc.pl.tree(discovered, "µ glia", depth=0)  # without counts
-    assert _beside_knots(embedding) == ["in 60 % of the clusterings, 45 % depth"]
+    assert _beside_knots(embedding) == ["agreement .60, 45 % depth"]
 
 
 def test_a_split_stands_at_its_number(discovered: AnnData) -> None:
@@ -116,7 +116,7 @@ def test_a_class_on_two_branches_stands_on_both(discovered: AnnData) -> None:
     tree["class_of_leaf"] = tree["class_of_leaf"].copy()
     tree["class_of_leaf"][leaves] = [0, 1, 1, 0]
     ax = fsc.pl.tree(adata, "B cell")
-    assert "comes back .82, 14 markers" in _beside_knots(ax)
+    assert "comes back .82, agreement .95, 14 markers" in _beside_knots(ax)
     assert [color == "#8c8c8c" for color, _ in _knots(ax)] == [False, True, False]  # the classes lie on both sides
     names = [text.get_text() for text in ax.texts if text.get_text().startswith("B cell:")]
     assert sorted(names) == ["B cell:0", "B cell:0", "B cell:1", "B cell:1"]

@@ -113,7 +113,9 @@ def _said(found: AnnData, folder: Path) -> dict[str, str]:
 def test_warnings_in_plain_words(found: AnnData, tmp_path: Path) -> None:
     found.obs["falcon_confidence"] = np.float32(0.9)
     first = _said(found, tmp_path)
-    assert first["CD4/CD8 T:1"].endswith("its split from CD4/CD8 T:0 is not supported (comes back .02, no markers)")
+    assert first["CD4/CD8 T:1"].endswith(
+        "its split from CD4/CD8 T:0 is not supported (comes back .02, agreement .50, no markers)"
+    )
     assert first["µ glia:1"].endswith("its split from µ glia:0 is to 45 % explained by depth")
     assert not any("donor" in said or "confidence" in said for said in first.values())
     cells = {name: (found.obs[FINE] == name).to_numpy() for name in found.obs[FINE].cat.categories}

@@ -123,11 +123,11 @@ def in_words(split: Split) -> str:
     """The evidence for a split, in a few words."""
     evidence = split.evidence
     words = [f"comes back {short(evidence['comes_back'])}"] if "comes_back" in evidence else []
+    if "agreement" in evidence:
+        words.append(f"agreement {short(evidence['agreement'])}")
     if "markers" in evidence:
         n = round(evidence["markers"])
         words.append(f"{n or 'no'} marker{'s' * (n != 1)}")
-    if not words and "agreement" in evidence:
-        words.append(f"in {percent(evidence['agreement'])} of the clusterings")
     words += [f"{percent(evidence[name])} {name}" for name in TECHNICAL if evidence.get(name, 0) >= MUCH]
     return ", ".join(words if split.supported else [*words, "not supported"])
 
@@ -145,7 +145,9 @@ def _roots(tree: Mapping[str, Any], fine_names: list[str]) -> list[Node]:
             sizes=(int(arrays["n_left"][j]), int(arrays["n_right"][j])),
             opens_at=int(arrays["opens_at"][j]),
             supported=bool(arrays["supported"][j]),
-            evidence={name: float(arrays[name][j]) for name in EVIDENCE if not np.isnan(arrays[name][j])},
+            evidence={
+                name: float(arrays[name][j]) for name in EVIDENCE if name in arrays and not np.isnan(arrays[name][j])
+            },
         )
         nodes.append(Node(tuple(dict.fromkeys(split.sides[0].classes + split.sides[1].classes)), split))
     return [node for place, node in enumerate(nodes) if place not in inner]

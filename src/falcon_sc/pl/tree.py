@@ -33,9 +33,11 @@ def tree(
     From left to right a coarse class comes apart: a knot is a split, at the number of fine classes from which on it is
     made. Splits that are made now are thick and colored; gray ones would be next. A filled knot is a split that the
     evidence supports, an empty one with broken lines is not. Beside a knot stands how well the split *comes back* in the
-    half of the molecules that was not used to find it (1 is fully, 0 is chance) and the number of genes that differ
-    there between its sides; and depth, mitochondria or batch, if one of them explains 30 % of it or more. Beside the mark of a fine
-    class stand its cells, and its markers against its siblings if :func:`falcon_sc.tl.markers` was run.
+    other half of the molecules (of an embedding: of the cells) and the *agreement* of the clusterings about it, both 1 for
+    fully and 0 for chance; the number of genes that differ between its sides, in molecules that were not used to find
+    them; and depth, mitochondria or batch, if one of them explains 30 % of it or more. Beside the mark of a fine class
+    stand its cells, and its markers against its siblings if :func:`falcon_sc.tl.markers` was run. On the right, in gray, is
+    what would be split next, and at how many fine classes of the coarse class.
 
     Move the cut with :func:`falcon_sc.tl.cut`. Classes go by the names that the cells have now: the object may have been
     subset and its categories reordered, and classes merged or renamed by :func:`falcon_sc.tl.merge` and

@@ -22,10 +22,9 @@ _MANY = 12  # donors, from which on the legend would be no help
 
 
 def report_page(
-    findings: Findings, pictures: Mapping[str, str], decisions: Mapping[str, Any], params: Mapping[str, Any], made: str
+    findings: Findings, pictures: Mapping[str, str], decisions: list[str], params: Mapping[str, Any], made: str
 ) -> str:
     """The page; `pictures` are those of the trees, by coarse class, as ``data:`` addresses; `made` is the day."""
-    decided = _in_words(decisions)
     n_coarse = len(findings.coarse)
     sections = [
         section
@@ -49,7 +48,7 @@ def report_page(
         _overview(findings),
         *sections,
         element("h2", "Decisions so far"),
-        element("ol", *(element("li", text) for text in decided)) if decided else element("p", "None."),
+        element("ol", *(element("li", text) for text in decisions)) if decisions else element("p", "None."),
         element("h2", "How to read this"),
         element(
             "dl",
@@ -61,23 +60,6 @@ def report_page(
         element("p", f"The method, and the package: falcon-sc {params.get('falcon_sc', '')}, {HOME}"),
         element("pre", CITE),
     )
-
-
-def _in_words(decisions: Mapping[str, Any]) -> list[str]:
-    """What was decided, in order, from the table in the result."""
-    steps: dict[int, tuple[str, list[str], list[str]]] = {}
-    for step, kind, old, new in zip(*(decisions.get(name, ()) for name in ("step", "kind", "old", "new")), strict=True):
-        found = steps.setdefault(int(step), (str(kind), [], []))
-        found[1].append(str(old))
-        found[2].append(str(new))
-    texts = []
-    for kind, old, new in steps.values():
-        if kind == "merge":
-            texts.append(f"Merged {', '.join(old)} into {new[0]}.")
-        else:
-            verb = "Renamed" if kind == "rename" else f"{kind.capitalize()}:"
-            texts.append(f"{verb} {', '.join(f'{a} to {b}' for a, b in zip(old, new, strict=True))}.")
-    return texts
 
 
 def _to_look_at(findings: Findings) -> Element:

@@ -32,11 +32,12 @@ HOW_TO_READ = {
     "confidence": "The median over the cells of how far the clusterings that the labels rest on agree that a cell is in "
     "its class, or of the probability that the network gives. It says how clear the border is, not whether an expert "
     "would name the class.",
-    "comes back": "How well a split that was found in one half of the molecules (of an embedding: of the cells) is found "
-    "again in the other half: 1 is fully, 0 is chance.",
+    "comes back": "How well a split of one half of the molecules (of an embedding: of the cells) is found again in the other "
+    "half: 1 is fully, 0 is chance.",
     "markers of a split": "Genes that differ between its sides by a factor of 2 at 5 % false discoveries, in the half of "
     "the molecules that was not used to find it.",
-    "agreement": "Share of the clusterings that make the split.",
+    "agreement": "How far the clusterings that the labels rest on tell the two sides apart, on average: 1 is fully, 0 is "
+    "chance.",
     "depth, mitochondria, batch": "Share of the split that each of them explains. A split that one of them explains is "
     "hardly one of cell types.",
     "supported": "Whether all of this together is enough, by one rule for all splits.",

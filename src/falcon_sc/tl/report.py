@@ -12,6 +12,7 @@ from falcon_sc._log import show_log
 from falcon_sc.core.runtime.files import write_whole
 from falcon_sc.pl._classes import read_about
 from falcon_sc.pl.tree import read_picture
+from falcon_sc.tl._decisions_in_words import decisions_in_words
 from falcon_sc.tl._findings import find
 from falcon_sc.tl._report_page import report_page
 
@@ -105,7 +106,7 @@ def report(
         if coarse.tree is not None and coarse.tree.split is not None
     }
     made = f"{datetime.now(UTC):%Y-%m-%d}"
-    content = report_page(findings, pictures, about.get("decisions", {}), params, made)
+    content = report_page(findings, pictures, decisions_in_words(about), params, made)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, lambda beside: beside.write_text(content, encoding="utf-8"))
     return target
