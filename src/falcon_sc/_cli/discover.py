@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc._cli.keeping import Output, write_all
-from falcon_sc._cli.options import add_options as add_each
 from falcon_sc._cli.options import add_fixed, add_output, add_run_options, as_path, number_or_auto
+from falcon_sc._cli.options import add_options as add_each
 
 if TYPE_CHECKING:
     from pathlib import Path
