@@ -127,7 +127,7 @@ def _plant_tree(adata: AnnData) -> None:
         "comes_back": np.array([-0.1, 0.67, 0.82, 0, 0, 0.02, nan, nan, nan]),
         "markers": np.array([0.0, 1, 14, 0, 0, 0, nan, nan, nan]),
         "agreement": np.array([0.1, 0.7, 0.95, 0.2, 0.1, 0.5, 0.2, 0.1, 0.6]),
-        "depth": np.array([0, 0, 0, 0, 0, 0, 0.1, 0.1, 0.45]),
+        "depth": np.array([0, 0, 0, 0, 0, 0, 0.1, 0.1, 0.55]),
         "mitochondria": np.array([0.8, 0, 0, 0, 0, 0, nan, nan, nan]),
         "batch": np.full(9, nan),
         "supported": np.array([False, True, True, False, False, False, False, False, True]),

@@ -78,7 +78,7 @@ def test_a_split_has_its_evidence(discovered: AnnData) -> None:
     assert _beside_knots(doubtful) == ["comes back .02, agreement .50, no markers, not supported"]
     assert [filled for _, filled in _knots(doubtful)] == [False]
     embedding = fsc.pl.tree(discovered, "µ glia", depth=0)  # without counts
-    assert _beside_knots(embedding) == ["agreement .60, 45 % depth"]
+    assert _beside_knots(embedding) == ["agreement .60, 55 % depth"]
 
 
 def test_a_split_stands_at_its_number(discovered: AnnData) -> None:

@@ -91,7 +91,7 @@ def test_everything_is_on_the_page(found: AnnData, tmp_path: Path, fingerprint) 
     assert "@inproceedings{grcic2024fine" in page.text
     assert "coarse_key" in lines
     assert {"comes back", "What to look at", "Decisions so far", "None."} <= set(lines)
-    assert {".82", "14", ".45"} <= set(lines)  # the evidence
+    assert {".82", "14", ".55"} <= set(lines)  # the evidence
 
 
 def test_markers_are_those_of_the_tool(found: AnnData, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_warnings_in_plain_words(found: AnnData, tmp_path: Path) -> None:
     assert first["CD4/CD8 T:1"].endswith(
         "its split from CD4/CD8 T:0 is not supported (comes back .02, agreement .50, no markers)"
     )
-    assert first["µ glia:1"].endswith("its split from µ glia:0 is to 45 % explained by depth")
+    assert first["µ glia:1"].endswith("its split from µ glia:0 is to 55 % explained by depth")
     assert not any("donor" in said or "confidence" in said for said in first.values())
     cells = {name: (found.obs[FINE] == name).to_numpy() for name in found.obs[FINE].cat.categories}
     found.obs.loc[cells["B cell:0"], "falcon_confidence"] = 0.06

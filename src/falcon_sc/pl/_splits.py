@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EVIDENCE = ("comes_back", "markers", "agreement", "depth", "mitochondria", "batch")
 TECHNICAL = ("depth", "mitochondria", "batch")
-MUCH = 0.3  # share of a split that something technical explains, from which on that is said
+MUCH = 0.5  # share of a split that something technical explains, from which on that is said
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,7 +35,7 @@ def tree(
     evidence supports, an empty one with broken lines is not. Beside a knot stands how well the split *comes back* in the
     other half of the molecules (of an embedding: of the cells) and the *agreement* of the clusterings about it, both 1 for
     fully and 0 for chance; the number of genes that differ between its sides, in molecules that were not used to find
-    them; and depth, mitochondria or batch, if one of them explains 30 % of it or more. Beside the mark of a fine class
+    them; and depth, mitochondria or batch, if one of them explains half of it or more. Beside the mark of a fine class
     stand its cells, and its markers against its siblings if :func:`falcon_sc.tl.markers` was run. On the right, in gray, is
     what would be split next, and at how many fine classes of the coarse class.
 
