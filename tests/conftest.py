@@ -100,6 +100,41 @@ def cells(planted: AnnData) -> AnnData:
     return planted.copy()
 
 
+@pytest.fixture(scope="session")
+def plant_tree() -> Callable[[AnnData], None]:
+    """Put a tree that is written out below into a result of two fine classes in each of three coarse classes."""
+    return _plant_tree
+
+
+def _plant_tree(adata: AnnData) -> None:
+    """Two leaves in each fine class. The first coarse class is split with reason, the second without, the third is an embedding."""
+    about = adata.uns["falcon"]
+    column, row = np.nonzero(np.asarray(about["M"]).T)
+    leaf_coarse, class_of_leaf = np.repeat(column, 2), np.repeat(row, 2)
+    sizes = adata.obs["falcon_fine"].value_counts()[about["fine_names"][row]].to_numpy()
+    left, right, opens_at, n_left, n_right = [], [], [], [], []
+    for c in range(3):
+        for one in range(2):  # inside a fine class
+            leaf = 4 * c + 2 * one
+            left.append(leaf), right.append(leaf + 1), opens_at.append(3 + one)
+            n_right.append(sizes[2 * c + one] // 3), n_left.append(sizes[2 * c + one] - n_right[-1])
+        left.append(12 + 3 * c), right.append(13 + 3 * c), opens_at.append(2)
+        n_left.append(sizes[2 * c]), n_right.append(sizes[2 * c + 1])
+    nan = np.nan
+    about["tree"] = {
+        "left": np.array(left), "right": np.array(right), "coarse": np.repeat(np.arange(3), 3), "leaf_coarse": leaf_coarse,
+        "opens_at": np.array(opens_at), "class_of_leaf": class_of_leaf, "n_left": np.array(n_left), "n_right": np.array(n_right),
+        "comes_back": np.array([-0.1, 0.67, 0.82, 0, 0, 0.02, nan, nan, nan]),
+        "markers": np.array([0.0, 1, 14, 0, 0, 0, nan, nan, nan]),
+        "agreement": np.array([0.1, 0.7, 0.95, 0.2, 0.1, 0.5, 0.2, 0.1, 0.6]),
+        "depth": np.array([0, 0, 0, 0, 0, 0, 0.1, 0.1, 0.55]),
+        "mitochondria": np.array([0.8, 0, 0, 0, 0, 0, nan, nan, nan]),
+        "batch": np.full(9, nan),
+        "supported": np.array([False, True, True, False, False, False, False, False, True]),
+        "gain": np.arange(9.0),
+    }  # fmt: skip
+
+
 @pytest.fixture
 def quick() -> dict[str, Any]:
     """Keywords of `tl.discover` for a run of a tenth of a second, whose labels mean little."""

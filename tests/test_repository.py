@@ -47,3 +47,9 @@ def test_every_python_of_the_classifiers_is_tested() -> None:
         version for row in PYPROJECT["tool"]["hatch"]["envs"]["hatch-test"]["matrix"] for version in row["python"]
     }
     assert set(named) == tested
+
+
+def test_the_report_says_how_to_cite_as_the_readme_does() -> None:
+    from falcon_sc.tl._report_texts import CITE
+
+    assert re.search(r"```bibtex\n(.*?)\n```", read("README.md"), flags=re.DOTALL)[1] == CITE

@@ -9,7 +9,7 @@ import pytest
 import falcon_sc as fsc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from anndata import AnnData
 
@@ -23,7 +23,9 @@ def no_figure_left() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def discovered(planted: AnnData) -> AnnData:
-    """The planted cells with fine classes; do not change it."""
+def discovered(planted: AnnData, plant_tree: Callable[[AnnData], None]) -> AnnData:
+    """The planted cells with fine classes, and a tree; do not change it."""
     config = fsc.FalconConfig(max_epochs=5)
-    return fsc.tl.discover(planted, "coarse", 6, config=config, progress_bar=False, device="cpu", copy=True)
+    found = fsc.tl.discover(planted, "coarse", 6, config=config, progress_bar=False, device="cpu", copy=True)
+    plant_tree(found)
+    return found

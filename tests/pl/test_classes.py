@@ -131,6 +131,29 @@ def test_confident(changed: tuple[AnnData, dict[str, str]]) -> None:
     assert {label.get_text() for label in ax.get_yticklabels()} == {n for n, own in parents.items() if own == parent}
 
 
+def test_tree(changed: tuple[AnnData, dict[str, str]]) -> None:
+    adata, parents = changed
+    if set(parents) - set(adata.uns["falcon"]["fine_names"]):
+        with pytest.raises(ValueError, match="the tree does not know them: give those cells their old names back"):
+            fsc.pl.tree(adata)
+        return
+    ax = fsc.pl.tree(adata)
+    rows = {text.get_position()[1]: text.get_text() for text in ax.texts if text.get_fontsize() == 8}
+    cells = {
+        rows[text.get_position()[1]]: text.get_text().split()[0]
+        for text in ax.texts
+        if text.get_horizontalalignment() == "right"
+    }
+    sizes = adata.obs[FINE].astype(str).value_counts()
+    assert cells == {name: str(sizes.get(name, 0)) for name in cells}
+    assert set(parents) <= set(cells)
+    titles = [text.get_text() for text in ax.texts if text.get_weight() == "bold"]
+    assert titles == list(
+        dict.fromkeys(name.rpartition(":")[0] for name in adata.uns["falcon"]["fine_names"] if name in cells)
+    )
+    assert set(titles) == set(parents.values())
+
+
 def test_history(changed: tuple[AnnData, dict[str, str]], discovered: AnnData) -> None:
     losses, used, _ = fsc.pl.history(changed[0]).axes
     np.testing.assert_array_equal(losses.lines[0].get_ydata(), discovered.uns["falcon"]["history"]["loss"])

@@ -58,7 +58,13 @@ def _n_fine(adata: AnnData) -> Figure:
     return fsc.pl.n_fine(adata).figure
 
 
-@pytest.mark.parametrize("draw", [_relation, _confident, _embedding, _confident_images, _n_fine])
+def _tree(adata: AnnData) -> Figure:
+    names = adata.obs["falcon_fine"].cat.categories.to_numpy(str)  # in the order of `fine_names`
+    adata.uns["falcon"] = adata.uns["falcon"] | {"fine_names": names}  # as `tl.rename` does; other names are refused
+    return fsc.pl.tree(adata).figure
+
+
+@pytest.mark.parametrize("draw", [_relation, _confident, _embedding, _confident_images, _n_fine, _tree])
 def test_a_name_is_no_formula(named: AnnData, draw) -> None:
     figure = draw(named)
     texts = [text.get_text() for text in figure.findobj(mpl.text.Text) if "frac" in text.get_text()]
@@ -67,7 +73,7 @@ def test_a_name_is_no_formula(named: AnnData, draw) -> None:
     figure.savefig(BytesIO(), format="pdf")
 
 
-@pytest.mark.parametrize("draw", [_relation, _confident, _embedding, _confident_images, _n_fine])
+@pytest.mark.parametrize("draw", [_relation, _confident, _embedding, _confident_images, _n_fine, _tree])
 def test_a_name_does_not_go_through_tex(named: AnnData, draw) -> None:
     with mpl.rc_context({"text.usetex": True}):  # of the setting only: not every machine has TeX to draw with
         texts = [text for text in draw(named).findobj(mpl.text.Text) if "frac" in text.get_text()]
@@ -79,7 +85,7 @@ LONG = [
     "CD8-positive, alpha-beta cytokine secreting effector T 1",
     "B cell, naive, IgD-positive, of the splenic follicle 2",
 ]
-DRAWS = [_relation, _confident, _embedding, _confident_images, _n_fine]
+DRAWS = [_relation, _confident, _embedding, _confident_images, _n_fine, _tree]
 SETTINGS = {
     "as it is": {},
     "dark style": dict(mpl.style.library["dark_background"]),

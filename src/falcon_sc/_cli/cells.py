@@ -105,16 +105,16 @@ def write_cells(adata: AnnData, output: Path, compression: dict[str, Any]) -> No
         whole.rename(output)
 
 
-def check_csv(path: Path, argument: str) -> Path:
-    """Where a table will be written.
+def check_file(path: Path, argument: str, ending: str) -> Path:
+    """Where a table or a page will be written.
 
     Raises
     ------
     ValueError, PermissionError
-        If it is called otherwise than .csv, or the place takes nothing.
+        If its name ends otherwise, or the place takes nothing.
     """
-    if path.suffix.lower() != ".csv":
-        msg = f"{argument}={str(path)!r} is of an unknown format: give a name that ends in .csv."
+    if path.suffix.lower() != ending:
+        msg = f"{argument}={str(path)!r} is of an unknown format: give a name that ends in {ending}."
         raise ValueError(msg)
     return check_writable(path, argument, folder=False)
 
@@ -138,7 +138,7 @@ class Target:
     def checked(cls, source: Path, output: Path, csv: Path | None, key: str) -> Target:
         """Refuse, before any work, what cannot be written."""
         output = check_output(output)
-        return cls(source, output, None if csv is None else check_csv(csv, "--csv"), key)
+        return cls(source, output, None if csv is None else check_file(csv, "--csv", ".csv"), key)
 
     def outputs(self, adata: AnnData) -> list[Output]:
         """What there is to write; how the file that was read is compressed, so is the new one."""

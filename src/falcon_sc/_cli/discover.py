@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc._cli.keeping import Output, write_all
+from falcon_sc._cli.options import add_fixed, add_output, add_run_options, as_path, number_or_auto
 from falcon_sc._cli.options import add_options as add_each
-from falcon_sc._cli.options import add_output, add_run_options, as_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="input", type=as_path, help="h5ad file or zarr store")
     parser.add_argument("--coarse-key", required=True, help="column of obs with the coarse labels")
     parser.add_argument(
-        "--n-fine", type=_number_or_auto, required=True, help="total number of fine classes, or auto: estimate it"
+        "--n-fine", type=number_or_auto, required=True, help="total number of fine classes, or auto: estimate it"
     )
     add_output(parser)
     options = parser.add_argument_group("options", argument_default=argparse.SUPPRESS)
@@ -42,36 +42,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             ("checkpoint", as_path, "folder for the state of the run, from which an interrupted run goes on"),
         ),
     )
-    options.add_argument(
-        "--fixed",
-        action="append",
-        type=_class_and_number,
-        metavar="CLASS=N",
-        help="fine classes of one coarse class, as 'T cell=6'; once for each that you know",
-    )
+    add_fixed(options)
     options.add_argument(
         "--values", choices=("counts", "lognorm", "continuous"), help="what the matrix holds (recognized)"
     )
     options.add_argument("--relation-solver", choices=("auto", "flow", "gurobi"), help="solver of the relation (auto)")
     add_run_options(options)
-
-
-def _number_or_auto(text: str) -> int | str:
-    """What argparse calls on the value of --n-fine."""
-    try:
-        return text if text == "auto" else int(text)
-    except ValueError:
-        msg = f"give a number or auto, found {text!r}"
-        raise argparse.ArgumentTypeError(msg) from None
-
-
-def _class_and_number(text: str) -> tuple[str, int]:
-    """What argparse calls on a value of --fixed."""
-    name, _, number = text.rpartition("=")
-    if not name or not number.isdecimal():
-        msg = f"give CLASS=N, for instance 'T cell=6', found {text!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return name, int(number)
 
 
 def run(source: Path, output: Path, csv: Path | None, *, coarse_key: str, n_fine: Any, **options: Any) -> None:

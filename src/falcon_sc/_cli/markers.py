@@ -37,10 +37,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(source: Path, output: Path, **options: Any) -> None:
     """Read, rank, write."""
-    from falcon_sc._cli.cells import check_csv, read_cells, write_table
+    from falcon_sc._cli.cells import check_file, read_cells, write_table
     from falcon_sc._cli.keeping import Output, write_all
 
-    output = check_csv(output, "--output")
+    output = check_file(output, "--output", ".csv")
     adata = read_cells(source)
 
     from falcon_sc.tl import markers

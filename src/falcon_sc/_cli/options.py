@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc.core.runtime.files import as_path as as_path  # what argparse calls on a path
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterable
 
 
@@ -27,8 +27,37 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_fixed(group: argparse._ArgumentGroup) -> None:
+    """Numbers of some coarse classes."""
+    group.add_argument(
+        "--fixed",
+        action="append",
+        type=_class_and_number,
+        metavar="CLASS=N",
+        help="fine classes of one coarse class, as 'T cell=6'; once for each that you know",
+    )
+
+
 def add_run_options(group: argparse._ArgumentGroup) -> None:
     """What every long command takes."""
     group.add_argument("--device", help="cpu, cuda, ... (a GPU if there is one)")
     group.add_argument("--seed", dest="rng", type=int, help="seed (0)")
     group.add_argument("--no-progress-bar", dest="progress_bar", action="store_false", help="show no bar")
+
+
+def number_or_auto(text: str) -> int | str:
+    """What argparse calls on the value of --n-fine."""
+    try:
+        return text if text == "auto" else int(text)
+    except ValueError:
+        msg = f"give a number or auto, found {text!r}"
+        raise argparse.ArgumentTypeError(msg) from None
+
+
+def _class_and_number(text: str) -> tuple[str, int]:
+    """What argparse calls on a value of --fixed."""
+    name, _, number = text.rpartition("=")
+    if not name or not number.isdecimal():
+        msg = f"give CLASS=N, for instance 'T cell=6', found {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return name, int(number)

@@ -8,5 +8,6 @@ from falcon_sc.pl.flow import flow
 from falcon_sc.pl.history import history
 from falcon_sc.pl.n_fine import n_fine
 from falcon_sc.pl.relation import relation
+from falcon_sc.pl.tree import tree
 
-__all__ = ["composition", "confident", "confident_images", "embedding", "flow", "history", "n_fine", "relation"]
+__all__ = ["composition", "confident", "confident_images", "embedding", "flow", "history", "n_fine", "relation", "tree"]

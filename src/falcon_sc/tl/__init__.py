@@ -7,5 +7,6 @@ from falcon_sc.tl.markers import markers
 from falcon_sc.tl.merge import merge
 from falcon_sc.tl.predict import predict
 from falcon_sc.tl.rename import rename
+from falcon_sc.tl.report import report
 
-__all__ = ["discover", "estimate_n_fine", "markers", "merge", "predict", "rename"]
+__all__ = ["discover", "estimate_n_fine", "markers", "merge", "predict", "rename", "report"]

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from falcon_sc._checks import listed
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scipy import sparse
+
+    from falcon_sc._gene_values import GeneValues
+    from falcon_sc.pl._classes import Classes
 
 _STATISTICS = {
     "names": "gene",
@@ -23,6 +29,7 @@ _STATISTICS = {
 }
 _KEY = "rank_genes_groups"
 _GROUP = "class"
+_HERE = str(Path(__file__).parents[1])  # warnings name the line of the user that led here
 
 
 @dataclass
@@ -86,3 +93,39 @@ class Ranked:
         columns = {title: self.columns[name][statistic] for statistic, title in _STATISTICS.items()}
         table = pd.DataFrame(columns).join(self.shares[name], on="gene")
         return table.assign(rank=np.arange(1, len(table) + 1))
+
+
+def rank_classes(
+    classes: Classes,
+    values: GeneValues,
+    names: pd.Index,
+    *,
+    method: str = "t-test",
+    n_genes: int | None,
+    against: Sequence[str] = ("siblings", "all"),
+) -> dict[str, Ranked]:
+    """The genes of all classes with two cells or more, against siblings and against all, or against one of these."""
+    ranked = {others: Ranked(method, n_genes) for others in against}
+    genes, known = names[values.genes], np.flatnonzero(classes.codes >= 0)
+    present = classes.names[classes.sizes > 0]
+    if present.size < 2:
+        msg = f"there is one fine class only, {str(present[0])!r}: markers tell classes apart."
+        raise ValueError(msg)
+    alone = classes.names[classes.sizes == 1]
+    if alone.size:
+        msg = f"fine classes with a single cell have no markers, as nothing can be tested: {listed(alone)}."
+        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
+    parts = {"all": [(classes.names, known)], "siblings": []}
+    for parent in dict.fromkeys(classes.parents):
+        members = np.flatnonzero(classes.parents == parent)
+        if (classes.sizes[members] > 0).sum() > 1:
+            parts["siblings"].append((classes.names[members], np.flatnonzero(np.isin(classes.codes, members))))
+    tested = set(classes.names[classes.sizes > 1])
+    for others, found in ranked.items():
+        for some, cells in parts[others]:
+            chosen = [str(name) for name in some if name in tested]
+            if chosen:
+                found.add(values.matrix[cells], genes, classes.names[classes.codes[cells]], chosen)
+        if values.continuous:
+            found.forget("log2_fold_change", "share", "share_others")
+    return ranked

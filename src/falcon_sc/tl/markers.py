@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import pandas as pd
 
-from falcon_sc._checks import check_adata, check_int, check_unique_genes, listed
+from falcon_sc._checks import check_adata, check_int, check_unique_genes
 from falcon_sc._gene_values import read_gene_values
 from falcon_sc._log import show_log
 from falcon_sc._written import MARKERS, check_free
 from falcon_sc.pl._classes import read_about, read_classes
-from falcon_sc.tl._ranked import Ranked
+from falcon_sc.tl._ranked import rank_classes
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from falcon_sc._gene_values import GeneValues
     from falcon_sc._kinds import Values
     from falcon_sc.pl._classes import Classes
+    from falcon_sc.tl._ranked import Ranked
 
     type Method = Literal["t-test", "wilcoxon", "t-test_overestim_var"]
 
@@ -30,7 +27,6 @@ _METHODS = ("t-test", "wilcoxon", "t-test_overestim_var")
 _COLUMNS = [
     "coarse", "fine", "against", "rank", "gene", "score", "log2_fold_change", "share", "share_others", "p_value", "p_adjusted",
 ]  # fmt: skip
-_HERE = str(Path(__file__).parents[1])  # warnings name the line of the user that led here
 
 
 def markers(
@@ -117,9 +113,8 @@ def markers(
     classes = read_classes(adata, key)
     key_added = f"{key}_markers" if key_added is None else key_added
     check_free(adata, key_added, MARKERS)
-    ranked = _rank(
-        classes, read_gene_values(adata, read_about(adata, key), layer, values), adata.var_names, method, n_genes
-    )
+    found = read_gene_values(adata, read_about(adata, key), layer, values)
+    ranked = rank_classes(classes, found, adata.var_names, method=method, n_genes=n_genes)
     params = {
         "groupby": f"{key}_fine", "reference": "rest", "method": method, "use_raw": False, "layer": layer,
         "corr_method": "benjamini-hochberg",
@@ -129,34 +124,6 @@ def markers(
     if ranked["siblings"].columns:
         adata.uns[f"{key_added}_siblings"] = ranked["siblings"].as_scanpy_keeps_it(params)
     return _table(classes, ranked)
-
-
-def _rank(classes: Classes, values: GeneValues, names: pd.Index, method: str, n_genes: int | None) -> dict[str, Ranked]:
-    """The genes of all classes with two cells or more, against siblings and against all."""
-    ranked = {"siblings": Ranked(method, n_genes), "all": Ranked(method, n_genes)}
-    genes, known = names[values.genes], np.flatnonzero(classes.codes >= 0)
-    present = classes.names[classes.sizes > 0]
-    if present.size < 2:
-        msg = f"there is one fine class only, {str(present[0])!r}: markers tell classes apart."
-        raise ValueError(msg)
-    alone = classes.names[classes.sizes == 1]
-    if alone.size:
-        msg = f"fine classes with a single cell have no markers, as nothing can be tested: {listed(alone)}."
-        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
-    parts = {"all": [(classes.names, known)], "siblings": []}
-    for parent in dict.fromkeys(classes.parents):
-        members = np.flatnonzero(classes.parents == parent)
-        if (classes.sizes[members] > 0).sum() > 1:
-            parts["siblings"].append((classes.names[members], np.flatnonzero(np.isin(classes.codes, members))))
-    tested = set(classes.names[classes.sizes > 1])
-    for against, comparisons in parts.items():
-        for some, cells in comparisons:
-            chosen = [str(name) for name in some if name in tested]
-            if chosen:
-                ranked[against].add(values.matrix[cells], genes, classes.names[classes.codes[cells]], chosen)
-        if values.continuous:
-            ranked[against].forget("log2_fold_change", "share", "share_others")
-    return ranked
 
 
 def _table(classes: Classes, ranked: dict[str, Ranked]) -> pd.DataFrame:

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import falcon_sc as fsc
+from falcon_sc._cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+
+
+def test_the_page(planted: AnnData, tmp_path: Path, quick, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = fsc.tl.discover(planted, "coarse", 6, copy=True, key_added="sub", **quick)
+    found.write_h5ad("found.h5ad")
+    assert main(["report", "found.h5ad", "--key", "sub", "--by", "donor"]) == 0
+    assert capsys.readouterr().out == "wrote report.html\n"
+    fsc.tl.report(found, "wanted.html", key="sub", by="donor")
+    written, wanted = (
+        (tmp_path / name).read_text("utf-8").partition("What to look at") for name in ("report.html", "wanted.html")
+    )
+    assert written[1:] == wanted[1:]  # before it is the day
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "in.h5ad: adata.uns['falcon'] holds no result: run falcon_sc.tl.discover"),
+        (
+            ["-o", "report.pdf"],
+            "in.h5ad: --output='report.pdf' is of an unknown format: give a name that ends in .html",
+        ),
+    ],
+)
+def test_mistakes(source: Path, capsys, monkeypatch, options: list[str], message: str) -> None:
+    monkeypatch.chdir(source.parent)
+    assert main(["report", "in.h5ad", *options]) == 2
+    assert f"falcon-sc: error: {message}" in capsys.readouterr().err
+    assert [path.name for path in source.parent.iterdir()] == ["in.h5ad"]
