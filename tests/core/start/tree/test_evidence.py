@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from falcon_sc.core.start.class_clustering import fit_class, label_class
 from falcon_sc.core.start.tree.found_again import separation
-from falcon_sc.core.start.tree.markers import n_markers
 from falcon_sc.core.start.tree.splits import Splits, find_splits
 from falcon_sc.core.start.tree.support import LEAST_SUPPORT
 from falcon_sc.datasets import simulate
@@ -100,15 +99,6 @@ def test_separation_is_the_balanced_accuracy_without_chance(seed: int) -> None:
         right[winner] += (sides[winner] == cluster).sum()
     balanced = np.mean([n / len(side) for n, side in zip(right, sides, strict=True)])
     assert found == pytest.approx(2 * balanced - 1)
-
-
-def test_markers_are_those_that_were_planted() -> None:
-    rng = np.random.default_rng(0)
-    side = np.arange(200) % 2 == 0
-    rates = np.full((200, 50), 3.0)
-    rates[side, :4] *= 4
-    assert n_markers(np.log1p(rng.poisson(rates)), side) == 4
-    assert n_markers(np.log1p(rng.poisson(np.full((200, 50), 3.0))), side) == 0
 
 
 def test_the_rule_is_between_chance_and_certainty() -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 FEWEST = 3  # cells on a side
 FALSE_DISCOVERIES = 0.05
 FOLD_CHANGE = 2.0
+LEAST_MEAN = 0.01  # counts a cell, added to both means: a gene that is hardly there makes no fold change
 
 
 def scaled(counts: NDArray[np.uint16]) -> NDArray[np.float64]:
@@ -22,17 +23,21 @@ def scaled(counts: NDArray[np.uint16]) -> NDArray[np.float64]:
 
 def n_markers(expression: NDArray[np.float64], side: NDArray[np.bool_]) -> float:
     """Genes (columns of log1p values) that differ between two sides of the cells: Welch's t, Benjamini-Hochberg, twofold."""
-    from scipy.stats import false_discovery_control, ttest_ind
+    from scipy.stats import false_discovery_control, ttest_ind_from_stats
 
-    if min(side.sum(), (~side).sum()) < FEWEST:
+    parts = expression[side], expression[~side]
+    if min(len(own) for own in parts) < FEWEST:
         return np.nan
-    one, other = expression[side], expression[~side]
-    seen = (expression > 0).any(axis=0)
-    varies = seen & (np.ptp(one, axis=0) > 0) & (np.ptp(other, axis=0) > 0)
-    p = np.ones(expression.shape[1])
-    if varies.any():
-        p[varies] = ttest_ind(one[:, varies], other[:, varies], equal_var=False).pvalue
-    p = p[seen]
-    means = [np.expm1(own[:, seen]).mean(axis=0) for own in (one, other)]
-    change = np.abs(np.log((means[0] + 1e-2) / (means[1] + 1e-2)))
+    means, deviations = ([of(own, axis=0) for own in parts] for of in (np.mean, _deviation))
+    varies = np.maximum(*deviations) > 0
+    if not varies.any():
+        return 0.0
+    moments = [(mean[varies], sd[varies], len(own)) for mean, sd, own in zip(means, deviations, parts, strict=True)]
+    p = ttest_ind_from_stats(*moments[0], *moments[1], equal_var=False).pvalue
+    values = [np.expm1(own[:, varies]).mean(axis=0) for own in parts]
+    change = np.abs(np.log((values[0] + LEAST_MEAN) / (values[1] + LEAST_MEAN)))
     return float(((false_discovery_control(p) < FALSE_DISCOVERIES) & (change >= np.log(FOLD_CHANGE))).sum())
+
+
+def _deviation(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    return np.asarray(values.std(axis=axis, ddof=1))
