@@ -125,19 +125,26 @@ def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict[str, An
     """Results of all cells; those without a coarse label get probabilities but no class."""
     from falcon_sc.core.state.found import Found
 
-    known = labels.known
-    found = model.found_
-    fine, leaf = (np.full(known.size, -1, dtype=np.int64) for _ in range(2))
-    confidence, agreement = (np.full(known.size, np.nan, dtype=np.float32) for _ in range(2))
-    proba, embedding, by_leaf = (
-        np.empty((known.size, own.shape[1]), dtype=np.float32) for own in (model.proba_, model.embedding_, found.proba)
-    )
-    fine[known], confidence[known], leaf[known] = model.labels_, model.confidence_, found.labels
-    proba[known], embedding[known], by_leaf[known] = model.proba_, model.embedding_, found.proba
+    known, found = labels.known, model.found_
+    proba, embedding, by_leaf = model.proba_, model.embedding_, found.proba
     if not known.all():
-        proba[~known], embedding[~known], _, by_leaf[~known] = model.infer(inputs.others)
+        others = model.infer(inputs.others)
+        pairs = ((proba, others.proba), (embedding, others.embedding), (by_leaf, others.outputs))
+        proba, embedding, by_leaf = (_of_all(known, own, other) for own, other in pairs)
+    fine, confidence, leaf = (
+        _of_all(known, own, fill)
+        for own, fill in ((model.labels_, -1), (model.confidence_, np.nan), (found.labels, -1))
+    )
     leaves = None
     if found.tree is not None and found.agreement is not None:
-        agreement[known] = found.agreement
-        leaves = Found(by_leaf, leaf, agreement, found.tree)
+        leaves = Found(by_leaf, leaf, _of_all(known, found.agreement, np.nan), found.tree)
     return Results(fine, proba, confidence, embedding, inputs.genes, params, leaves)
+
+
+def _of_all(known: np.ndarray, own: np.ndarray, others: np.ndarray | float) -> np.ndarray:
+    """An array over all cells, of its rows for those that are `known` and for the others."""
+    if known.all():
+        return own
+    together = np.empty((known.size, *own.shape[1:]), dtype=own.dtype)
+    together[known], together[~known] = own, others
+    return together

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from falcon_sc.core.state.decisions import FineClasses
 
 
+_ROWS = 2**14  # looked at at once
+
+
 class Seen(NamedTuple):
     """N samples in K_F fine classes."""
 
@@ -52,16 +55,26 @@ class Found:
             confidence[some] = proba[some, labels[some]]
             return Seen(labels, proba, confidence)
         at_fit = np.arange(self.proba.shape[1]) if self.tree is None else self.tree.class_of_leaf
-        rows = self.proba[some].astype(np.float64)
-        same_at_fit = at_fit[own][:, None] == at_fit  # (some, outputs)
-        same_now = classes.members[own][:, None] == classes.members
-        p_fit, p_both = (np.where(same, rows, 0).sum(axis=1) for same in (same_at_fit, same_at_fit & same_now))
-        p_other = np.where(same_now & ~same_at_fit, rows, 0).sum(axis=1)
-        c = self.agreement[some].astype(np.float64)
-        kept = np.divide(p_both, p_fit, out=np.ones(len(some)), where=p_fit > 0)
-        gained = np.divide(p_other, 1 - p_fit, out=np.zeros(len(some)), where=p_fit < 1)
-        moved = np.clip(c * kept + (1 - c) * gained, 0, 1)
-        if self.tree is not None:
-            moved *= (1 + self.tree.path_support(classes.members)[own]) / 2
-        confidence[some] = moved
+        support = np.ones(len(at_fit)) if self.tree is None else self.tree.path_support(classes.members)
+        for begin in range(0, len(some), _ROWS):
+            block = some[begin : begin + _ROWS]
+            moved = _moved(self.agreement[block], self.proba[block], self.labels[block], at_fit, classes.members)
+            confidence[block] = moved * (1 + support[self.labels[block]]) / 2
         return Seen(labels, proba, confidence)
+
+
+def _moved(
+    agreement: NDArray[np.float32],
+    proba: NDArray[np.float32],
+    own: NDArray[np.int64],
+    at_fit: NDArray[np.int64],
+    now: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Confidence in the class that holds the output `own` (n,) now, from that in the class that held it at the fit."""
+    rows, c = proba.astype(np.float64), agreement.astype(np.float64)
+    same_at_fit, same_now = (of[own][:, None] == of for of in (at_fit, now))  # (n, outputs)
+    p_fit, p_both = (np.where(same, rows, 0).sum(axis=1) for same in (same_at_fit, same_at_fit & same_now))
+    p_other = np.where(same_now & ~same_at_fit, rows, 0).sum(axis=1)
+    kept = np.divide(p_both, p_fit, out=np.ones(len(rows)), where=p_fit > 0)
+    gained = np.divide(p_other, 1 - p_fit, out=np.zeros(len(rows)), where=p_fit < 1)
+    return np.asarray(np.clip(c * kept + (1 - c) * gained, 0, 1))
