@@ -296,7 +296,7 @@ class _Photographs(torch.utils.data.Dataset):
 
 
 def test_a_torch_data_set_of_large_images():
-    """Workers decode squares of 256 pixels, and the views that the network sees have 224."""
+    """A worker decodes squares of 256 pixels, and the views that the network sees have 224."""
     images, fine = (part[:48] for part in digits())
 
     class Watched(torch.nn.Module):
@@ -307,7 +307,7 @@ def test_a_torch_data_set_of_large_images():
             return torch.nn.functional.adaptive_avg_pool2d(views, 2).flatten(1)
 
     sizes = set()
-    samples = image_samples(_Photographs(images), device="cpu", n_workers=2)
+    samples = image_samples(_Photographs(images), device="cpu", n_workers=1)
     config = replace(QUICK, batch_size=16, max_epochs=1, n_neighbors=3, n_neighbors_per_step=2)
     model = discover(samples, COARSE[fine], 10, backbone=Watched(), config=config, device="cpu", progress_bar=False)
     assert sizes == {(3, 224, 224)}

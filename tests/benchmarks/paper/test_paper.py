@@ -96,6 +96,15 @@ def test_every_system_labels_the_test_images(root: Path) -> None:
     assert table.set_index("method").loc[["ANCOR", "SNCA", "GEORGE"], "accuracy"].min() > 90
 
 
+def test_our_settings_begin_at_a_clustering(root: Path) -> None:
+    text, ours = (
+        paper.run(dataset="living17", root=root, preset=preset, methods=["FALCON"], seeds=1, **SMALL).iloc[0]
+        for preset in ("paper", "ours")
+    )
+    assert ours["classes_used"] > text["classes_used"]  # one step after a random start is nothing
+    assert ours["ged"] == 0  # four fine classes in each coarse one, by the sizes of these
+
+
 def test_what_is_finished_is_not_run_again(root: Path, tmp_path: Path, monkeypatch) -> None:
     options = {"root": root, "out": tmp_path, **SMALL}
     started = []
