@@ -69,6 +69,20 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, monkeypatch):
     assert values["seeds"].tolist() == [1] * 6
 
 
+def test_a_run_that_diverges_ends_no_table(tmp_path: Path, monkeypatch):
+    def measure(run: Run, seed: int, steps: int):
+        if run.n_fine == "known M":
+            msg = "training diverged"
+            raise FloatingPointError(msg)
+        return {"n_fine": 10, "accuracy": 50.0, "ari": 40.0, "ged": 0.0, "classes_used": 3, "seconds": 0.1}
+
+    monkeypatch.setattr(ablation, "measure", measure)  # a mock, as none of these runs diverges
+    values = ablation.run(out=tmp_path, seeds=2, tables=["O1"]).set_index(["row", "column"])["mean"]
+    assert np.isnan(values["actual", "ten ACC"])
+    assert values["estimated", "ten ACC"] == 50
+    assert "failed (59.6)" in (tmp_path / "ablation_tables.md").read_text(encoding="utf-8")
+
+
 def test_every_value_is_of_the_run_that_it_stands_for():
     """The paper's own numbers agree: FALCON on CIFAR-100 has the same score wherever it stands."""
     cells = [cell for table in TABLES.values() for row in table.rows for cell in row.values() if isinstance(cell, Cell)]

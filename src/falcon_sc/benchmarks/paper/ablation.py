@@ -51,7 +51,8 @@ def run(
 
     Returns
     -------
-    A row for each value of the tables: ``table``, ``row``, ``column``, ``mean``, ``std``, ``seeds``, ``paper``.
+    A row for each value of the tables: ``table``, ``row``, ``column``, ``mean``, ``std``, ``seeds``, ``paper``. Where a
+    run diverged, NaN.
 
     Raises
     ------
@@ -73,14 +74,14 @@ def run(
         raise ValueError(msg)
     rows = _kept(out)
     done = {(row["run"], row["seed"], row["steps"]) for row in rows}
-    for one in dict.fromkeys(one for name in tables for one in TABLES[name].runs):
-        for seed in range(seeds):
-            if (one.name, seed, steps) in done:
-                continue
-            rows.append(_measured(one, seed, steps))
-            if out is not None:  # after each run: what was interrupted goes on here
-                out.mkdir(parents=True, exist_ok=True)
-                write_whole(out / "ablation.csv", partial(pd.DataFrame(rows).to_csv, index=False))
+    asked = dict.fromkeys(one for name in tables for one in TABLES[name].runs)
+    left = [(one, seed) for one in asked for seed in range(seeds) if (one.name, seed, steps) not in done]
+    for number, (one, seed) in enumerate(left, start=1):
+        print(f"run {number} of {len(left)}: {one.name}, seed {seed}", flush=True)
+        rows.append({"run": one.name, "seed": seed, "steps": steps, **_measured(one, seed, steps)})
+        if out is not None:  # after each run: what was interrupted goes on here
+            out.mkdir(parents=True, exist_ok=True)
+            write_whole(out / "ablation.csv", partial(pd.DataFrame(rows).to_csv, index=False))
     runs = pd.DataFrame(rows)
     runs = runs[(runs["steps"] == steps) & (runs["seed"] < seeds)]
     values = pd.DataFrame([value for name in tables for value in _values(name, runs)])
@@ -103,9 +104,14 @@ def _kept(out: Path | None) -> list[dict[str, Any]]:
 
 
 def _measured(one: Run, seed: int, steps: int) -> dict[str, Any]:
-    row = {"run": one.name, "seed": seed, "steps": steps, **measure(one, seed, steps)}
-    print(f"{one.name}, seed {seed}: {row['accuracy']:.1f} / {row['ari']:.1f}, {row['seconds']:.1f} s", flush=True)
-    return row
+    """What a run scores; one that diverges is a result as well, and ends no table."""
+    try:
+        found = measure(one, seed, steps)
+    except FloatingPointError as error:
+        print(f"    {error}", flush=True)
+        return dict.fromkeys(("n_fine", "accuracy", "ari", "ged", "classes_used", "seconds"), np.nan)
+    print(f"    ACC / ARI {found['accuracy']:.1f} / {found['ari']:.1f}, {found['seconds']:.1f} s", flush=True)
+    return found
 
 
 def _values(name: str, runs: pd.DataFrame) -> Iterable[dict[str, Any]]:
@@ -115,8 +121,8 @@ def _values(name: str, runs: pd.DataFrame) -> Iterable[dict[str, Any]]:
         for column, cell in row.items():
             if isinstance(cell, Cell):
                 scores = runs.loc[runs["run"] == cell.run.name, cell.score]
-                spread = scores.std() if len(scores) > 1 else np.nan
-                about = {"mean": scores.mean(), "std": spread, "seeds": len(scores), "paper": cell.paper}
+                spread = scores.std(skipna=False) if len(scores) > 1 else np.nan
+                about = {"mean": scores.mean(skipna=False), "std": spread, "seeds": len(scores), "paper": cell.paper}
                 yield {"table": name, "row": label, "column": column, **about}
 
 
@@ -132,11 +138,13 @@ def _laid_out(name: str, runs: pd.DataFrame) -> str:
     text = f"\n## Table {name}: {TABLES[name].title}\n\n{_tables.to_markdown(pd.DataFrame(rows))}"
     estimated = [one for one in TABLES[name].runs if one.n_fine == "estimated"]
     for one in estimated:
-        found = runs.loc[runs["run"] == one.name].sort_values("seed")["n_fine"].astype(int)
+        found = runs.loc[runs["run"] == one.name].sort_values("seed")["n_fine"].dropna().astype(int)
         text += f"\nEstimated for {one.data} digits: {', '.join(map(str, found))}.\n"
     return text
 
 
 def _text(value: dict[str, Any]) -> str:
+    if np.isnan(value["mean"]):
+        return f"failed ({value['paper']:.1f})"
     spread = "" if np.isnan(value["std"]) else f" ± {value['std']:.1f}"
     return f"{value['mean']:.1f}{spread} ({value['paper']:.1f})"
