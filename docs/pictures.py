@@ -1,5 +1,8 @@
 """Make the pictures of the plots on their API pages anew: `python docs/pictures.py`."""
 
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
@@ -27,3 +30,14 @@ for name, drawn in {
     "embedding": fsc.pl.embedding(adata.obsm["X_falcon"], adata.obs["falcon_fine"], adata.obs["coarse"]).figure,
 }.items():
     drawn.savefig(FOLDER / f"{name}.png", dpi=90)
+
+# the beginning of a report after one decision, as a browser shows it
+browser = shutil.which("chromium") or shutil.which("google-chrome")
+if browser is not None:
+    fsc.tl.cut(adata, fixed={"Myeloid cell": 5})
+    with tempfile.TemporaryDirectory() as folder:
+        page = fsc.tl.report(adata, Path(folder) / "report.html", by="sample")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+        shown = [f"--user-data-dir={folder}/profile", "--window-size=1150,1500", "--hide-scrollbars"]
+        picture = f"--screenshot={FOLDER.parent / 'report.png'}"
+        subprocess.run([browser, *options, *shown, picture, page.as_uri()], check=True)
