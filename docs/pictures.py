@@ -1,5 +1,8 @@
 """Make the pictures of the plots on their API pages anew: `python docs/pictures.py`."""
 
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,7 +18,9 @@ adata.obs["sample"] = [name.rpartition("-")[2] for name in adata.obs_names]
 fsc.tl.discover(adata, "coarse", 10, progress_bar=False, device="cpu")
 fsc.tl.estimate_n_fine(adata, "coarse", progress_bar=False)
 FOLDER.mkdir(exist_ok=True)
+fsc.tl.markers(adata)
 for name, drawn in {
+    "tree": fsc.pl.tree(adata).figure,
     "relation": fsc.pl.relation(adata).figure,
     "n_fine": fsc.pl.n_fine(adata).figure,
     "history": fsc.pl.history(adata),
@@ -25,3 +30,14 @@ for name, drawn in {
     "embedding": fsc.pl.embedding(adata.obsm["X_falcon"], adata.obs["falcon_fine"], adata.obs["coarse"]).figure,
 }.items():
     drawn.savefig(FOLDER / f"{name}.png", dpi=90)
+
+# the beginning of a report after one decision, as a browser shows it
+browser = shutil.which("chromium") or shutil.which("google-chrome")
+if browser is not None:
+    fsc.tl.cut(adata, fixed={"Myeloid cell": 5})
+    with tempfile.TemporaryDirectory() as folder:
+        page = fsc.tl.report(adata, Path(folder) / "report.html", by="sample")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+        shown = [f"--user-data-dir={folder}/profile", "--window-size=1150,1500", "--hide-scrollbars"]
+        picture = f"--screenshot={FOLDER.parent / 'report.png'}"
+        subprocess.run([browser, *options, *shown, picture, page.as_uri()], check=True)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["discover"], ["predict"], ["markers"], ["report"], ["pretrain"], ["demo"], ["bench"]], ids=str
+    "command",
+    [[], ["discover"], ["cut"], ["predict"], ["markers"], ["report"], ["pretrain"], ["demo"], ["bench"]],
+    ids=str,
 )
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     code = (

@@ -23,9 +23,15 @@ def no_figure_left() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def discovered(planted: AnnData, plant_tree: Callable[[AnnData], None]) -> AnnData:
-    """The planted cells with fine classes, and a tree; do not change it."""
+def just_discovered(planted: AnnData) -> AnnData:
+    """The planted cells with fine classes and the tree that is found; do not change it."""
     config = fsc.FalconConfig(max_epochs=5)
-    found = fsc.tl.discover(planted, "coarse", 6, config=config, progress_bar=False, device="cpu", copy=True)
+    return fsc.tl.discover(planted, "coarse", 6, config=config, progress_bar=False, device="cpu", copy=True)
+
+
+@pytest.fixture(scope="session")
+def discovered(just_discovered: AnnData, plant_tree: Callable[[AnnData], None]) -> AnnData:
+    """The planted cells with fine classes, and a tree that is known; do not change it."""
+    found = just_discovered.copy()
     plant_tree(found)
     return found

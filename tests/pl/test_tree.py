@@ -122,6 +122,36 @@ def test_a_class_on_two_branches_stands_on_both(discovered: AnnData) -> None:
     assert sorted(names) == ["B cell:0", "B cell:0", "B cell:1", "B cell:1"]
 
 
+def _made(ax: Axes) -> int:
+    return sum(color != "#8c8c8c" for color, _ in _knots(ax))
+
+
+def test_decisions_move_the_cut(just_discovered: AnnData) -> None:
+    adata = just_discovered.copy()
+
+    def check(n_made: int) -> None:
+        ax = fsc.pl.tree(adata)
+        assert _table(ax) == {name: (f"{n} cells", "") for name, n in adata.obs[FINE].value_counts().items()}
+        assert _made(ax) == n_made
+        plt.close(ax.figure)
+
+    check(3)
+    fsc.tl.cut(adata, fixed={"B cell": 3, "µ glia": 1})
+    check(3)
+    names = [name for name in adata.uns["falcon"]["fine_names"] if name.startswith("B cell:")]
+    assert len(names) == 3
+    parts = [name for name in names if name.count(".")]  # of the class that was split
+    fsc.tl.merge(adata, parts, "again")
+    check(2)
+    fsc.tl.rename(adata, {"again": "a name"})
+    check(2)
+    subset = adata[adata.obs["coarse"] != "B cell"].copy()
+    fsc.tl.cut(subset, fixed={"µ glia": 2})
+    ax = fsc.pl.tree(subset)
+    assert _titles(ax) == ["CD4/CD8 T", "µ glia"]
+    assert _made(ax) == 2
+
+
 def test_markers_beside_the_classes(discovered: AnnData) -> None:
     adata = discovered.copy()
     table = fsc.tl.markers(adata)

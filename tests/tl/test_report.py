@@ -59,18 +59,19 @@ class _Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def trained(planted: AnnData, plant_tree: Callable[[AnnData], None]) -> AnnData:
+def trained(planted: AnnData) -> AnnData:
     config = fsc.FalconConfig(max_epochs=5)
-    found = fsc.tl.discover(
+    return fsc.tl.discover(
         planted, "coarse", 6, config=config, batch_key="donor", progress_bar=False, device="cpu", copy=True
     )
-    plant_tree(found)
-    return found
 
 
 @pytest.fixture
-def found(trained: AnnData) -> AnnData:
-    return trained.copy()
+def found(trained: AnnData, plant_tree: Callable[[AnnData], None]) -> AnnData:
+    """With a tree that is known."""
+    found = trained.copy()
+    plant_tree(found)
+    return found
 
 
 def test_everything_is_on_the_page(found: AnnData, tmp_path: Path, fingerprint) -> None:
@@ -139,14 +140,20 @@ def test_no_marker(found: AnnData, tmp_path: Path) -> None:
     assert "B cell:1" not in _said(found, tmp_path)
 
 
-def test_decisions(found: AnnData, tmp_path: Path) -> None:
-    del found.uns["falcon"]["tree"]
+def test_decisions(trained: AnnData, tmp_path: Path) -> None:
+    found = trained.copy()
+    fsc.tl.cut(found, fixed={"CD4/CD8 T": 1})
     fsc.tl.merge(found, ["B cell:0", "B cell:1"], "B")
     fsc.tl.rename(found, {"µ glia:0": "rest", "µ glia:1": "active"})
-    text = _Page(fsc.tl.report(found, tmp_path / "report.html")).text
-    assert "Merged B cell:0, B cell:1 into B." in text
-    assert "Renamed µ glia:0 to rest, µ glia:1 to active." in text
-    assert "There are no trees: adata.uns['falcon'] holds no tree" in text
+    page = _Page(fsc.tl.report(found, tmp_path / "report.html"))
+    assert "Cut into 5 fine classes: 2 of B cell, 1 of CD4/CD8 T, 2 of µ glia." in page.text
+    assert "Merged B cell:0, B cell:1 into B." in page.text
+    assert "Renamed µ glia:0 to rest, µ glia:1 to active." in page.text
+    assert sum(tag == "img" for tag, _ in page.tags) == 3
+    del found.uns["falcon"]["tree"]
+    page = _Page(fsc.tl.report(found, tmp_path / "report.html"))
+    assert "There are no trees: adata.uns['falcon'] holds no tree" in page.text
+    assert not any(tag == "img" for tag, _ in page.tags)
 
 
 def test_names_are_escaped(found: AnnData, tmp_path: Path) -> None:

@@ -1,3 +1,3 @@
-"""``falcon-sc discover | predict | markers | report | pretrain | demo | bench``."""
+"""``falcon-sc discover | cut | predict | markers | report | pretrain | demo | bench``."""
 
 from falcon_sc._cli.command_line import main as main

@@ -196,7 +196,7 @@ def _draw_split(ax: Axes, row: Row, x: float, top: float, color: str) -> None:
     if row.sides:
         ax.plot([x, x], [top + row.sides[0].y, top + row.sides[1].y], **line_of(kind, color))
     ax.plot([x], [top + row.y], **knot_of(ax, kind, color))
-    _write_beside(ax, row, x, top, ink(ax) if kind[0] else QUIET)
+    _write_beside(ax, row, x, top, ink(ax) if any(kind) else QUIET)  # what is made, and what could be
 
 
 def _write_beside(ax: Axes, row: Row, x: float, top: float, color: str) -> None:

@@ -39,6 +39,9 @@ def tree(
     stand its cells, and its markers against its siblings if :func:`falcon_sc.tl.markers` was run. On the right, in gray, is
     what would be split next, and at how many fine classes of the coarse class.
 
+    .. image:: /_static/pl/tree.png
+        :alt: Five coarse classes of blood cells, the splits inside them with numbers beside each, and ten fine classes with genes
+
     Move the cut with :func:`falcon_sc.tl.cut`. Classes go by the names that the cells have now: the object may have been
     subset and its categories reordered, and classes merged or renamed by :func:`falcon_sc.tl.merge` and
     :func:`falcon_sc.tl.rename`. Cells of the parts of a class are those of the run.

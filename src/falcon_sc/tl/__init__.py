@@ -9,4 +9,4 @@ from falcon_sc.tl.predict import predict
 from falcon_sc.tl.rename import rename
 from falcon_sc.tl.report import report
 
-__all__ = ["discover", "estimate_n_fine", "markers", "merge", "predict", "rename", "report"]
+__all__ = ["cut", "discover", "estimate_n_fine", "markers", "merge", "predict", "rename", "report"]

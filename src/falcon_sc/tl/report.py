@@ -44,6 +44,9 @@ def report(
     fine classes with cells, confidence, markers and donors, and the evidence for every split; at the end the decisions so
     far, settings and versions, and how to cite. It is one file with everything in it, which loads nothing and can be sent.
 
+    .. image:: /_static/report.png
+        :alt: The beginning of a page on 700 blood cells: warnings, a table of coarse classes, and the first of them
+
     Markers are those of :func:`falcon_sc.tl.markers` where it was run for these classes. Else they are computed for the
     page, from the values that the classes were found in, and not kept; what cannot be had is said on the page.
 
