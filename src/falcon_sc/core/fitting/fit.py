@@ -13,6 +13,7 @@ import torch
 from falcon_sc.core import relations
 from falcon_sc.core.data.budget import check_shared_out
 from falcon_sc.core.data.neighbors import check_search, neighbors_within_classes
+from falcon_sc.core.data.rows import let_go
 from falcon_sc.core.fitting.initial import initialize
 from falcon_sc.core.fitting.prepare import prepare
 from falcon_sc.core.runtime import distributed
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from falcon_sc.core.training.data import Trained
 
 logger = logging.getLogger(__name__)
+
+_ROWS = 8192  # of the probabilities that are put in order at once
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def _fit(problem: Problem, run: Run) -> Outcome:
     prepared = prepare(problem, config, run.device, input_rng)
     checkpoint = _open_checkpoint(problem, prepared, run)
     start = distributed.share(lambda: initialize(problem, prepared, run, start_rng, checkpoint))
+    let_go(prepared.start_input.matrix)  # from here on the method reads samples only
     # in a matrix, neighbors are those of the class-local representation, if the start made one
     space = start.latents if prepared.is_matrix and start.latents is not None else prepared.space
     near = distributed.share(
@@ -145,9 +149,11 @@ def _predict(fitted: Fitted, prepared: Prepared, codes: NDArray[np.int64], start
                 len(revived),
                 ", ".join(f"{name} {n}" for name, n in Counter(parents).items()),
             )
+            del proba  # the largest array there is beside the samples: never two of it
             proba = fitted.probabilities(embedding, codes)
     if start.agreement is not None:
         calibrate(fitted.classifier, proba, start.agreement)
+        del proba
         proba = fitted.probabilities(embedding, codes)
     labels, confidence = proba.argmax(axis=1), proba.max(axis=1)
     if start.agreement is not None:
@@ -155,4 +161,7 @@ def _predict(fitted: Fitted, prepared: Prepared, codes: NDArray[np.int64], start
         confidence = np.where(labels == start.labels, start.agreement, 1 - start.agreement)
     order = fitted.order_by_size(np.bincount(labels, minlength=n_fine))
     start_labels = None if start.labels is None else np.argsort(order)[start.labels]
-    return Outcome(fitted, proba[:, order], confidence, embedding, start_labels)
+    for begin in range(0, len(proba), _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        proba[rows] = proba[rows, order]
+    return Outcome(fitted, proba, confidence, embedding, start_labels)
