@@ -6,6 +6,7 @@ import builtins
 import logging
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 import falcon_sc as fsc
@@ -123,11 +124,16 @@ def test_numbers_have_the_names_of_their_classes(cells: AnnData, caplog) -> None
 
 
 def test_classes_that_training_left_empty_are_a_warning(cells: AnnData, quick, caplog, monkeypatch) -> None:
-    from falcon_sc.core.fitting import fit
+    from falcon_sc.core.fitting import outcome
 
-    revive = fit.revive_empty_classes
-    # a mock, because which classes a training leaves empty hangs on the machine
-    monkeypatch.setattr(fit, "revive_empty_classes", lambda *given: (revive(*given), [1, 2])[1])
+    revive = outcome._revive
+
+    def without_two(fitted, *given, found, wanted):
+        """As if the training had left two empty: a mock, because which ones it leaves hangs on the machine."""
+        seen = np.flatnonzero(~np.isin(fitted.classes.members, [1, 2]))
+        return revive(fitted, *given, found=seen, wanted=wanted)
+
+    monkeypatch.setattr(outcome, "_revive", without_two)
     fsc.tl.discover(cells, "coarse", {"B cell": 2, "CD4/CD8 T": 2, "µ glia": 2}, max_epochs=1, progress_bar=False)
     (left,) = [record for record in caplog.records if "training left" in record.getMessage()]
     assert left.levelname == "WARNING"

@@ -39,3 +39,5 @@ def test_the_first_blocks_stay(fractions: sparse.csr_matrix) -> None:
     assert kept.is_full
     assert kept.n_bytes == kept.most
     assert [kept.get(number) is packed for number in range(3)] == [True, True, False]
+    kept.clear()
+    assert (kept.n_bytes, kept.is_full, kept.get(0)) == (0, False, None)

@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 import falcon_sc as fsc
+from falcon_sc.tl._inputs import read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +84,19 @@ def test_whole_start(planted: AnnData, on_disk) -> None:
     stored = on_disk(planted, "zarr")
     fsc.tl.discover(stored, "coarse", 6, **QUICK)
     assert_same(stored, expected)
+
+
+def test_training_keeps_no_block_in_memory(planted: AnnData, on_disk) -> None:
+    """A gigabyte, of a million cells."""
+    known = np.ones(planted.n_obs, dtype=bool)
+    stored = on_disk(planted, "zarr")
+    inputs = read_inputs(stored, known=known, layer=None, use_rep=None, n_top_genes=100, batch=None)
+    blocks = inputs.start.matrix.kept_blocks
+    assert blocks.n_bytes > 0
+    fsc.Falcon(N_FINE, fsc.FalconConfig(max_epochs=1), device="cpu").fit(
+        inputs.features, planted.obs["coarse"], start_input=inputs.start
+    )
+    assert blocks.n_bytes == 0
 
 
 def test_genes_across_batches(planted: AnnData, on_disk) -> None:

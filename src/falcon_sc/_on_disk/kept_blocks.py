@@ -69,6 +69,12 @@ class KeptBlocks:
             else:
                 self._blocks.setdefault(number, block)
 
+    def clear(self) -> None:
+        """Keep none of them any longer."""
+        with self._lock:
+            self._blocks.clear()
+            self.is_full = False
+
 
 def _packed(data: np.ndarray) -> np.ndarray:
     """Whole numbers in one or two bytes, others as they are."""

@@ -90,6 +90,10 @@ class StoredRows(Rows):
         """See :class:`Rows`."""
         return replace(self, often=True)
 
+    def let_go(self) -> None:
+        """See :class:`Rows`."""
+        self.kept_blocks.clear()
+
     def as_dask(self) -> Any:
         """The same as a dask array, for what other libraries compute from it."""
         import dask.array as da

@@ -61,6 +61,9 @@ class MemoryRows(Rows):
         """See :class:`Rows`: what the rows are made from is in memory already."""
         return self
 
+    def let_go(self) -> None:
+        """See :class:`Rows`: it is the matrix of somebody else."""
+
     def _through(self, rows: sparse.csr_matrix) -> sparse.csr_matrix:
         for step in self.steps:
             rows = step(rows)

@@ -55,6 +55,10 @@ class Rows(ABC):
     def kept(self) -> Self:
         """The same for who reads it many times: some of the blocks stay in memory, as far as that is small."""
 
+    @abstractmethod
+    def let_go(self) -> None:
+        """Nobody reads it many times any more: no block stays in memory."""
+
 
 def each_block[T](matrix: Any, function: Callable[[Any], T]) -> list[T]:
     """What `function` gives for each block of rows: of a dense matrix, for all of it."""
@@ -95,6 +99,12 @@ def of_rows(matrix: Any, rows: np.ndarray) -> Any:
 def many_times(matrix: Any) -> Any:
     """The same matrix, for who reads its rows again and again."""
     return matrix.kept() if isinstance(matrix, Rows) else matrix
+
+
+def let_go(matrix: Any) -> None:
+    """No more of a matrix on disk is kept in memory: it was read for the last time, or nearly."""
+    if isinstance(matrix, Rows):
+        matrix.let_go()
 
 
 def in_memory(matrix: Any) -> Any:

@@ -11,6 +11,7 @@ import torch
 from falcon_sc.core import relations
 from falcon_sc.core.data.budget import check_shared_out
 from falcon_sc.core.data.neighbors import check_search, neighbors_within_classes
+from falcon_sc.core.data.rows import let_go
 from falcon_sc.core.fitting.initial import initialize
 from falcon_sc.core.fitting.outcome import predictions
 from falcon_sc.core.fitting.prepare import prepare
@@ -48,6 +49,7 @@ def _fit(problem: Problem, run: Run) -> Outcome:
     prepared = prepare(problem, config, run.device, input_rng)
     checkpoint = _open_checkpoint(problem, prepared, run)
     start = distributed.share(lambda: initialize(problem, prepared, run, start_rng, checkpoint))
+    let_go(prepared.start_input.matrix)  # from here on the method reads samples only
     # in a matrix, neighbors are those of the class-local representation, if the start made one
     space = start.latents if prepared.is_matrix and start.latents is not None else prepared.space
     near = distributed.share(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.state.calibration import calibrate
+from falcon_sc.core.state.calibration import SAMPLES, calibrate
 from falcon_sc.core.state.revival import revive_empty_classes
 
 if TYPE_CHECKING:
@@ -41,18 +41,17 @@ def predictions(fitted: Fitted, prepared: Prepared, codes: NDArray[np.int64], st
     The network passes over the samples once; what changes afterwards, bias and temperature, is the head's.
     """
     embedding = fitted.embed(prepared.samples)
-    proba = fitted.probabilities(embedding, codes)
-    if (
-        start.output_labels is not None
-        and fitted.config.restrict_to_coarse
-        and _revive(fitted, embedding, codes, start)
-    ):
-        proba = fitted.probabilities(embedding, codes)
+    proba = fitted.probabilities(embedding, codes)  # the largest array there is beside the samples: never two of it
+    if start.output_labels is not None and fitted.config.restrict_to_coarse:
+        revived = _revive(fitted, embedding, codes, found=proba.argmax(axis=1), wanted=start.output_labels)
+        if revived:
+            del proba
+            proba = fitted.probabilities(embedding, codes)
     agreement = None
     if start.agreement is not None:
         assert start.labels is not None
-        calibrate(fitted.classifier, fitted.classes.pooled(proba), start.agreement)
-        proba = fitted.probabilities(embedding, codes)
+        some = slice(None, None, -(-len(proba) // SAMPLES))
+        calibrate(fitted.classifier, fitted.classes.pooled(proba[some]), start.agreement)
         labels = fitted.classes.members[proba.argmax(axis=1)]
         # of a label that training changed, the clusterings back at most what they did not give the other one
         agreement = np.where(labels == start.labels, start.agreement, 1 - start.agreement)
@@ -64,19 +63,23 @@ def predictions(fitted: Fitted, prepared: Prepared, codes: NDArray[np.int64], st
         logger.warning("training moved fine classes to other coarse classes: the tree of splits does not hold any more")
         tree = None
     start_labels = None if start.output_labels is None else np.argsort(order)[start.output_labels]
-    proba = fitted.probabilities(embedding, codes)  # bit for bit what a saved model will give
+    del proba
+    proba = fitted.probabilities(embedding, codes)  # in order and calibrated, bit for bit what a saved model will give
     return Outcome(fitted, proba, agreement, embedding, start_labels, tree)
 
 
-def _revive(fitted: Fitted, embedding: NDArray[np.float32], codes: NDArray[np.int64], start: Start) -> bool:
-    """Give every output of the network samples; whether one had none."""
-    assert start.output_labels is not None
-    sizes = np.bincount(start.output_labels, minlength=len(fitted.relation))
-    proba = fitted.probabilities(embedding, codes)
-    classes = fitted.classes
-    used = np.unique(classes.members[proba.argmax(axis=1)])
+def _revive(
+    fitted: Fitted,
+    embedding: NDArray[np.float32],
+    codes: NDArray[np.int64],
+    *,
+    found: NDArray[np.int64],
+    wanted: NDArray[np.int64],
+) -> bool:
+    """Give every output of the network samples; whether one had none among those `found`, of those `wanted` (N,)."""
+    sizes, classes = np.bincount(wanted, minlength=len(fitted.relation)), fitted.classes
     revived = revive_empty_classes(fitted.classifier, embedding, codes, fitted.relation, sizes)
-    empty = np.setdiff1d(np.arange(len(classes.names)), used)
+    empty = np.setdiff1d(np.arange(len(classes.names)), classes.members[found])
     if len(empty):
         parents = [str(fitted.taxonomy.names[column]) for column in np.nonzero(classes.relation[empty])[1]]
         logger.warning(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from falcon_sc.core.training.networks import FineClassifier
 
 _RANGE = (0.05, 50.0)  # of the temperature
-_SAMPLES = 20_000  # looked at; they are evenly spaced
+SAMPLES = 20_000  # looked at; they are evenly spaced
 
 
 def calibrate(classifier: FineClassifier, proba: NDArray[np.float32], agreement: NDArray[np.float32]) -> None:
@@ -45,7 +45,7 @@ def temperature(proba: NDArray[np.float32], wanted: float) -> float:
     """The temperature at which the mean of the largest probability of each sample is `wanted`; 1 where none is."""
     from scipy.optimize import brentq
 
-    some = proba[:: -(-len(proba) // _SAMPLES)]
+    some = proba[:: -(-len(proba) // SAMPLES)]
 
     def excess(log_temperature: float) -> float:
         return float(tempered(some, float(np.exp(log_temperature))).max(axis=1).mean(dtype=np.float64)) - wanted

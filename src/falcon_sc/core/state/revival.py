@@ -39,7 +39,9 @@ def revive_empty_classes(
         (K_F,) samples of each fine class in the start.
     """
     weight, bias = (p.detach().cpu().numpy() for p in (classifier.head.weight, classifier.head.bias))
-    logits = np.where(relation.T[codes] > 0, hidden @ weight.T + bias, -np.inf)
+    logits = hidden @ weight.T
+    logits += bias  # in place, here and below: beside the probabilities there is no larger array
+    logits[relation.T[codes] == 0] = -np.inf
     raised: NDArray[np.float64] = np.zeros(len(bias))
     revived: set[int] = set()
     for _ in range(_ROUNDS):
