@@ -35,6 +35,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--only", type=words, default=None, help="data sets, such as starmap_mpfc,cbmc_citeseq")
     parser.add_argument("--methods", type=words, default=None, help="methods, such as Leiden,falcon_sc")
+    parser.add_argument("--ways", type=words, default=None, help="how the cells are stored, such as memory,zarr")
+    parser.add_argument(
+        "--whole",
+        action="store_const",
+        const=True,
+        default=None,
+        help="the whole discover, for those that measure a part",
+    )
     parser.add_argument("--simulate", type=int, default=None, help="cells of a simulated twin, for those that have one")
     parser.add_argument("--dataset", default=None, help="data set of the paper, such as cifar100")
     parser.add_argument("--root", type=as_path, default=None, help="folder of its official files")

@@ -15,8 +15,20 @@ pytest.importorskip("dask", reason="the extra `disk` is not installed")
 
 
 def test_all_ways_give_the_same(tmp_path: Path) -> None:
-    table = on_disk.run(out=tmp_path, sizes=(1500,), ways=("memory", "zarr"))
+    table = on_disk.run(out=tmp_path, cells=(1500,), ways=("memory", "zarr"))
     assert table["from"].tolist() == ["memory", "zarr"]
     assert table["checksum"].nunique() == table["values"].nunique() == 1
     assert (table["peak_gib"] > table["imports_gib"]).all()
     assert {path.name for path in tmp_path.iterdir()} == {"on_disk.csv", "on_disk.md"}
+
+
+def test_the_whole_is_measured() -> None:
+    table = on_disk.run(cells=(300,), ways=("zarr",), whole=True)
+    assert table["n_obs"].tolist() == [300]
+    assert (table["peak_gib"] > table["imports_gib"]).all()
+    assert (table[["cpu_s", "wall_s"]] > 0).all(axis=None)
+
+
+def test_an_unknown_way_is_refused_before_anything_is_simulated() -> None:
+    with pytest.raises(ValueError, match="'csv' is none of memory, zarr, h5ad"):
+        on_disk.run(ways=("csv",))

@@ -1,4 +1,4 @@
-"""Time and memory of what reads the matrix, from memory and from disk, each in a process of its own."""
+"""Time and memory of what reads the matrix, or of all of `discover`, from memory and from disk, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,37 +17,55 @@ from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks.performance._one_size import memory_kib
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from anndata import AnnData
 
-_SIZES = (100_000,)
+_CELLS = (100_000,)
 _WAYS = ("memory", "zarr", "h5ad")
 _ROWS = 10_000  # of a chunk
-_SIMULATED = 100_000  # cells at most; larger stores hold them several times, which says as much about time and memory
+_SIMULATED = 100_000  # cells at most; larger stores hold them several times, which says as much about reading them
+_N_FINE = 83
 
 
-def run(*, out: Path | None = None, sizes: tuple[int, ...] = _SIZES, ways: tuple[str, ...] = _WAYS) -> pd.DataFrame:
+def run(
+    *, out: Path | None = None, cells: Sequence[int] = _CELLS, ways: Sequence[str] = _WAYS, whole: bool = False
+) -> pd.DataFrame:
     """Choose genes, project, and read every coarse class as the start does: simulated counts, 2,000 genes, 27 coarse classes.
 
+    With `whole`, all of `discover`, 83 fine classes, with its defaults.
     The store is zarr as anndata writes it, or h5ad without compression. Memory is the peak of the whole process, and
-    what it held before anything was opened. Times in CPU seconds, of all threads.
+    what it held before anything was opened. Times in CPU seconds, of all threads; of the whole also as they pass.
 
     Parameters
     ----------
     out
         Folder for `on_disk.csv` and `on_disk.md`.
-    sizes
-        Numbers of cells; multiples of 100,000 above that.
+    cells
+        Numbers of cells; multiples of 100,000 above that, which is held several times, but not with `whole`.
     ways
         "memory", "zarr", "h5ad".
+    whole
+        Measure `discover` instead of what reads the matrix.
+
+    Raises
+    ------
+    ValueError
+        A way that is none of these.
     """
     import pandas as pd
 
+    for way in ways:
+        if way not in _WAYS:
+            msg = f"--ways: {way!r} is none of {', '.join(_WAYS)}."
+            raise ValueError(msg)
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for size in sizes:
-            _in_process(f"write({size}, {folder!r})")
-            rows += [json.loads(_in_process(f"measure({way!r}, {folder!r})")) for way in ways]
+    for size in cells:
+        with tempfile.TemporaryDirectory() as folder:
+            _in_process(f"write({size}, {folder!r}, {size if whole else _SIMULATED})")
+            measured = "measure_whole" if whole else "measure"
+            rows += [json.loads(_in_process(f"{measured}({way!r}, {folder!r})")) for way in ways]
     table = pd.DataFrame(rows)
     print(_tables.to_markdown(table))
     if out is not None:
@@ -54,13 +73,13 @@ def run(*, out: Path | None = None, sizes: tuple[int, ...] = _SIZES, ways: tuple
     return table
 
 
-def write(n_obs: int, folder: str) -> None:
-    """Both stores of one size."""
+def write(n_obs: int, folder: str, simulated: int) -> None:
+    """Both stores of one size; beyond the number that is simulated, the cells are held several times."""
     from anndata.experimental import concat_on_disk
 
     from falcon_sc.datasets import simulate
 
-    adata, n_times = simulate(min(n_obs, _SIMULATED), 2_000, n_coarse=27, n_fine=83, rng=0), n_obs // _SIMULATED
+    adata, n_times = simulate(min(n_obs, simulated), 2_000, n_coarse=27, n_fine=_N_FINE, rng=0), n_obs // simulated
     once = Path(folder) / "once"
     once.mkdir()
     for form, save in (("zarr", adata.write_zarr), ("h5ad", adata.write_h5ad)):
@@ -105,6 +124,28 @@ def measure(way: str, folder: str) -> None:
     print(json.dumps(found))
 
 
+def measure_whole(way: str, folder: str) -> None:
+    """All of `discover` in one way; prints a line of JSON."""
+    from falcon_sc.tl import discover
+
+    held = memory_kib("VmRSS")
+    adata = _open(way, Path(folder))
+    cpu, wall = time.process_time(), time.perf_counter()
+    discover(adata, "coarse", _N_FINE, progress_bar=False)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    labels = adata.obs["falcon_fine"].cat.codes.to_numpy(dtype=np.int32)
+    found = {
+        "n_obs": adata.n_obs,
+        "from": way,
+        "cpu_s": cpu,
+        "wall_s": wall,
+        "imports_gib": held / 2**20,
+        "peak_gib": memory_kib("VmHWM") / 2**20,
+        "labels": f"{zlib.crc32(labels.tobytes()):08x}",
+    }
+    print(json.dumps(found))
+
+
 def _open(way: str, folder: Path) -> AnnData:
     import anndata
 
@@ -122,6 +163,6 @@ def _open(way: str, folder: Path) -> AnnData:
 
 
 def _in_process(call: str) -> str:
-    code = f"from falcon_sc.benchmarks.performance.on_disk import measure, write; {call}"
+    code = f"from falcon_sc.benchmarks.performance.on_disk import measure, measure_whole, write; {call}"
     finished = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
     return finished.stdout.splitlines()[-1]
