@@ -22,7 +22,7 @@ def estimated(cells: AnnData) -> AnnData:
         "sizes": np.array([90, 1060, 90]),
         "stable": np.array([2, 1, 3]),
         "estimate": np.array([3, 1, 4]),
-        "support": np.array([[np.nan, 0.9, 0.3, 0.2], [np.nan, 0.2, 0.1, np.nan], [np.nan, 0.5, 0.8, 0.0]]),
+        "support": np.array([[np.nan, 1.5, 0.5, 0.3], [np.nan, 0.3, 0.2, np.nan], [np.nan, 0.8, 1.3, 0.0]]),
         "params": {"coarse_key": "coarse"},
     }
     return cells

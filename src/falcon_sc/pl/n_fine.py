@@ -24,8 +24,7 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
         :alt: A bar from the stable to the estimated number of fine classes, for each of five coarse classes
 
     A bar goes from the *stable* number, which a chain of supported splits leads to, to the estimate. The dots at 2, 3, ...
-    say how far the split is supported that makes this class (diameter: how well the other half of the molecules and the
-    clusterings tell its sides apart); those that are supported are filled. Totals are in the title. Names and sizes are those of
+    say how far the split is supported that makes this class (diameter); those that are supported are filled. Totals are in the title. Names and sizes are those of
     the estimate, whatever became of the cells since.
 
     Parameters
@@ -87,11 +86,9 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
 
 def _draw_support(ax: Axes, support: np.ndarray) -> None:
     """A dot for each coarse class and number of classes, 2 or more, that the tree has; filled where the split is supported."""
-    from falcon_sc.core.start.tree.support import LEAST_SUPPORT
-
     row, column = np.nonzero(np.nan_to_num(support[:, 1:]) > 0)
     value = support[row, column + 1]
-    faces = np.where(value > LEAST_SUPPORT, QUIET, "none")
+    faces = np.where(value > 1, QUIET, "none")
     ax.scatter(column + 2, row, s=_LARGEST_DOT * value**2, color=faces, edgecolor=QUIET, linewidth=1, zorder=3)
 
 

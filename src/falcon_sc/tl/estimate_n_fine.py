@@ -42,7 +42,7 @@ def estimate_n_fine(
 
     Each coarse class is divided into a tree of splits, as :func:`falcon_sc.tl.discover` does it. A split is *supported* if
     clusters of one half of the molecules, read off the other half, and the clusterings that voted tell its sides apart:
-    the mean of the two is above 0.62 (1: without an error, 0: by chance). The estimate has the supported splits and those
+    the mean of the two is above 0.62, or 0.72 without counts (1: without an error, 0: by chance). The estimate has the supported splits and those
     above them. *Stable* counts only those that a chain of supported splits leads to.
 
     How deep people annotate cannot be seen in the cells, so look at :func:`falcon_sc.pl.n_fine` and

@@ -6,7 +6,6 @@ from scipy import sparse
 
 from falcon_sc.core.start.estimation import CELLS_PER_CLASS, MOST_CLASSES, estimate_numbers
 from falcon_sc.core.start.input import StartInput
-from falcon_sc.core.start.tree.support import LEAST_SUPPORT
 
 N_TRUE = np.array([3, 1, 2])
 
@@ -48,7 +47,7 @@ def test_the_curves_are_what_the_numbers_were_read_from() -> None:
         np.isfinite(found.support).sum(axis=1), [5, 2, 4]
     )  # leaves but one: 80 cells carry 3, or 4
     assert np.isnan(found.support[:, 0]).all()
-    deepest = [max(np.flatnonzero(np.nan_to_num(row) > LEAST_SUPPORT), default=0) + 1 for row in found.support]
+    deepest = [max(np.flatnonzero(np.nan_to_num(row) > 1), default=0) + 1 for row in found.support]
     np.testing.assert_array_equal(found.estimate, deepest)
 
 

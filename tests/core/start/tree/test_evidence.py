@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from falcon_sc.core.start.class_clustering import fit_class, label_class
 from falcon_sc.core.start.tree.found_again import separation
 from falcon_sc.core.start.tree.splits import Splits, find_splits
-from falcon_sc.core.start.tree.support import LEAST_SUPPORT
 from falcon_sc.datasets import simulate
 
 
@@ -99,7 +98,3 @@ def test_separation_is_the_balanced_accuracy_without_chance(seed: int) -> None:
         right[winner] += (sides[winner] == cluster).sum()
     balanced = np.mean([n / len(side) for n, side in zip(right, sides, strict=True)])
     assert found == pytest.approx(2 * balanced - 1)
-
-
-def test_the_rule_is_between_chance_and_certainty() -> None:
-    assert 0.5 < LEAST_SUPPORT < 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start.tree.found_again import in_halves_of_cells, in_halves_of_molecules, separation, table
-from falcon_sc.core.start.tree.support import LEAST_SUPPORT
+from falcon_sc.core.start.tree.support import support_of
 from falcon_sc.core.start.tree.technical import explained_by_group, explained_by_number
 
 if TYPE_CHECKING:
@@ -32,24 +32,20 @@ class Evidence:
     `comes_back`: how far clusters of one half of the molecules, read off the other half, tell the two sides apart; without
     counts, clusters of some cells and of as many others. `agreement`: how far the clusterings that voted do, on average. Both
     in [0, 1], 0 for chance. `markers`: genes that differ twofold at a false discovery rate of 5 %, in the molecules that were
-    not used to find the two sides. `depth`, `batch`: share that the number of molecules and the batch explain, in [0, 1].
+    not used to find the two sides. `support`: their mean by what is asked of it, above 1 a split is supported. `depth`, `batch`: share that the number of molecules and the batch explain, in [0, 1].
     """
 
     comes_back: NDArray[np.float64]
     agreement: NDArray[np.float64]
+    support: NDArray[np.float64]
     markers: NDArray[np.float64]
     depth: NDArray[np.float64]
     batch: NDArray[np.float64]
 
     @property
-    def support(self) -> NDArray[np.float64]:
-        """Mean of `comes_back` and `agreement` (S,), 0 where nothing is known."""
-        return np.nan_to_num(self.comes_back + self.agreement) / 2
-
-    @property
     def supported(self) -> NDArray[np.bool_]:
-        """The one rule (S,)."""
-        return self.support > LEAST_SUPPORT
+        """Which splits are supported (S,)."""
+        return self.support > 1
 
 
 def evidence(
@@ -89,7 +85,8 @@ def evidence(
         nothing if representations.depth is None else explained_by_number(tree.leaves, *sides, representations.depth)
     )
     batches = nothing if batch is None else explained_by_group(tree.leaves, *sides, batch)
-    return Evidence(comes_back, agreement, markers, depth, batches)
+    support = support_of(comes_back, agreement, has_counts=halves is not None)
+    return Evidence(comes_back, agreement, support, markers, depth, batches)
 
 
 def _sides(tree: ClassTree) -> Sides:

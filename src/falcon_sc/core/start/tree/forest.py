@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.core.start.tree.support import LEAST_SUPPORT
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,7 +36,7 @@ class Tree:
         (L,) coarse class of each leaf.
     class_of_leaf
         (L,) fine class that each leaf belongs to.
-    comes_back, agreement, markers, depth, batch
+    comes_back, agreement, support, markers, depth, batch
         (S,) what speaks for each split: :class:`falcon_sc.core.start.tree.evidence.Evidence`.
     supported
         (S,) whether that is enough.
@@ -57,6 +55,7 @@ class Tree:
     class_of_leaf: NDArray[np.int64]
     comes_back: NDArray[np.float64]
     agreement: NDArray[np.float64]
+    support: NDArray[np.float64]
     markers: NDArray[np.float64]
     depth: NDArray[np.float64]
     batch: NDArray[np.float64]
@@ -148,13 +147,8 @@ class Tree:
             dtype=bool,
         )
 
-    @property
-    def support(self) -> NDArray[np.float64]:
-        """How far each split is supported (S,): 1 where it is, less where it is not, 0 where nothing is known."""
-        return np.clip(np.nan_to_num(self.comes_back + self.agreement) / (2 * LEAST_SUPPORT), 0, 1)
-
     def path_support(self, class_of_leaf: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Support of the weakest split that was made above each leaf (L,); 1 where there is none."""
+        """Support of the weakest split that was made above each leaf (L,), at most 1, also where there is none."""
         under, weakest = self.under(), np.ones(self.n_leaves)
         for split in np.flatnonzero(self.made(class_of_leaf)):
             leaves = under[self.n_leaves + split]

@@ -9,8 +9,17 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Mean of `comes_back` and `agreement`: see "The tree" in docs/discovery.md for how it was chosen.
-LEAST_SUPPORT = 0.62
+# What the mean of `comes_back` and `agreement` must be above, with counts and without. Chosen on simulated classes without
+# substructure, with a margin: docs/the_tree.md. Views of an embedding are alike, and agree the more.
+LEAST_WITH_COUNTS, LEAST_WITHOUT = 0.62, 0.72
+
+
+def support_of(
+    comes_back: NDArray[np.float64], agreement: NDArray[np.float64], *, has_counts: bool
+) -> NDArray[np.float64]:
+    """How far splits (S,) are supported: above 1 they are, with 0 nothing is known. The one rule."""
+    least = LEAST_WITH_COUNTS if has_counts else LEAST_WITHOUT
+    return np.asarray(np.nan_to_num(comes_back + agreement) / 2 / least)
 
 
 def supported_from_above(joins: NDArray[np.int64], n_leaves: int, supported: NDArray[np.bool_]) -> NDArray[np.bool_]:
