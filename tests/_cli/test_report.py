@@ -26,6 +26,16 @@ def test_the_page(planted: AnnData, tmp_path: Path, quick, monkeypatch, capsys) 
     assert written[1:] == wanted[1:]  # before it is the day
 
 
+def test_in_a_process_of_its_own(planted: AnnData, tmp_path: Path, falcon_sc) -> None:
+    """Where nothing else has loaded what draws the trees."""
+    found = fsc.tl.discover(planted, "coarse", 6, copy=True, max_epochs=2, progress_bar=False, device="cpu")
+    fsc.tl.markers(found)
+    found.write_h5ad(tmp_path / "found.h5ad")
+    done = falcon_sc("report", tmp_path / "found.h5ad", "-o", tmp_path / "report.html")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "data:image/svg+xml" in (tmp_path / "report.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -117,10 +117,10 @@ def report(
 
 def _picture(adata: AnnData, key: str, coarse: str, findings: Findings, depth: int | None) -> str:
     """The tree of a coarse class as an image that stands in the page itself, in the style of matplotlib, whatever is set."""
-    import matplotlib as mpl
+    from matplotlib import style
     from matplotlib.figure import Figure
 
-    with mpl.style.context(["default", _SETTINGS]):
+    with style.context(["default", _SETTINGS]):
         picture = read_picture(adata, key, coarse, findings.markers, depth=depth, n_markers=_N_MARKERS)
         figure = Figure(figsize=picture.size, layout="constrained")
         picture.draw(figure.add_subplot(), picture.size[0])
