@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,15 +10,13 @@ from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _machine, _tables
 from falcon_sc.benchmarks.paper._ablation_runs import measure
 from falcon_sc.benchmarks.paper._ablation_tables import TABLES, Cell
-from falcon_sc.core.runtime.files import write_whole
+from falcon_sc.benchmarks.paper._runs import complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import pandas as pd
-
-    from falcon_sc.benchmarks.paper._ablation_runs import Run
 
 _ABOUT = """Digits of scikit-learn, test samples; means and standard deviations over the seeds, per cent.
 In brackets the paper's values, which are of other data: ten digits stand for CIFAR-100, seven for CIFAR68.
@@ -72,18 +69,14 @@ def run(
     if unknown or not tables:
         msg = f"tables: {sorted(unknown)} are not among {list(TABLES)}."
         raise ValueError(msg)
-    rows = _kept(out)
-    done = {(row["run"], row["seed"], row["steps"]) for row in rows}
-    asked = dict.fromkeys(one for name in tables for one in TABLES[name].runs)
-    left = [(one, seed) for one in asked for seed in range(seeds) if (one.name, seed, steps) not in done]
-    for number, (one, seed) in enumerate(left, start=1):
-        print(f"run {number} of {len(left)}: {one.name}, seed {seed}", flush=True)
-        rows.append({"run": one.name, "seed": seed, "steps": steps, **_measured(one, seed, steps)})
-        if out is not None:  # after each run: what was interrupted goes on here
-            out.mkdir(parents=True, exist_ok=True)
-            write_whole(out / "ablation.csv", partial(pd.DataFrame(rows).to_csv, index=False))
-    runs = pd.DataFrame(rows)
-    runs = runs[(runs["steps"] == steps) & (runs["seed"] < seeds)]
+    asked = {one.name: one for name in tables for one in TABLES[name].runs}
+    runs = complete(
+        None if out is None else out / "ablation.csv",
+        {"steps": steps},
+        list(asked),
+        seeds,
+        lambda name, seed: measure(asked[name], seed, steps),
+    )
     values = pd.DataFrame([value for name in tables for value in _values(name, runs)])
     text = _ABOUT + "".join(_laid_out(name, runs) for name in tables)
     print(text)
@@ -94,33 +87,13 @@ def run(
     return values
 
 
-def _kept(out: Path | None) -> list[dict[str, Any]]:
-    """Rows of runs before this one."""
-    import pandas as pd
-
-    if out is None or not (out / "ablation.csv").is_file():
-        return []
-    return [{str(k): v for k, v in row.items()} for row in pd.read_csv(out / "ablation.csv").to_dict("records")]
-
-
-def _measured(one: Run, seed: int, steps: int) -> dict[str, Any]:
-    """What a run scores; one that diverges is a result as well, and ends no table."""
-    try:
-        found = measure(one, seed, steps)
-    except FloatingPointError as error:
-        print(f"    {error}", flush=True)
-        return dict.fromkeys(("n_fine", "accuracy", "ari", "ged", "classes_used", "seconds"), np.nan)
-    print(f"    ACC / ARI {found['accuracy']:.1f} / {found['ari']:.1f}, {found['seconds']:.1f} s", flush=True)
-    return found
-
-
 def _values(name: str, runs: pd.DataFrame) -> Iterable[dict[str, Any]]:
     """The values of a table, one by one."""
     for row in TABLES[name].rows:
         label = ", ".join(text for text in row.values() if isinstance(text, str))
         for column, cell in row.items():
             if isinstance(cell, Cell):
-                scores = runs.loc[runs["run"] == cell.run.name, cell.score]
+                scores = runs.loc[runs["method"] == cell.run.name, cell.score]
                 spread = scores.std(skipna=False) if len(scores) > 1 else np.nan
                 about = {"mean": scores.mean(skipna=False), "std": spread, "seeds": len(scores), "paper": cell.paper}
                 yield {"table": name, "row": label, "column": column, **about}
@@ -138,7 +111,7 @@ def _laid_out(name: str, runs: pd.DataFrame) -> str:
     text = f"\n## Table {name}: {TABLES[name].title}\n\n{_tables.to_markdown(pd.DataFrame(rows))}"
     estimated = [one for one in TABLES[name].runs if one.n_fine == "estimated"]
     for one in estimated:
-        found = runs.loc[runs["run"] == one.name].sort_values("seed")["n_fine"].dropna().astype(int)
+        found = runs.loc[runs["method"] == one.name].sort_values("seed")["n_fine"].dropna().astype(int)
         text += f"\nEstimated for {one.data} digits: {', '.join(map(str, found))}.\n"
     return text
 
