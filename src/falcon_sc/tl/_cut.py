@@ -150,6 +150,9 @@ def _names_so_far(classes: FineClasses, decisions: tuple[Decision, ...]) -> dict
     seen = FineClasses(leaf_names, relation, np.arange(len(leaf_names)), classes.leaves)
     names: dict[tuple[int, ...], str] = {}
     for decision in steps:
+        if decision.kind == "refine":  # what was found there before is gone
+            refined = relation[[leaf_names.index(leaf) for leaf in decision.names if leaf in leaf_names]].any(axis=0)
+            names = {leaves: name for leaves, name in names.items() if not relation[leaves[0], refined].any()}
         seen = seen.after([decision])
         names |= {tuple(np.flatnonzero(seen.members == own)): name for own, name in enumerate(seen.names)}
     return names

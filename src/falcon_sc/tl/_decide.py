@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import warnings
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from falcon_sc._checks import check_adata, check_writable, listed, obs_column
+from falcon_sc._checks import check_adata, listed, obs_column
 from falcon_sc.core.data.labels import distinct
 from falcon_sc.core.state.decisions import FineClasses, as_table, from_table
 from falcon_sc.pl._classes import check_column, read_about
+from falcon_sc.tl._models import followers
 from falcon_sc.tl._tree import has_leaves, read_found, read_leaves
 from falcon_sc.tl._write import put_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from anndata import AnnData
 
     from falcon_sc.core.model import Falcon
     from falcon_sc.core.state.decisions import Decision
-
-logger = logging.getLogger(__name__)
-
-_HERE = str(Path(__file__).parents[1])  # warnings name the line of the user that led here
 
 
 def decide(
@@ -45,7 +39,7 @@ def decide(
     adata = adata.copy() if copy else adata
     about = read_about(adata, key)
     classes = read_leaves(about)
-    codes = _codes(adata, key, classes)
+    codes = codes_of(adata, key, classes)
     decision = make(about, classes)
     earlier = from_table(about["decisions"]) if "decisions" in about else ()
     decisions = (*earlier, decision)
@@ -58,11 +52,12 @@ def decide(
     params = dict(about.get("params", {}))
     if copy:
         params.pop("saved_model", None)  # it belongs to the object that stays as it is
-    put_all(adata, key, slots, then=_on_models(params, decisions, model))
+    following = followers(params, earlier, model)
+    put_all(adata, key, slots, then=[partial(own.follow, decision) for own in following])
     return adata if copy else None
 
 
-def _codes(adata: AnnData, key: str, classes: FineClasses) -> np.ndarray:
+def codes_of(adata: AnnData, key: str, classes: FineClasses) -> np.ndarray:
     """Class of each cell, -1 for none."""
     name = f"{key}_fine"
     check_column(adata, name, key)
@@ -88,13 +83,13 @@ def _slots_of_leaves(
     new = np.where(codes < 0, -1, seen.labels)
     confidence = np.where(codes < 0, np.float32(np.nan), seen.confidence)
     return [
-        _fine(adata, key, after.names, new, after.names),
+        fine_slot(adata, key, after.names, new, after.names),
         (adata.obsm, f"{key}_proba", seen.proba),
         (adata.obs, f"{key}_confidence", confidence),
     ]
 
 
-def _fine(
+def fine_slot(
     adata: AnnData, key: str, names: Sequence[str], codes: np.ndarray, order: Iterable[str]
 ) -> tuple[Any, str, Any]:
     """The column of fine classes; its categories are those that have cells, in the order that is given."""
@@ -112,7 +107,7 @@ def _slots(
     column = adata.obs[f"{key}_fine"]
     order = column.cat.categories.astype(str) if hasattr(column, "cat") else classes.names
     new = np.where(codes < 0, -1, after.members[codes])
-    slots = [_fine(adata, key, after.names, new, (decision.names.get(name, name) for name in order))]
+    slots = [fine_slot(adata, key, after.names, new, (decision.names.get(name, name) for name in order))]
     proba = np.asarray(adata.obsm.get(f"{key}_proba", ()))
     if proba.shape == (adata.n_obs, len(classes.names)):
         slots.append((adata.obsm, f"{key}_proba", after.pooled(proba)))
@@ -133,73 +128,3 @@ def _about(classes: FineClasses, about: Mapping[str, Any], decisions: tuple[Deci
     new = {"M": classes.relation, "fine_names": names, "decisions": as_table(decisions)}
     tree = {} if classes.leaves is None else {"tree": dict(about["tree"]) | {"class_of_leaf": classes.members}}
     return new | tree
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What a model says of itself."""
-
-    where: str
-    model_id: object
-    decisions: tuple[Decision, ...]
-
-    def lacks(self, params: Mapping[str, Any], decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
-        """The decisions that it has not heard of; all that it knows must be the first of them."""
-        if self.model_id != params.get("model_id"):
-            msg = f"{self.where} is another model than the one that these classes are from."
-            raise ValueError(msg)
-        if self.decisions != decisions[: len(self.decisions)]:
-            msg = f"{self.where} has other decisions about its classes than adata, which cannot be undone."
-            raise ValueError(msg)
-        return decisions[len(self.decisions) :]
-
-
-def _on_models(
-    params: Mapping[str, Any], decisions: tuple[Decision, ...], model: Falcon | str | Path | None
-) -> list[Callable[[], object]]:
-    """What is to be done to the model that was given, which must fit, and to the one that `discover` saved."""
-    changes = []
-    given = None
-    if isinstance(model, str | Path):
-        given = check_writable(model, "model", folder=True)
-        changes.append(_on_folder(f"model={str(model)!r}", given, params, decisions))
-    elif model is not None:
-        changes.append(_on_model(model, params, decisions))
-    saved = params.get("saved_model")
-    if saved is not None and (given is None or given.resolve() != Path(saved)):
-        try:
-            changes.append(_on_folder(repr(saved), Path(saved), params, decisions))
-        except (OSError, ValueError) as error:
-            msg = f"the model that was saved with this result keeps the classes it has: {error} Give model=..., if you have it."
-            warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
-    return changes
-
-
-def _on_model(model: Falcon, params: Mapping[str, Any], decisions: tuple[Decision, ...]) -> Callable[[], object]:
-    from falcon_sc.core.model import Falcon
-
-    if not isinstance(model, Falcon) or not hasattr(model, "relation_"):
-        msg = f"model must be a fitted falcon_sc.Falcon or the folder of one, found {type(model).__name__}."
-        raise TypeError(msg)
-    lacks = _Known("model", model.metadata.get("model_id"), model.decisions_).lacks(params, decisions)
-    return lambda: model.decide(lacks)
-
-
-def _on_folder(
-    where: str, folder: Path, params: Mapping[str, Any], decisions: tuple[Decision, ...]
-) -> Callable[[], object]:
-    from falcon_sc.core.state.persistence import describe, read_decisions, write_decisions
-
-    description = describe(folder)
-    known = _Known(where, description["metadata"].get("model_id"), read_decisions(description))
-    known.lacks(params, decisions)
-
-    def change() -> None:
-        write_decisions(folder, decisions)
-        last = decisions[-1]
-        if last.kind == "cut":
-            logger.info("model in %s: cut into %d fine classes", where, len(set(last.names.values())))
-        else:
-            logger.info("model in %s: %s", where, json.dumps(dict(last.names), ensure_ascii=False))
-
-    return change

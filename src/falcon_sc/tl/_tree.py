@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from falcon_sc.core.model import Falcon
     from falcon_sc.core.start.tree.forest import Tree
     from falcon_sc.core.state.decisions import FineClasses
     from falcon_sc.core.state.found import Found
@@ -25,10 +24,11 @@ if TYPE_CHECKING:
 MITOCHONDRIA = "pct_counts_mt"  # where sc.pp.calculate_qc_metrics(adata, qc_vars=["mt"]) puts it
 
 
-def tree_slots(adata: AnnData, model: Falcon, found: Found) -> tuple[dict[str, Any], pd.Series, np.ndarray, np.ndarray]:
+def tree_slots(
+    adata: AnnData, classes: FineClasses, found: Found
+) -> tuple[dict[str, Any], pd.Series, np.ndarray, np.ndarray]:
     """What is written of a tree: its arrays, and of each cell the leaf, the agreement and the probabilities of the leaves."""
     assert found.tree is not None
-    classes = model.classes_
     assert classes.leaves is not None
     names = np.array([*classes.leaves[0], None], dtype=object)
     leaf = pd.Series(pd.Categorical(names[found.labels], categories=names[:-1]), index=adata.obs_names)

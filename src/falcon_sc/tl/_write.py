@@ -111,7 +111,7 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
         about["decisions"] = as_table(model.decisions_)
     leaves: list[Any] = [_MISSING] * len(LEAF_SLOTS)
     if results.leaves is not None:
-        about["tree"], *leaves = tree_slots(adata, model, results.leaves)
+        about["tree"], *leaves = tree_slots(adata, model.classes_, results.leaves)
     fine = pd.Series(pd.Categorical.from_codes(results.fine.tolist(), categories=names.tolist()), index=adata.obs_names)
     fine = fine.cat.remove_unused_categories()  # scanpy's plots fail at a category without a cell
     slots = [

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 class CoarseClasses:
     """Cells by coarse class; `coarse`: int64 n, codes 0..K_C-1, every one of which occurs.
 
-    `sizes`: cells of each class, K_C. `has_counts`: whether there are counts, or they can be recovered.
+    `kind`: what the matrix holds. `sizes`: cells of each class, K_C. `has_counts`: whether there are counts, or they can be recovered.
     """
 
     def __init__(self, start_input: StartInput, coarse: np.ndarray) -> None:
         matrix, kind = start_input.matrix, start_input.kind
         self._matrix = matrix.tocsr() if sparse.issparse(matrix) else matrix
-        self._kind = kind
+        self.kind = kind
         self._batch = start_input.batch
         self._coarse = coarse
         self.sizes = np.bincount(coarse)
@@ -47,7 +47,7 @@ class CoarseClasses:
 
     def around(self, c: int) -> Background | None:
         """Some cells of the other classes; None where no other is large enough, and for an embedding: see `class_representations`."""
-        if self._kind == "embedding":
+        if self.kind == "embedding":
             return None
         cells = background_cells(self._coarse, c)
         return Background(self._matrix[cells], self._coarse[cells]) if len(cells) else None

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start.class_clustering import fit_class, label_class
 from falcon_sc.core.start.coarse_classes import CoarseClasses
+from falcon_sc.core.start.one_class import FITS, divide
 from falcon_sc.core.start.progress import FitsBar
-from falcon_sc.core.start.tree.splits import find_splits, most_leaves
+from falcon_sc.core.start.tree.splits import most_leaves
 from falcon_sc.core.start.tree.support import supported_from_above, supported_or_above
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 CELLS_PER_CLASS = 60
 MOST_CLASSES = 4
 LEAVES_PER_CLASS = 2
-FITS = (300, 560)  # about, in a coarse class without and with counts: the bar learns the rest
 
 
 @dataclass(frozen=True)
@@ -90,21 +89,16 @@ def estimate_numbers(
     def splits(c: int) -> Splits | None:
         if n_leaves[c] == 1:
             return None
-        rows, batch = classes.of(c)
-        fit = fit_class(
-            rows,
-            start_input.kind,
-            [int(k[c])],
+        return divide(
+            classes,
+            c,
+            int(k[c]),
+            int(n_leaves[c]),
             generators[c],
-            batch=batch,
-            background=classes.around(c),
-            has_counts=classes.has_counts,
             n_genes=n_genes,
             max_cells=max_cells,
-            halves_up_to=int(n_leaves[c]) + 1,
-        )
-        labels, _ = label_class(fit.representations, int(k[c]), generators[c], n_repeats=n_repeats)
-        return find_splits(fit.representations, labels, int(n_leaves[c]), generators[c], halves=fit.halves, batch=batch)
+            n_repeats=n_repeats,
+        ).splits
 
     with FitsBar(np.where(n_leaves > 1, FITS[classes.has_counts], 0), shown=progress_bar) as bar:
         found = classes.each(splits, n_jobs=n_jobs, stage=bar.stages[0])

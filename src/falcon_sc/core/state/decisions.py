@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 class Decision:
     """One decision: each class that it is about, and its name from then on.
 
-    A cut is about the leaves of the tree, all of them, and undoes merges.
+    A cut is about the leaves of the tree, all of them, and undoes merges. A refinement is about the leaves of one coarse class
+    that are new with it; what was decided about this class before holds no more.
     """
 
-    kind: Literal["merge", "rename", "cut"]
+    kind: Literal["merge", "rename", "cut", "refine"]
     names: Mapping[str, str]
 
 
@@ -68,20 +69,33 @@ class FineClasses:
         first = np.unique(members, return_index=True)[1]
         return cls(classes, relation[first], members, (leaves, relation))
 
+    @classmethod
+    def by_leaf(cls, leaves: tuple[tuple[str, ...], NDArray[np.uint8]], names: Sequence[str]) -> FineClasses:
+        """The classes that `leaves` (their names, and their M) are in, by name; they stand in the order of their first leaves."""
+        place = {name: position for position, name in enumerate(dict.fromkeys(names))}
+        first = [names.index(name) for name in place]
+        members = np.array([place[name] for name in names], dtype=np.int64)
+        return cls(tuple(place), leaves[1][first], members, leaves)
+
+    @property
+    def class_of_leaf(self) -> list[str]:
+        """What the class of each leaf is called."""
+        return [self.names[own] for own in self.members]
+
     def after(self, decisions: Iterable[Decision]) -> FineClasses:
         """The classes after further decisions; a merged one stands where the first of its members stood."""
         classes = self
         for decision in decisions:
-            names, relation, before = classes.names, classes.relation, classes.members
-            if decision.kind == "cut":
+            if decision.kind in ("cut", "refine"):
                 assert classes.leaves is not None
-                names, relation = classes.leaves
-                before = np.arange(len(names))
-            renamed = [decision.names.get(name, name) for name in names]
+                now = zip(classes.leaves[0], classes.class_of_leaf, strict=True)
+                classes = FineClasses.by_leaf(classes.leaves, [decision.names.get(leaf, own) for leaf, own in now])
+                continue
+            renamed = [decision.names.get(name, name) for name in classes.names]
             place = {name: position for position, name in enumerate(dict.fromkeys(renamed))}
             members = np.array([place[name] for name in renamed], dtype=np.int64)
             first = [renamed.index(name) for name in place]
-            classes = FineClasses(tuple(place), relation[first], members[before], classes.leaves)
+            classes = FineClasses(tuple(place), classes.relation[first], members[classes.members], classes.leaves)
         return classes
 
     def pooled(self, proba: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from falcon_sc.core.data.naming import fine_names
 from falcon_sc.core.data.rows import in_memory
 from falcon_sc.core.state.decisions import FineClasses
 from falcon_sc.core.state.inference import embed, probabilities
+from falcon_sc.core.state.refinement import Refinement, refined_outputs, refined_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from falcon_sc.core.data.projection import Projection
     from falcon_sc.core.data.taxonomy import Taxonomy
     from falcon_sc.core.state.decisions import Decision
+    from falcon_sc.core.state.refinement import Refinements
     from falcon_sc.core.training.networks import FineClassifier
 
 
@@ -44,17 +46,20 @@ class Fitted:
     own_network: bool  # given by the user, not built from the configuration
     class_of_output: NDArray[np.int64] | None = None  # (outputs,), of the leaves of a tree
     decisions: tuple[Decision, ...] = ()
+    refinements: Refinements = field(default_factory=dict)  # below outputs of the network, with a tree
 
     @property
     def classes(self) -> FineClasses:
         """The fine classes: the outputs of the network, or what these are leaves of, after all decisions."""
-        relation, coarse = self.relation, as_array(self.taxonomy.names)
-        if self.class_of_output is not None:
-            relation = relation[np.unique(self.class_of_output, return_index=True)[1]]
-        names = fine_names(relation, coarse, self.taxonomy.dataset_of_column)
-        if self.class_of_output is None:
+        relation, class_of_output, coarse = self.relation, self.class_of_output, as_array(self.taxonomy.names)
+        if class_of_output is None:
+            names = fine_names(relation, coarse, self.taxonomy.dataset_of_column)
             return FineClasses.of(names, relation).after(self.decisions)
-        return FineClasses.of_leaves(names, self.relation, self.class_of_output).after(self.decisions)
+        if self.refinements:
+            relation, class_of_output = refined_outputs(relation, class_of_output, self.refinements)
+        first = np.unique(class_of_output, return_index=True)[1]
+        names = fine_names(relation[first], coarse, self.taxonomy.dataset_of_column)
+        return FineClasses.of_leaves(names, relation, class_of_output).after(self.decisions)
 
     def project(self, X: Any) -> Any:
         """What the network reads of `X`."""
@@ -69,7 +74,17 @@ class Fitted:
     def probabilities(self, hidden: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float32]:
         """Probabilities, (N, outputs), from the last hidden layer; see :func:`falcon_sc.core.state.inference.probabilities`."""
         relation = self.relation if self.config.restrict_to_coarse else np.ones_like(self.relation)
-        return probabilities(self.classifier.head, hidden, codes, relation)
+        proba = probabilities(self.classifier.head, hidden, codes, relation)
+        return refined_probabilities(proba, self.relation, self.refinements, hidden) if self.refinements else proba
+
+    def outputs_of(self, column: int) -> Refinement:
+        """The outputs for one coarse class, of a fit with a tree."""
+        if column in self.refinements:
+            return self.refinements[column]
+        assert self.class_of_output is not None
+        head = self.classifier.head
+        weight, bias = (own.detach().cpu().numpy() for own in (head.weight, head.bias))
+        return Refinement.of_head(weight, bias, self.relation, self.class_of_output, column)
 
     def order_by_size(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Sort the outputs by parent, then by falling size of their fine class and of their own; returns the order taken.

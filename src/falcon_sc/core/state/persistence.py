@@ -16,6 +16,7 @@ from falcon_sc.core.data.taxonomy import Taxonomy
 from falcon_sc.core.runtime.files import as_path, write_tensors, write_whole
 from falcon_sc.core.state.decisions import Decision
 from falcon_sc.core.state.fitted import Fitted
+from falcon_sc.core.state.refinement import Refinement
 from falcon_sc.core.training.networks import build_classifier, build_mlp_classifier
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from falcon_sc.core.data.batches import Views
 
 WEIGHTS, DESCRIPTION = "weights.pt", "model.json"
-_FORMAT = 3  # raised when an older reader would misread the files
-_READABLE = (2, 3)  # 2: no tree, an output for each fine class
+_FORMAT = 4  # raised when an older reader would misread the files
+_READABLE = (2, 3, 4)  # 2: no tree, an output for each fine class; 3: no refinements
 _CLASSIFIER = "classifier."
 
 
@@ -39,6 +40,8 @@ def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
     if fitted.projection is not None:
         tensors["projection.mean"] = torch.from_numpy(fitted.projection.mean)
         tensors["projection.components"] = torch.from_numpy(np.ascontiguousarray(fitted.projection.components))
+    for column, refinement in fitted.refinements.items():
+        tensors |= _tensors_of(column, refinement)
     description = {
         "format": _FORMAT,
         "falcon_sc": version("falcon-sc"),
@@ -54,6 +57,7 @@ def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
         "network": type(fitted.classifier.backbone).__name__ if fitted.own_network else None,
         "views": None if isinstance(fitted.views, SameViews) else type(fitted.views).__name__,
         "class_of_output": None if fitted.class_of_output is None else fitted.class_of_output.tolist(),
+        "refined": {str(column): own.class_of_output.tolist() for column, own in fitted.refinements.items()},
         "decisions": _plain_decisions(fitted.decisions),
         "metadata": metadata,
     }
@@ -67,6 +71,26 @@ def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
 def write_decisions(path: str | Path, decisions: Iterable[Decision]) -> None:
     """Put these decisions, which include the earlier ones, in the place of those of a saved model."""
     description = describe(path) | {"decisions": _plain_decisions(decisions)}
+    _write_description(as_path(path), json.dumps(description, indent=1))
+
+
+def read_outputs_of(path: str | Path, column: int) -> Refinement:
+    """The outputs for one coarse class, of a saved model with a tree."""
+    description, tensors = describe(path), _read_tensors(path)
+    refined = description.get("refined", {}).get(str(column))
+    if refined is not None:
+        return _refinement_of(tensors, column, refined)
+    weight, bias = (tensors[f"{_CLASSIFIER}head.{name}"].numpy() for name in ("weight", "bias"))
+    classes = np.asarray(description["class_of_output"], dtype=np.int64)
+    return Refinement.of_head(weight, bias, tensors["relation"].numpy(), classes, column)
+
+
+def write_refined(path: str | Path, column: int, refinement: Refinement, decisions: Iterable[Decision]) -> None:
+    """Give a coarse class of a saved model other outputs, and the model these decisions, which include the earlier ones."""
+    description = describe(path)
+    refined = description.get("refined", {}) | {str(column): refinement.class_of_output.tolist()}
+    description |= {"format": _FORMAT, "refined": refined, "decisions": _plain_decisions(decisions)}
+    write_tensors(as_path(path) / WEIGHTS, _read_tensors(path) | _tensors_of(column, refinement))
     _write_description(as_path(path), json.dumps(description, indent=1))
 
 
@@ -115,12 +139,7 @@ def read(
     description = describe(path)
     for argument, given in (("network", network), ("views", views)):
         _check_given(path, argument, given, description.get(argument))
-    try:
-        tensors = torch.load(as_path(path) / WEIGHTS, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # of a damaged file torch says many things, IndexError for one
-        raise _broken(path, WEIGHTS, error) from error
+    tensors = _read_tensors(path)
     config = FalconConfig.from_dict(description["config"])
     projection, n_inputs = None, description["n_features"]
     if description["projection_scale"] is not None:
@@ -154,8 +173,32 @@ def read(
         own_network=network is not None,
         class_of_output=None if leaves is None else np.asarray(leaves, dtype=np.int64),
         decisions=read_decisions(description),
+        refinements={
+            int(column): _refinement_of(tensors, int(column), classes)
+            for column, classes in description.get("refined", {}).items()
+        },
     )
     return fitted, description["metadata"]
+
+
+def _tensors_of(column: int, refinement: Refinement) -> dict[str, torch.Tensor]:
+    own = {"weight": refinement.weight, "bias": refinement.bias}
+    return {f"refined.{column}.{name}": torch.from_numpy(np.ascontiguousarray(array)) for name, array in own.items()}
+
+
+def _refinement_of(tensors: dict[str, torch.Tensor], column: int, classes: list[int]) -> Refinement:
+    weight, bias = (tensors[f"refined.{column}.{name}"].numpy() for name in ("weight", "bias"))
+    return Refinement(weight, bias, np.asarray(classes, dtype=np.int64))
+
+
+def _read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
+    try:
+        tensors: dict[str, torch.Tensor] = torch.load(as_path(path) / WEIGHTS, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # of a damaged file torch says many things, IndexError for one
+        raise _broken(path, WEIGHTS, error) from error
+    return tensors
 
 
 def _broken(path: str | Path, name: str, error: Exception) -> ValueError:

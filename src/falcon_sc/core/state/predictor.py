@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.state.decisions import Decision
     from falcon_sc.core.state.fitted import Fitted
+    from falcon_sc.core.state.refinement import Refinement
+
+_OF_SAMPLES = ("found_", "_started_in", "labels_", "proba_", "confidence_", "embedding_", "start_labels_")
 
 
 class Prediction(NamedTuple):
@@ -62,6 +65,17 @@ class Predictor:
         """See :meth:`falcon_sc.Falcon.decide`."""
         self._fitted.decisions += tuple(decisions)
         self._name_classes()
+
+    def refine(self, column: int, refinement: Refinement, decisions: Sequence[Decision]) -> None:
+        """Take other outputs for a coarse class, as :func:`falcon_sc.tl.refine` finds them, and `decisions`, which end with that.
+
+        A model that was fitted, not loaded, forgets the samples it was fitted on: their classes are in the object that was
+        refined.
+        """
+        self._fitted.refinements = self._fitted.refinements | {column: refinement}
+        for name in _OF_SAMPLES:
+            self.__dict__.pop(name, None)
+        self.decide(decisions)
 
     def predict(self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None) -> NDArray[np.int64]:
         """Fine class of each sample, int64 (N,): the most probable one; see :meth:`predict_proba`.

@@ -128,6 +128,42 @@ class Tree:
             class_of_leaf=class_of_leaf,
         )
 
+    def with_class(self, c: int, own: Tree) -> Tree:
+        """The same with another tree in coarse class c, that of `own`, which holds nothing else; gains there are not known.
+
+        Leaves, splits and fine classes are in the order of the coarse classes.
+        """
+        splits, leaves = (slice(*np.searchsorted(of, [c, c + 1]).tolist()) for of in (self.coarse, self.leaf_coarse))
+        more_leaves, more_splits = (
+            own.n_leaves - (leaves.stop - leaves.start),
+            len(own.left) - (splits.stop - splits.start),
+        )
+        total = self.n_leaves + more_leaves
+        n_classes = len(np.unique(own.class_of_leaf))
+        first_class = len(np.unique(self.class_of_leaf[: leaves.start]))
+        more_classes = n_classes - len(np.unique(self.class_of_leaf[leaves]))
+        nodes = np.concatenate(
+            [_shifted(self.n_leaves, leaves, more_leaves), total + _shifted(len(self.left), splits, more_splits)]
+        )
+        own_nodes = np.concatenate(
+            [leaves.start + np.arange(own.n_leaves), total + splits.start + np.arange(len(own.left))]
+        )
+        columns: dict[str, NDArray[Any]] = {}
+        for field in fields(self):
+            before, middle = (getattr(tree, field.name) for tree in (self, own))
+            at = splits
+            if field.name in ("left", "right"):
+                before, middle = nodes[before], own_nodes[middle]
+            elif field.name in ("leaf_coarse", "class_of_leaf"):
+                at = leaves
+            after = before[at.stop :]
+            if field.name == "class_of_leaf":
+                middle, after = middle + first_class, after + more_classes
+            elif field.name in ("coarse", "leaf_coarse"):
+                middle = np.full_like(middle, c)
+            columns[field.name] = np.concatenate([before[: at.start], middle, after])
+        return Tree(**columns)
+
     def under(self) -> NDArray[np.bool_]:
         """Which leaves are under each node: (L + S, L)."""
         below = np.eye(self.n_leaves + len(self.left), self.n_leaves, dtype=bool)
@@ -159,6 +195,13 @@ class Tree:
         """Coarse class of each fine class."""
         first = np.unique(self.class_of_leaf, return_index=True)[1]
         return self.leaf_coarse[first]
+
+
+def _shifted(n: int, replaced: slice, more: int) -> NDArray[np.int64]:
+    """Where each of n places comes to be when those that are `replaced` become more."""
+    places = np.arange(n)
+    places[replaced.stop :] += more
+    return places
 
 
 def _gain_of(gains: NDArray[np.float64] | None, opens_at: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,0 +1,57 @@
+"""One coarse class by itself, divided into a number of fine classes that is given: labels, and the tree through them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from falcon_sc.core.start.class_clustering import fit_class, label_class
+from falcon_sc.core.start.tree.splits import find_splits
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from falcon_sc.core.start.coarse_classes import CoarseClasses
+    from falcon_sc.core.start.tree.splits import Splits
+
+FITS = (300, 560)  # about, in a coarse class without and with counts: the bar learns the rest
+
+
+class Division(NamedTuple):
+    """Of the n cells of a coarse class. `labels`: int64 n, 0.. by falling size; `agreement`: float32 n, on them."""
+
+    labels: np.ndarray
+    agreement: np.ndarray
+    splits: Splits
+
+
+def divide(
+    classes: CoarseClasses,
+    c: int,
+    k: int,
+    n_leaves: int,
+    rng: np.random.Generator,
+    *,
+    n_genes: int,
+    max_cells: int,
+    n_repeats: int,
+) -> Division:
+    """Divide coarse class `c` into `k` fine classes, with a tree of up to `n_leaves` leaves through them.
+
+    `n_genes`, `max_cells`, `n_repeats`: as in :func:`falcon_sc.core.start.consensus_start.consensus_start`.
+    """
+    rows, batch = classes.of(c)
+    fit = fit_class(
+        rows,
+        classes.kind,
+        [k],
+        rng,
+        batch=batch,
+        background=classes.around(c),
+        has_counts=classes.has_counts,
+        n_genes=n_genes,
+        max_cells=max_cells,
+        halves_up_to=n_leaves + 1,
+    )
+    labels, agreement = label_class(fit.representations, k, rng, n_repeats=n_repeats)
+    splits = find_splits(fit.representations, labels, n_leaves, rng, halves=fit.halves, batch=batch)
+    return Division(labels, agreement, splits)

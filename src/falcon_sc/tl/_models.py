@@ -1,0 +1,147 @@
+"""The models that follow a decision about their classes: the one that was given, and the one that `discover` saved."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from falcon_sc._checks import check_writable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from falcon_sc.core.model import Falcon
+    from falcon_sc.core.state.decisions import Decision
+    from falcon_sc.core.state.refinement import Refinement
+
+logger = logging.getLogger(__name__)
+
+_HERE = str(Path(__file__).parents[1])  # warnings name the line of the user that led here
+
+
+class Follower(Protocol):
+    """A model that knows the decisions so far, or can be told them."""
+
+    def outputs_of(self, column: int) -> Refinement:
+        """Its outputs for a coarse class as they are, of a model with a tree."""
+
+    def follow(self, decision: Decision, refined: tuple[int, Refinement] | None = None) -> None:
+        """Carry a decision out; `refined`: other outputs that it brings, and the coarse class they are for."""
+
+
+def followers(
+    params: Mapping[str, Any],
+    earlier: tuple[Decision, ...],
+    model: Falcon | str | Path | None,
+    *,
+    needed: bool = False,
+) -> list[Follower]:
+    """The model that was given, which must fit, and the one that `discover` saved, if it is still there.
+
+    `needed`: without the saved one another must be given, for it could not be brought up to date later.
+    """
+    found: list[Follower] = []
+    given = None
+    if isinstance(model, str | Path):
+        given = check_writable(model, "model", folder=True)
+        found.append(_in_folder(f"model={str(model)!r}", given, params, earlier))
+    elif model is not None:
+        found.append(_in_memory(model, params, earlier))
+    saved = params.get("saved_model")
+    if saved is not None and (given is None or given.resolve() != Path(saved)):
+        try:
+            found.append(_in_folder(repr(saved), Path(saved), params, earlier))
+        except (OSError, ValueError) as error:
+            if needed and model is None:
+                msg = (
+                    f"the model that was saved with this result is needed, and cannot be taken: {error} Give model=..., if "
+                    "you have it; to go on without a model, delete the entry 'saved_model' of params in adata.uns."
+                )
+                raise ValueError(msg) from error
+            msg = f"the model that was saved with this result keeps the classes it has: {error} Give model=..., if you have it."
+            warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
+    return found
+
+
+def _lacks(
+    where: str,
+    known: tuple[Decision, ...],
+    model_id: object,
+    params: Mapping[str, Any],
+    earlier: tuple[Decision, ...],
+) -> tuple[Decision, ...]:
+    """The decisions that a model has not heard of; all that it knows must be the first of them."""
+    if model_id != params.get("model_id"):
+        msg = f"{where} is another model than the one that these classes are from."
+        raise ValueError(msg)
+    if known != earlier[: len(known)]:
+        msg = f"{where} has other decisions about its classes than adata, which cannot be undone."
+        raise ValueError(msg)
+    lacks = earlier[len(known) :]
+    if any(decision.kind == "refine" for decision in lacks):
+        msg = f"{where} lacks classes that falcon_sc.tl.refine found since, and cannot be given them afterwards."
+        raise ValueError(msg)
+    return lacks
+
+
+@dataclass(frozen=True)
+class _InMemory:
+    model: Falcon
+    lacks: tuple[Decision, ...]
+
+    def outputs_of(self, column: int) -> Refinement:
+        return self.model._fitted.outputs_of(column)
+
+    def follow(self, decision: Decision, refined: tuple[int, Refinement] | None = None) -> None:
+        decisions = [*self.lacks, decision]
+        if refined is None:
+            self.model.decide(decisions)
+        else:
+            self.model.refine(*refined, decisions)
+
+
+def _in_memory(model: Falcon, params: Mapping[str, Any], earlier: tuple[Decision, ...]) -> _InMemory:
+    from falcon_sc.core.model import Falcon
+
+    if not isinstance(model, Falcon) or not hasattr(model, "relation_"):
+        msg = f"model must be a fitted falcon_sc.Falcon or the folder of one, found {type(model).__name__}."
+        raise TypeError(msg)
+    lacks = _lacks("model", model.decisions_, model.metadata.get("model_id"), params, earlier)
+    return _InMemory(model, lacks)
+
+
+@dataclass(frozen=True)
+class _InFolder:
+    where: str
+    folder: Path
+    earlier: tuple[Decision, ...]
+
+    def outputs_of(self, column: int) -> Refinement:
+        from falcon_sc.core.state.persistence import read_outputs_of
+
+        return read_outputs_of(self.folder, column)
+
+    def follow(self, decision: Decision, refined: tuple[int, Refinement] | None = None) -> None:
+        from falcon_sc.core.state.persistence import write_decisions, write_refined
+
+        decisions, names = (*self.earlier, decision), dict(decision.names)
+        if refined is None:
+            write_decisions(self.folder, decisions)
+        else:
+            write_refined(self.folder, *refined, decisions)
+        if decision.kind in ("merge", "rename"):
+            logger.info("model in %s: %s", self.where, json.dumps(names, ensure_ascii=False))
+        else:
+            logger.info("model in %s: %s into %d fine classes", self.where, decision.kind, len(set(names.values())))
+
+
+def _in_folder(where: str, folder: Path, params: Mapping[str, Any], earlier: tuple[Decision, ...]) -> _InFolder:
+    from falcon_sc.core.state.persistence import describe, read_decisions
+
+    description = describe(folder)
+    _lacks(where, read_decisions(description), description["metadata"].get("model_id"), params, earlier)
+    return _InFolder(where, folder, earlier)

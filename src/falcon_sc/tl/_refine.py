@@ -1,0 +1,162 @@
+"""One coarse class of a result found again, deeper, and put into the object and its models; the others stay."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc._checks import listed
+from falcon_sc._labels import read_batch
+from falcon_sc.core.data.labels import match
+from falcon_sc.core.state.decisions import from_table
+from falcon_sc.tl._decide import codes_of
+from falcon_sc.tl._inputs import read_start
+from falcon_sc.tl._models import followers
+from falcon_sc.tl._params import with_keywords
+from falcon_sc.tl._refined_slots import cells_of, refined_slots
+from falcon_sc.tl._tree import read_found, read_leaves
+from falcon_sc.tl._write import put_all
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from anndata import AnnData
+
+    from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.model import Falcon
+    from falcon_sc.core.state.refinement import Refinement
+
+_HYPERPARAMETERS = ("start_n_genes", "start_max_cells", "start_n_repeats", "leaves_per_class")
+_SAME = 1e-3  # of probabilities, which a GPU may have given
+
+
+def coarse_class(name: object, about: Mapping[str, Any]) -> int:
+    """The column of M that is called so."""
+    names = [str(own) for own in about["coarse_names"]]
+    place = match([str(name)], names)[0]
+    if place < 0:
+        msg = f"name={name!r} is no coarse class here; there are {listed(names)}."
+        fine = [str(own) for own in about["fine_names"]]
+        if str(name) in fine:
+            parent = names[int(np.asarray(about["M"])[fine.index(str(name))].argmax())]
+            msg += f" It is a fine class of {parent!r}, which can be refined as a whole."
+        raise ValueError(msg)
+    return int(place)
+
+
+def refined(
+    adata: AnnData,
+    key: str,
+    column: int,
+    n_fine: int,
+    *,
+    model: Falcon | str | Path | None,
+    rng: int | np.random.Generator | None,
+    progress_bar: bool,
+    copied: bool,
+) -> None:
+    """See :func:`falcon_sc.tl.refine`; all is written at the end."""
+    about = adata.uns[key]
+    params = dict(about["params"])
+    if copied:
+        params.pop("saved_model", None)  # it belongs to the object that stays as it is
+    found, classes = read_found(adata, about, key), read_leaves(about)
+    codes = codes_of(adata, key, classes)
+    tree = found.tree
+    assert tree is not None
+    cells = cells_of(found, column)
+    _check_number(n_fine, int(cells.sum()), str(about["coarse_names"][column]))
+    hidden = _hidden(adata, key)
+    earlier = from_table(about["decisions"]) if "decisions" in about else ()
+    following = followers(params, earlier, model, needed=True)
+    for own in following:
+        _check_rows(own.outputs_of(column), hidden[cells], found.proba[cells][:, tree.leaf_coarse == column], key)
+    batch = _check_there(adata, params)
+
+    from falcon_sc.core.data.taxonomy import Taxonomy
+    from falcon_sc.core.fitting.refine import refine
+
+    known = found.labels >= 0
+    start_input, _ = read_start(
+        adata,
+        known=known,
+        layer=params.get("layer"),
+        use_rep=params.get("use_rep"),
+        batch=batch,
+        values=params.get("values"),
+    )
+    names = tuple(str(own) for own in about["coarse_names"])
+    result = refine(
+        start_input,
+        tree.leaf_coarse[found.labels[known]],
+        column,
+        n_fine,
+        hidden=hidden[cells],
+        taxonomy=Taxonomy(names, (0,), np.zeros(len(names), dtype=np.int64)),
+        config=_config(params),
+        rng=rng,
+        progress_bar=progress_bar,
+    )
+    decision, slots = refined_slots(adata, key, column, result, found=found, classes=classes, codes=codes)
+    change = (decision, (column, result.refinement))
+    put_all(adata, key, slots, then=[partial(own.follow, *change) for own in following])
+
+
+def _check_number(n_fine: int, n_cells: int, name: str) -> None:
+    from falcon_sc.core.start.input import most_classes
+
+    most = int(most_classes(np.array([n_cells]))[0])
+    if n_fine > most:
+        msg = f"n_fine={n_fine}: {name!r} has {n_cells} cells here, and can have at most {most} fine classes."
+        raise ValueError(msg)
+
+
+def _hidden(adata: AnnData, key: str) -> np.ndarray:
+    """The last hidden layer of all cells."""
+    slot = f"X_{key}"
+    if slot not in adata.obsm:
+        msg = f"adata.obsm[{slot!r}], which tells the new classes apart, is missing: run falcon_sc.tl.discover again."
+        raise KeyError(msg)
+    hidden = np.asarray(adata.obsm[slot], dtype=np.float32)
+    if hidden.ndim != 2 or not np.isfinite(hidden).all():
+        msg = f"adata.obsm[{slot!r}] is not what falcon_sc.tl.discover wrote: run it again."
+        raise ValueError(msg)
+    return np.ascontiguousarray(hidden)
+
+
+def _check_rows(rows: Refinement, hidden: np.ndarray, proba: np.ndarray, key: str) -> None:
+    """The model gives these probabilities to cells with this hidden layer."""
+    fits = rows.weight.shape == (proba.shape[1], hidden.shape[1])
+    if not fits or not np.allclose(rows.proba(hidden), proba, atol=_SAME):
+        msg = (
+            f"adata.obsm['X_{key}'] and adata.obsm['{key}_leaf_proba'] are not what the model gives these cells: they were "
+            "changed, or are of another model. Run falcon_sc.tl.discover again."
+        )
+        raise ValueError(msg)
+
+
+def _check_there(adata: AnnData, params: Mapping[str, Any]) -> np.ndarray | None:
+    """What `discover` read is there; returns the batches."""
+    use_rep, layer, batch_key = (params.get(name) for name in ("use_rep", "layer", "batch_key"))
+    missing = None
+    if use_rep is not None:
+        missing = None if use_rep in adata.obsm else f"adata.obsm[{use_rep!r}]"
+    elif layer is not None:
+        missing = None if layer in adata.layers else f"adata.layers[{layer!r}]"
+    elif adata.X is None:
+        missing = "adata.X"
+    if batch_key is not None and batch_key not in adata.obs:
+        missing = f"adata.obs[{batch_key!r}]"
+    if missing is not None:
+        msg = f"{missing}, which falcon_sc.tl.discover read, is missing: refine reads it again. Put it back first."
+        raise KeyError(msg)
+    return None if batch_key is None else read_batch(adata, batch_key)
+
+
+def _config(params: Mapping[str, Any]) -> FalconConfig:
+    """The hyperparameters of the start."""
+    known = {name: int(params[name]) for name in _HYPERPARAMETERS if name in params}
+    return with_keywords(None, **known)
