@@ -44,7 +44,7 @@ def adata():
 
 
 def test_the_table_of_slots_is_found():
-    assert len(slots()) == 7
+    assert len(slots()) == 8
 
 
 @pytest.mark.parametrize("slot", slots())
@@ -59,13 +59,26 @@ def test_fine_types_are_named_after_their_coarse_type(adata):
     assert (fine.astype(str).str.rsplit(":", n=1).str[0] == adata.obs["coarse"].astype(str)).all()
 
 
-def test_what_comes_then_runs_as_well(adata):
+def test_what_comes_then_runs_as_well(adata, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", section("And then"), flags=re.DOTALL)
     variables = {"fsc": fsc, "adata": adata.copy()}
     exec(compile(code, "README.md", "exec"), variables)
     plt.close("all")
-    assert {"T", "NK"} <= set(variables["adata"].obs["falcon_fine"])
+    fine = variables["adata"].obs["falcon_fine"]
+    assert {"B", "cytotoxic T"} <= set(fine)
+    assert fine[adata.obs["coarse"] == "T cell"].nunique() == 3
     assert set(variables["table"]["against"]) == {"siblings", "all"}
+    assert (tmp_path / "report.html").stat().st_size
+
+
+def test_a_third_type_of_t_cells_is_supported_and_not_made(adata):
+    about = adata.uns["falcon"]
+    tree = about["tree"]
+    of_t_cells = tree["coarse"] == list(about["coarse_names"]).index("T cell")
+    third = of_t_cells & (tree["opens_at"] == 3)
+    assert tree["supported"][third].tolist() == [True]
+    assert adata.obs.loc[adata.obs["coarse"] == "T cell", "falcon_fine"].nunique() == 2
 
 
 @pytest.mark.parametrize("command", ["uv run falcon-sc demo", "uv run pytest"])

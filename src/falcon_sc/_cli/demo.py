@@ -10,7 +10,7 @@ from falcon_sc._cli.options import as_path
 if TYPE_CHECKING:
     import argparse
 
-HELP = "run on 700 blood cells that ship with scanpy, and draw a picture"
+HELP = "run on 700 blood cells that ship with scanpy; show the tree of splits and one decision"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +21,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(output: Path) -> None:
-    """Say how well it went, and where the picture is."""
+    """Say what was found and decided, and where report, picture and cells are."""
     from falcon_sc._checks import check_writable
-    from falcon_sc._demo import CELLS, PICTURE, demo
+    from falcon_sc._demo import FILES, demo
 
-    print(demo(check_writable(output, "--output", folder=True, files=(CELLS, PICTURE))))
+    print(demo(check_writable(output, "--output", folder=True, files=FILES)))
