@@ -32,6 +32,16 @@ def test_benchmark_gets_what_is_given_and_no_more(monkeypatch, tmp_path: Path, c
     assert "bench speed takes no --seeds." in capsys.readouterr().err
 
 
+def test_quick_is_said_or_not(monkeypatch) -> None:
+    from falcon_sc.benchmarks.cells import evidence
+
+    given: list[bool] = []
+    monkeypatch.setattr(evidence, "run", lambda *, quick=False: given.append(quick))
+    assert main(["bench", "evidence", "--quick"]) == 0
+    assert main(["bench", "evidence"]) == 0
+    assert given == [True, False]
+
+
 def test_unknown_benchmark_lists_the_others(capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["bench", "nothing"])

@@ -33,6 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cells", type=numbers, default=None, help="numbers of cells, such as 3000,10000,100000,1000000"
     )
+    parser.add_argument("--quick", action="store_true", default=None, help="a minute's worth of it")
     parser.add_argument("--only", type=words, default=None, help="data sets, such as starmap_mpfc,cbmc_citeseq")
     parser.add_argument("--methods", type=words, default=None, help="methods, such as Leiden,falcon_sc")
     parser.add_argument("--ways", type=words, default=None, help="how the cells are stored, such as memory,zarr")

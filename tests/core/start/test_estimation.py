@@ -49,6 +49,10 @@ def test_the_curves_are_what_the_numbers_were_read_from() -> None:
     assert np.isnan(found.support[:, 0]).all()
     deepest = [max(np.flatnonzero(np.nan_to_num(row) > 1), default=0) + 1 for row in found.support]
     np.testing.assert_array_equal(found.estimate, deepest)
+    for splits, size, row in zip(found.splits, np.bincount(coarse), found.support, strict=True):
+        assert splits is not None
+        assert len(splits.tree.leaves) == size
+        np.testing.assert_array_equal(splits.evidence.support[::-1], row[np.isfinite(row)])
 
 
 def test_noise_is_one_class() -> None:

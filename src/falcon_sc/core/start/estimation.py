@@ -32,12 +32,14 @@ class Estimate:
 
     `estimate`: int64 K_C, the classes that the supported splits make, and those above them; `stable`: of these, the ones
     that a chain of supported splits leads to from the coarse class. `support`: (K_C, K), the support of the split that makes the
-    second, third, ... K-th class, NaN for the first and beyond the deepest.
+    second, third, ... K-th class, NaN for the first and beyond the deepest. `splits`: of each coarse class, None where it is
+    too small for any.
     """
 
     stable: np.ndarray
     estimate: np.ndarray
     support: np.ndarray
+    splits: tuple[Splits | None, ...]
 
 
 def estimate_numbers(
@@ -106,6 +108,7 @@ def estimate_numbers(
         stable=np.array([_number(own, supported_from_above) for own in found], dtype=np.int64),
         estimate=np.array([_number(own, supported_or_above) for own in found], dtype=np.int64),
         support=_side_by_side([_curve(own) for own in found]),
+        splits=tuple(found),
     )
 
 
