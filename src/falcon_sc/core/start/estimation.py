@@ -9,6 +9,7 @@ import numpy as np
 
 from falcon_sc.core.start.class_clustering import fit_class, label_class
 from falcon_sc.core.start.coarse_classes import CoarseClasses
+from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.tree.splits import find_splits, most_leaves
 from falcon_sc.core.start.tree.support import supported_from_above, supported_or_above
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from falcon_sc.core.start.input import StartInput
+    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.tree.splits import Splits
 
 # Fine classes that a coarse class is divided into before the evidence is looked at: the tree goes through them, and about
@@ -48,6 +50,7 @@ def estimate_numbers(
     max_per_class: int = 20,
     rng: int | np.random.Generator | None,
     n_jobs: int | None = None,
+    processor: Processor = CPU,
     progress_bar: bool = False,
     n_genes: int = 2000,
     max_cells: int = 3500,
@@ -67,6 +70,8 @@ def estimate_numbers(
         Seed or generator; the same one gives the same numbers, whatever `n_jobs`.
     n_jobs
         Coarse classes worked on at once; None: one a core.
+    processor
+        Where the mixtures are fitted, as in `consensus_start`.
     progress_bar
         Show a bar over the fits in all coarse classes.
     n_genes, max_cells, n_repeats
@@ -102,9 +107,11 @@ def estimate_numbers(
             n_genes=n_genes,
             max_cells=max_cells,
             halves_up_to=int(n_leaves[c]) + 1,
+            processor=processor,
         )
-        labels, _ = label_class(fit.representations, int(k[c]), generators[c], n_repeats=n_repeats)
-        return find_splits(fit.representations, labels, int(n_leaves[c]), generators[c], halves=fit.halves, batch=batch)
+        own, rng = fit.representations, generators[c]
+        labels, _ = label_class(own, int(k[c]), rng, n_repeats=n_repeats, processor=processor)
+        return find_splits(own, labels, int(n_leaves[c]), rng, halves=fit.halves, batch=batch, processor=processor)
 
     with FitsBar(np.where(n_leaves > 1, FITS[classes.has_counts], 0), shown=progress_bar) as bar:
         found = classes.each(splits, n_jobs=n_jobs, stage=bar.stages[0])
