@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_writable
 from falcon_sc._cli.console import one_line
-from falcon_sc._cli.keeping import Output
 from falcon_sc.core.runtime.files import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from anndata import AnnData
 
@@ -31,9 +31,9 @@ def check_output(output: Path) -> Path:
         check_writable(output, "--output", folder=False)  # "." is a folder before it is a format
         msg = f"--output={str(output)!r} is of an unknown format: give a name that ends in .h5ad or .zarr."
         raise ValueError(msg)
-    if not _is_zarr(output):
+    if not is_zarr(output):
         return check_writable(output, "--output", folder=False)
-    if output.is_dir() and not _is_store(output) and any(output.iterdir()):
+    if output.is_dir() and not is_store(output) and any(output.iterdir()):
         msg = f"--output={str(output)!r} is a folder with other files, and no zarr store to be replaced: give another."
         raise ValueError(msg)
     return check_writable(output, "--output", folder=True)
@@ -47,24 +47,30 @@ def read_cells(source: Path) -> AnnData:
     FileNotFoundError, ValueError
         If there is no such file, or it is none of them.
     """
-    if not source.exists():
-        msg = f"there is no file {str(source)!r}."
-        raise FileNotFoundError(msg)
+    check_source(source)
     import anndata
-    import h5py
 
-    if source.is_dir():
-        if not _is_store(source):
-            msg = f"{str(source)!r} is a folder, and no zarr store: give an h5ad file or a zarr store."
-            raise ValueError(msg)
-    elif not h5py.is_hdf5(source):
-        msg = f"{str(source)!r} is no h5ad file: there is no HDF5 in it. Give an h5ad file or a zarr store."
-        raise ValueError(msg)
     try:
         return anndata.read_zarr(source) if source.is_dir() else anndata.read_h5ad(source)
     except Exception as error:
         msg = f"{str(source)!r} cannot be read as an AnnData ({type(error).__name__}: {one_line(error)})."
         raise ValueError(msg) from error
+
+
+def check_source(source: Path) -> None:
+    """Refuse what is there but neither an h5ad file nor a zarr store, and what is not there; errors as of `read_cells`."""
+    if not source.exists():
+        msg = f"there is no file {str(source)!r}."
+        raise FileNotFoundError(msg)
+    import h5py
+
+    if source.is_dir():
+        if not is_store(source):
+            msg = f"{str(source)!r} is a folder, and no zarr store: give an h5ad file or a zarr store."
+            raise ValueError(msg)
+    elif not h5py.is_hdf5(source):
+        msg = f"{str(source)!r} is no h5ad file: there is no HDF5 in it. Give an h5ad file or a zarr store."
+        raise ValueError(msg)
 
 
 def compression_of(source: Path) -> dict[str, Any]:
@@ -91,18 +97,26 @@ def compression_of(source: Path) -> dict[str, Any]:
 
 def write_cells(adata: AnnData, output: Path, compression: dict[str, Any]) -> None:
     """Write beside the target and move: what was there stays until the new file is whole."""
+
+    def write(whole: Path) -> None:
+        if is_zarr(whole):
+            adata.write_zarr(whole)
+        else:
+            adata.write_h5ad(whole, **compression)
+
+    write_then_move(output, write)
+
+
+def write_then_move(output: Path, write: Callable[[Path], object]) -> None:
+    """Let something be written to a path of the same name elsewhere, and move it into place."""
     output = output.resolve()  # a link is followed
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, ignore_cleanup_errors=True) as folder:
         whole = Path(folder) / output.name
-        if not _is_zarr(output):
-            adata.write_h5ad(whole, **compression)
-            whole.replace(output)
-            return
-        adata.write_zarr(whole)
-        if output.exists():  # a folder cannot be replaced in one step
+        write(whole)
+        if is_zarr(output) and output.exists():  # a folder cannot be replaced in one step
             output.rename(Path(folder) / "before")
-        whole.rename(output)
+        whole.replace(output)
 
 
 def check_file(path: Path, argument: str, ending: str) -> Path:
@@ -125,39 +139,11 @@ def write_table(table: pd.DataFrame, path: Path, **options: Any) -> None:
     write_whole(path, lambda beside: table.to_csv(beside, **options))
 
 
-@dataclass(frozen=True)
-class Target:
-    """Where the cells of `source` are written with results under `key`, and their labels as a table, if `csv` is given."""
-
-    source: Path
-    output: Path
-    csv: Path | None
-    key: str
-
-    @classmethod
-    def checked(cls, source: Path, output: Path, csv: Path | None, key: str) -> Target:
-        """Refuse, before any work, what cannot be written."""
-        output = check_output(output)
-        return cls(source, output, None if csv is None else check_file(csv, "--csv", ".csv"), key)
-
-    def outputs(self, adata: AnnData) -> list[Output]:
-        """What there is to write; how the file that was read is compressed, so is the new one."""
-        compression = compression_of(self.source)
-
-        def write_labels(path: Path) -> None:
-            import pandas as pd
-
-            names = [f"{self.key}_fine", f"{self.key}_confidence"]
-            write_table(pd.DataFrame({name: adata.obs[name] for name in names}), path, index_label="cell")
-
-        least = "labels.csv", write_labels
-        outputs = [Output(self.output, "--output", lambda path: write_cells(adata, path, compression), least)]
-        return outputs if self.csv is None else [*outputs, Output(self.csv, "--csv", write_labels)]
-
-
-def _is_zarr(output: Path) -> bool:
+def is_zarr(output: Path) -> bool:
+    """Whether the name is that of a zarr store."""
     return output.suffix.lower() == ".zarr"
 
 
-def _is_store(folder: Path) -> bool:
+def is_store(folder: Path) -> bool:
+    """Whether there is a zarr store in a folder."""
     return any((folder / name).is_file() for name in _STORE)

@@ -50,14 +50,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_run_options(options)
 
 
-def run(source: Path, output: Path, csv: Path | None, *, coarse_key: str, n_fine: Any, **options: Any) -> None:
+def run(
+    source: Path, output: Path, csv: Path | None, *, coarse_key: str, n_fine: Any, on_disk: bool, **options: Any
+) -> None:
     """Read, discover, write."""
-    from falcon_sc._cli.cells import Target, read_cells
+    from falcon_sc._cli.target import Target
 
     if "fixed" in options:
         options["fixed"] = dict(options["fixed"])
-    target = Target.checked(source, output, csv, options.get("key_added", "falcon"))
-    adata = read_cells(source)
+    target = Target.checked(source, output, csv, options.get("key_added", "falcon"), on_disk=on_disk)
+    adata = target.read()
 
     from falcon_sc._saving import ModelNotSavedError
     from falcon_sc.tl import discover

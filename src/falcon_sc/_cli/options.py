@@ -25,6 +25,12 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--csv", type=as_path, help="labels and confidence of each cell as well, comma-separated: a .csv file"
     )
+    parser.add_argument(
+        "--on-disk",
+        action="store_true",
+        help="read the matrix a few cells at a time, where it does not fit into memory; the output is a copy of the "
+        "input with the results in it (needs dask)",
+    )
 
 
 def add_fixed(group: argparse._ArgumentGroup) -> None:

@@ -37,13 +37,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument("--missing-genes", choices=("error", "fill"), help="what to do about them (error)")
 
 
-def run(source: Path, output: Path, model: Path, csv: Path | None, **options: Any) -> None:
+def run(source: Path, output: Path, model: Path, csv: Path | None, *, on_disk: bool, **options: Any) -> None:
     """Read, predict, write."""
-    from falcon_sc._cli.cells import Target, read_cells
     from falcon_sc._cli.keeping import write_all
+    from falcon_sc._cli.target import Target
 
-    target = Target.checked(source, output, csv, options.get("key_added", "falcon"))
-    adata = read_cells(source)
+    target = Target.checked(source, output, csv, options.get("key_added", "falcon"), on_disk=on_disk)
+    adata = target.read()
 
     from falcon_sc.core.model import Falcon
     from falcon_sc.tl import predict

@@ -50,7 +50,7 @@ def open_rows(stored: Any, name: str, adata: AnnData) -> StoredRows:
         raise ImportError(msg) from error
     try:
         _check_complete(source, store)
-        array = stored if isinstance(stored, da.Array) else _as_dask(stored)
+        array = stored if isinstance(stored, da.Array) else as_dask(stored)
     except Exception as error:
         msg = f"{store} could not be opened ({type(error).__name__}: {error}). The store may be damaged or incomplete."
         raise ValueError(msg) from error
@@ -60,10 +60,14 @@ def open_rows(stored: Any, name: str, adata: AnnData) -> StoredRows:
     return StoredRows(array, store, shape, (partial(_whole_rows, n_columns=shape[1]),))
 
 
-def _as_dask(stored: Any) -> Any:
-    """Through anndata, which opens files again in each thread and process that reads."""
+def as_dask(stored: Any) -> Any:
+    """A matrix as anndata stores it, or its group in a file; anndata opens that again in each thread and process that reads."""
     from anndata.experimental import read_elem_lazy
+    from anndata.io import sparse_dataset
 
+    stored = sparse_dataset(stored) if hasattr(stored, "keys") else stored
+    if _is_sparse_store(stored) and stored.format == "csc":  # in blocks of columns: refused where rows are asked for
+        return read_elem_lazy(stored.group)
     n_rows, n_columns = (int(length) for length in stored.shape)
     if _is_dense_store(stored):
         bytes_of_row, elem = n_columns * stored.dtype.itemsize, stored

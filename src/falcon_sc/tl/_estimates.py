@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    import torch
+
     from falcon_sc._labels import Labels
     from falcon_sc.core.start.estimation import Estimate
     from falcon_sc.core.start.input import StartInput
@@ -21,17 +23,25 @@ def estimate(
     start: StartInput,
     labels: Labels,
     *,
+    device: torch.device,
     rng: int | np.random.Generator | None,
     progress_bar: bool,
     max_per_class: int = MAX_PER_CLASS,
     n_jobs: int | None = None,
 ) -> Estimate:
     """The core's estimate for the labeled cells; the log says the totals."""
+    from falcon_sc.core.fitting.processor import processor_of
     from falcon_sc.core.start.estimation import estimate_numbers
 
     codes = np.unique(labels.values, return_inverse=True)[1]
     numbers = estimate_numbers(
-        start, codes, max_per_class=max_per_class, rng=rng, n_jobs=n_jobs, progress_bar=progress_bar
+        start,
+        codes,
+        max_per_class=max_per_class,
+        rng=rng,
+        n_jobs=n_jobs,
+        processor=processor_of(device),
+        progress_bar=progress_bar,
     )
     logger.info(
         "fine classes: %(n_fine)d that supported splits make, %(n_fine_stable)d of them by supported splits all the way",

@@ -32,6 +32,7 @@ def estimate_n_fine(
     use_rep: str | None = None,
     batch_key: str | None = None,
     max_per_class: int = MAX_PER_CLASS,
+    device: str | None = None,
     n_jobs: int | None = None,
     progress_bar: bool = True,
     rng: int | np.random.Generator | None = 0,
@@ -67,6 +68,8 @@ def estimate_n_fine(
         Column of ``adata.obs``, e.g. the donor: genes are chosen across batches, and every batch is centered.
     max_per_class
         Largest number in a coarse class (ours); the tree has at most 9 leaves there, and at most one for every 20 cells.
+    device
+        Where to fit the clusterings, as in :func:`falcon_sc.tl.discover`: by default a GPU if there is one.
     n_jobs
         Coarse classes worked on at once; None: one a core.
     progress_bar
@@ -97,7 +100,7 @@ def estimate_n_fine(
     ValueError
         `max_per_class` below 1; `n_jobs` neither -1 nor above 0;
         NaN, inf or negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer`
-        or `values`; duplicate cell names; `adata` is empty.
+        or `values`; duplicate cell names; `adata` is empty; a device that is not there.
 
     Examples
     --------
@@ -117,11 +120,17 @@ def estimate_n_fine(
     batch = None if batch_key is None else read_batch(adata, batch_key)
     check_rng(rng)
     n_threads(n_jobs)  # refuses what is no number of threads
+
+    from falcon_sc.core.runtime.device import resolve_device
+
+    where = resolve_device(device)
     adata = adata.copy() if copy else adata  # first: where there is no memory for it, no work is lost
     start, assumed = read_start(adata, known=labels.known, layer=layer, use_rep=use_rep, batch=batch, values=values)
     warn_missing(labels, coarse_key, "coarse_key", "they have no say in the numbers")
 
-    found = estimate(start, labels, rng=rng, progress_bar=progress_bar, max_per_class=max_per_class, n_jobs=n_jobs)
+    found = estimate(
+        start, labels, device=where, rng=rng, progress_bar=progress_bar, max_per_class=max_per_class, n_jobs=n_jobs
+    )
     names, sizes = np.unique(labels.values, return_counts=True)
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer}
     about |= {

@@ -9,6 +9,7 @@ import numpy as np
 
 from falcon_sc.core.start.consensus import agreement, consensus_labels, extend
 from falcon_sc.core.start.members import members
+from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.mixtures.merging import log_likelihoods
 from falcon_sc.core.start.parallel import stop_if_unwanted
 from falcon_sc.core.start.representation.class_representations import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from falcon_sc.core.start.input import Kind
+    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.representation.contrast import Background
 
 
@@ -55,6 +57,7 @@ def fit_class(
     n_genes: int,
     max_cells: int,
     halves_up_to: int = 1,
+    processor: Processor = CPU,
 ) -> ClassFit:
     """Represent one coarse class (`rows`, n x genes), and say how well every k of `ks` fits it.
 
@@ -76,13 +79,19 @@ def fit_class(
     )
     if len(ks) == 1:
         halved = range(1, halves_up_to + 1) if has_counts else ()
-        halves = reproducibility(rows, kind, halved, rng, n_genes=n_genes)[1] if len(halved) > 1 else None
+        halves = (
+            reproducibility(rows, kind, halved, rng, n_genes=n_genes, processor=processor)[1]
+            if len(halved) > 1
+            else None
+        )
         return ClassFit(representations, None, None, halves)
     scores = representations.contrasted_components() or [
         representations.components(*name) for name in plain(representations)
     ]
-    likelihoods = log_likelihoods([X[representations.fit_cells] for X in scores], ks, rng)
-    reproduced = reproducibility(rows, kind, ks, rng, n_genes=n_genes) if has_counts else (None, None)
+    likelihoods = log_likelihoods([X[representations.fit_cells] for X in scores], ks, rng, processor)
+    reproduced = (
+        reproducibility(rows, kind, ks, rng, n_genes=n_genes, processor=processor) if has_counts else (None, None)
+    )
     return ClassFit(representations, likelihoods, *reproduced)
 
 
@@ -93,6 +102,7 @@ def label_class(
     *,
     n_repeats: int,
     equal_sizes: bool = False,
+    processor: Processor = CPU,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size, and the agreement on them, float32 n.
 
@@ -102,7 +112,7 @@ def label_class(
     fit_cells, n = representations.fit_cells, len(next(iter(representations.scores.values())))
     if k == 1:
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
-    clusterings = members(representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes)
+    clusterings = members(representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes, processor=processor)
     by_members = np.concatenate([mixture.predict(scores[None]) for scores, mixture in clusterings])  # members x n
     of_fit_cells = by_members[:, fit_cells]
     stop_if_unwanted()

@@ -17,6 +17,7 @@ from falcon_sc.core.start.class_clustering import ClassFit, fit_class, label_cla
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import most_classes
 from falcon_sc.core.start.keeping import KeptClasses
+from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.start import Start
 from falcon_sc.core.start.tree.forest import Tree
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.start.input import StartInput
     from falcon_sc.core.start.keeping import Storage
+    from falcon_sc.core.start.mixtures.arrays import Processor
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ def consensus_start(
     fixed: np.ndarray | None = None,
     rng: int | np.random.Generator | None,
     n_jobs: int | None = None,
+    processor: Processor = CPU,
     progress_bar: bool = False,
     storage: Storage | None = None,
     n_genes: int = 2000,
@@ -72,6 +75,8 @@ def consensus_start(
         Seed or generator; the same one gives the same labels, whatever `n_jobs`.
     n_jobs
         Coarse classes worked on at once; None: one a core.
+    processor
+        Where the mixtures are fitted. With more of them at once the random numbers are shared out differently.
     progress_bar
         Show a bar over the fits in all coarse classes.
     storage
@@ -124,13 +129,19 @@ def consensus_start(
             n_genes=n_genes,
             max_cells=max_cells,
             halves_up_to=n_leaves(c, int(k_max[c])) if wants_tree else 1,
+            processor=processor,
         )
 
     kept = KeptClasses(storage)
 
     def label(c: int) -> tuple[np.ndarray, np.ndarray]:
         return label_class(
-            fits[c].representations, int(n_per_class[c]), generators[c], n_repeats=n_repeats, equal_sizes=equal_sizes
+            fits[c].representations,
+            int(n_per_class[c]),
+            generators[c],
+            n_repeats=n_repeats,
+            equal_sizes=equal_sizes,
+            processor=processor,
         )
 
     def label_and_split(c: int) -> tuple[np.ndarray, np.ndarray, Splits | None]:
@@ -140,7 +151,8 @@ def consensus_start(
 
         def split() -> Splits:
             wanted, batch = n_leaves(c, int(n_per_class[c])), classes.batch_of(c)
-            return find_splits(fits[c].representations, labels, wanted, of_trees[c], halves=fits[c].halves, batch=batch)
+            own, halves = fits[c].representations, fits[c].halves
+            return find_splits(own, labels, wanted, of_trees[c], halves=halves, batch=batch, processor=processor)
 
         return labels, agreement, kept.splits(c, split)
 

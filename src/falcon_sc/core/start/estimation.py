@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start.coarse_classes import CoarseClasses
+from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.one_class import FITS, divide
 from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.tree.splits import most_leaves
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from falcon_sc.core.start.input import StartInput
+    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.tree.splits import Splits
 
 # Fine classes that a coarse class is divided into before the evidence is looked at: the tree goes through them, and about
@@ -49,6 +51,7 @@ def estimate_numbers(
     max_per_class: int = 20,
     rng: int | np.random.Generator | None,
     n_jobs: int | None = None,
+    processor: Processor = CPU,
     progress_bar: bool = False,
     n_genes: int = 2000,
     max_cells: int = 3500,
@@ -68,6 +71,8 @@ def estimate_numbers(
         Seed or generator; the same one gives the same numbers, whatever `n_jobs`.
     n_jobs
         Coarse classes worked on at once; None: one a core.
+    processor
+        Where the mixtures are fitted, as in `consensus_start`.
     progress_bar
         Show a bar over the fits in all coarse classes.
     n_genes, max_cells, n_repeats
@@ -100,6 +105,7 @@ def estimate_numbers(
             n_genes=n_genes,
             max_cells=max_cells,
             n_repeats=n_repeats,
+            processor=processor,
         ).splits
 
     with FitsBar(np.where(n_leaves > 1, FITS[classes.has_counts], 0), shown=progress_bar) as bar:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from falcon_sc.core.start.class_clustering import fit_class, label_class
+from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.tree.splits import find_splits
 
 if TYPE_CHECKING:
     import numpy as np
 
     from falcon_sc.core.start.coarse_classes import CoarseClasses
+    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.tree.splits import Splits
 
 FITS = (300, 560)  # about, in a coarse class without and with counts: the bar learns the rest
@@ -34,10 +36,11 @@ def divide(
     n_genes: int,
     max_cells: int,
     n_repeats: int,
+    processor: Processor = CPU,
 ) -> Division:
     """Divide coarse class `c` into `k` fine classes, with a tree of up to `n_leaves` leaves through them.
 
-    `n_genes`, `max_cells`, `n_repeats`: as in :func:`falcon_sc.core.start.consensus_start.consensus_start`.
+    `n_genes`, `max_cells`, `n_repeats`, `processor`: as in :func:`falcon_sc.core.start.consensus_start.consensus_start`.
     """
     rows, batch = classes.of(c)
     fit = fit_class(
@@ -51,7 +54,9 @@ def divide(
         n_genes=n_genes,
         max_cells=max_cells,
         halves_up_to=n_leaves + 1,
+        processor=processor,
     )
-    labels, agreement = label_class(fit.representations, k, rng, n_repeats=n_repeats)
-    splits = find_splits(fit.representations, labels, n_leaves, rng, halves=fit.halves, batch=batch)
+    own = fit.representations
+    labels, agreement = label_class(own, k, rng, n_repeats=n_repeats, processor=processor)
+    splits = find_splits(own, labels, n_leaves, rng, halves=fit.halves, batch=batch, processor=processor)
     return Division(labels, agreement, splits)

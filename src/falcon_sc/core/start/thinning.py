@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from falcon_sc.core.start.mixtures.arrays import CPU, on_host
 from falcon_sc.core.start.mixtures.em import batches, one_hot, ridge
 from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.representation.class_representations import class_representations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from falcon_sc.core.start.input import Kind
+    from falcon_sc.core.start.mixtures.arrays import Processor
 
 REPRESENTATIONS = (("scaled", 15), ("pearson", 15))
 N_SPLITS = 2  # with one, the numbers of classes hang on how the molecules fell
@@ -46,7 +48,13 @@ class Halves:
 
 
 def reproducibility(
-    rows: np.ndarray | sparse.csr_matrix, kind: Kind, ks: Sequence[int], rng: np.random.Generator, *, n_genes: int
+    rows: np.ndarray | sparse.csr_matrix,
+    kind: Kind,
+    ks: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    n_genes: int,
+    processor: Processor = CPU,
 ) -> tuple[NDArray[np.float64], Halves]:
     """How tight the clusters of one half of the counts are in the other half, for each number of clusters; and these clusters.
 
@@ -62,6 +70,8 @@ def reproducibility(
         Draws the halves, the cells and the starts.
     n_genes
         Genes chosen in each half.
+    processor
+        Where the mixtures are fitted.
 
     Returns
     -------
@@ -90,7 +100,7 @@ def reproducibility(
         ]
         for clustered, judged in (halves, halves[::-1]):
             seen = [judged.components(*name) for name in REPRESENTATIONS]
-            found = _clusters([clustered.components(*name) for name in REPRESENTATIONS], ks, rng)
+            found = _clusters([clustered.components(*name) for name in REPRESENTATIONS], ks, rng, processor)
             curves += [
                 [float(tightness(Y[None].astype(np.float64), own[None], k)[0]) for own, k in zip(of_k, ks, strict=True)]
                 for Y, of_k in zip(seen, found, strict=True)
@@ -102,11 +112,13 @@ def reproducibility(
     return np.array(curves), Halves(np.stack(cells_of), np.stack(labels), _side_by_side(scores), counted)
 
 
-def _clusters(matrices: Sequence[np.ndarray], ks: Sequence[int], rng: np.random.Generator) -> list[NDArray[np.int16]]:
+def _clusters(
+    matrices: Sequence[np.ndarray], ks: Sequence[int], rng: np.random.Generator, processor: Processor
+) -> list[NDArray[np.int16]]:
     """Clusters of the rows of each matrix (n x d), for every k: (len(ks), n)."""
     labels: list[NDArray[np.int16]] = [np.empty((0, 0), dtype=np.int16)] * len(matrices)
-    for own, X in batches(matrices, max(ks)):
-        of_k = np.stack([mixtures.predict(X) for mixtures in merge_down(X, ks, rng).mixtures], axis=1)
+    for own, X in batches(matrices, max(ks), processor):
+        of_k = np.stack([on_host(mixtures.predict(X)) for mixtures in merge_down(X, ks, rng).mixtures], axis=1)
         for i, found in zip(own, of_k, strict=True):
             labels[int(i)] = found
     return labels

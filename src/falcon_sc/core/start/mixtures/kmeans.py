@@ -2,62 +2,77 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from falcon_sc.core.start.mixtures.arrays import at_least, beside, namespace
 from falcon_sc.core.start.parallel import stop_if_unwanted
+
+if TYPE_CHECKING:
+    from falcon_sc.core.start.mixtures.arrays import Array
 
 N_LLOYD = 5  # steps at most: a mixture refines the result
 
 
-def kmeans_labels(X: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
+def kmeans_labels(X: Array, n_clusters: int, rng: np.random.Generator) -> Array:
     """Labels (b, n; int64) of one run on each of b data sets (b, n, d); clusters are empty only where rows are equal."""
     if n_clusters == 1:
-        return np.zeros(X.shape[:2], dtype=np.int64)
+        xp = namespace(X)
+        return xp.zeros(X.shape[:2], dtype=xp.int64, device=X.device)
     return _lloyd(X, _seeds(X, n_clusters, rng))
 
 
-def _seeds(X: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
+def _seeds(X: Array, n_clusters: int, rng: np.random.Generator) -> Array:
     """Greedy k-means++ (b, k, d): of a few candidates drawn by squared distance, the one that lowers the inertia most."""
+    xp = namespace(X)
     b, n, _ = X.shape
-    each = np.arange(b)
+    each = xp.arange(b, device=X.device)
     n_trials = 2 + int(np.log(n_clusters))
-    norms = np.einsum("bij,bij->bi", X, X)
-    chosen = np.empty((b, n_clusters), dtype=np.int64)
-    chosen[:, 0] = rng.integers(n, size=b)
-    closest = _squared_distances(X, norms, chosen[:, :1])[:, 0]
-    for step in range(1, n_clusters):
-        cumulative = np.cumsum(closest, axis=1, dtype=np.float64)
-        drawn = rng.random((b, n_trials)) * cumulative[:, -1:]
-        candidates = np.stack([np.searchsorted(*own) for own in zip(cumulative, drawn, strict=True)])
-        candidates = np.minimum(candidates, n - 1)
-        reduced = np.minimum(closest[:, None], _squared_distances(X, norms, candidates))
-        best = reduced.sum(axis=2, dtype=np.float64).argmin(axis=1)
-        chosen[:, step] = candidates[each, best]
+    norms = xp.einsum("bij,bij->bi", X, X)
+    chosen = [beside(rng.integers(n, size=b), X)]
+    closest = _squared_distances(X, norms, chosen[0][:, None])[:, 0]
+    for _ in range(1, n_clusters):
+        candidates = _drawn(closest, beside(rng.random((b, n_trials)), X))
+        reduced = xp.minimum(closest[:, None], _squared_distances(X, norms, candidates))
+        best = reduced.sum(axis=2, dtype=xp.float64).argmin(axis=1)
+        chosen.append(candidates[each, best])
         closest = reduced[each, best]
-    return np.asarray(X[each[:, None], chosen])
+    return X[each[:, None], xp.stack(chosen, axis=1)]
 
 
-def _squared_distances(X: np.ndarray, norms: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _drawn(weights: Array, uniform: Array) -> Array:
+    """Indices drawn by the weights (b, n), from numbers in [0, 1): (b, draws)."""
+    xp = namespace(weights)
+    cumulative = xp.cumulative_sum(weights, axis=1, dtype=xp.float64)
+    drawn = uniform * cumulative[:, -1:]
+    if isinstance(cumulative, np.ndarray):  # it takes one row at a time
+        return np.stack([np.searchsorted(*own) for own in zip(cumulative, drawn, strict=True)])
+    return xp.searchsorted(cumulative, drawn)
+
+
+def _squared_distances(X: Array, norms: Array, rows: Array) -> Array:
     """Of some rows (b, r) to all: (b, r, n)."""
-    each = np.arange(len(X))[:, None]
-    distance = X[each, rows] @ X.transpose(0, 2, 1)
+    each = namespace(X).arange(len(X), device=X.device)[:, None]
+    distance = X[each, rows] @ X.mT
     distance *= -2
     distance += norms[:, None]
     distance += norms[each, rows][:, :, None]
-    return np.asarray(np.maximum(distance, 0, out=distance))
+    return at_least(distance, 0, overwrite=True)
 
 
-def _lloyd(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    clusters = np.arange(centers.shape[1])[:, None]
-    labels = np.full(X.shape[:2], -1)
+def _lloyd(X: Array, centers: Array) -> Array:
+    xp = namespace(X)
+    clusters = xp.arange(centers.shape[1], device=X.device)[:, None]
+    labels = xp.full(X.shape[:2], -1, dtype=xp.int64, device=X.device)
     for _ in range(N_LLOYD):
         stop_if_unwanted()
         # |x - c|^2 / 2 less |x|^2 / 2, which no comparison needs; b x k x n, the faster layout
-        distance = 0.5 * (centers**2).sum(axis=2)[:, :, None] - centers @ X.transpose(0, 2, 1)
+        distance = 0.5 * (centers**2).sum(axis=2)[:, :, None] - centers @ X.mT
         previous, labels = labels, distance.argmin(axis=1)
-        if np.array_equal(labels, previous):
+        if (labels == previous).all():
             break
-        members = (labels[:, None] == clusters).astype(X.dtype)
+        members = xp.asarray(labels[:, None] == clusters, dtype=X.dtype)
         sizes = members.sum(axis=2)[:, :, None]
-        centers = np.where(sizes > 0, (members @ X) / np.maximum(sizes, 1), centers)
+        centers = xp.where(sizes > 0, (members @ X) / at_least(sizes, 1), centers)
     return labels

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from scipy.special import gammaln
 
-from falcon_sc.core.start.mixtures.em import Mixtures, factor, log_diagonal, normalize, ridge
+from falcon_sc.core.start.mixtures.arrays import at_least, entries, namespace
+from falcon_sc.core.start.mixtures.em import TINY, Mixtures, factor, log_diagonal, normalize, ridge
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from falcon_sc.core.start.mixtures.arrays import Array
 
 DEGREES_OF_FREEDOM = 5.0  # heavy tails with a finite variance; 2 and 15 gave the same accuracy within the spread
 
@@ -26,38 +27,41 @@ DEGREES_OF_FREEDOM = 5.0  # heavy tails with a finite variance; 2 and 15 gave th
 class TiedStudentMixtures(Mixtures):
     """b mixtures: log weights (b, k), means (b, k, d), shared `whitening` A (b, d, d) with scale matrix (A A')^-1, its log determinant (b,)."""
 
-    log_weights: NDArray[np.float64]
-    means: NDArray[np.float64]
-    whitening: NDArray[np.float64]
-    log_determinant: NDArray[np.float64]
+    log_weights: Array
+    means: Array
+    whitening: Array
+    log_determinant: Array
 
-    def distances(self, X: np.ndarray) -> np.ndarray:
+    def distances(self, X: Array) -> Array:
         """Squared Mahalanobis distance of every component to every row of X (b, n, d): (b, k, n)."""
-        whitening = self.whitening.astype(X.dtype)
-        white, centers = X @ whitening, self.means.astype(X.dtype) @ whitening  # b x n x d, b x k x d
-        distance = centers @ white.transpose(0, 2, 1)
+        xp = namespace(X)
+        whitening = xp.asarray(self.whitening, dtype=X.dtype)
+        white, centers = X @ whitening, xp.asarray(self.means, dtype=X.dtype) @ whitening  # b x n x d, b x k x d
+        distance = centers @ white.mT
         distance *= -2
         distance += (centers**2).sum(axis=2)[:, :, None]
-        distance += np.einsum("bnd,bnd->bn", white, white)[:, None]
-        return np.asarray(np.maximum(distance, 0, out=distance))
+        distance += xp.einsum("bnd,bnd->bn", white, white)[:, None]
+        return at_least(distance, 0, overwrite=True)
 
-    def log_joint(self, distances: np.ndarray) -> np.ndarray:
+    def log_joint(self, distances: Array) -> Array:
         """Log p(x, component), (b, k, n), from `distances`."""
-        return self._log_joint(distances + distances.dtype.type(DEGREES_OF_FREEDOM))
+        return self._log_joint(distances + DEGREES_OF_FREEDOM)
 
-    def _log_joint(self, shifted: np.ndarray) -> np.ndarray:
+    def _log_joint(self, shifted: Array) -> Array:
         """The same from distances plus the degrees of freedom nu: log(nu + D), which is faster than log1p(D / nu)."""
+        xp = namespace(shifted)
         nu, d = DEGREES_OF_FREEDOM, self.means.shape[2]
         constant = gammaln((nu + d) / 2) - gammaln(nu / 2) - d / 2 * np.log(nu * np.pi) + (nu + d) / 2 * np.log(nu)
-        offset = (self.log_weights + (constant - self.log_determinant / 2)[:, None]).astype(shifted.dtype)
-        result = np.log(shifted)
-        result *= shifted.dtype.type(-(nu + d) / 2)
-        result += offset[:, :, None]
-        return np.asarray(result)
+        offset = self.log_weights + (float(constant) - self.log_determinant / 2)[:, None]
+        result = xp.log(shifted)
+        result *= -(nu + d) / 2
+        result += xp.asarray(offset, dtype=shifted.dtype)[:, :, None]
+        return result
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
+    def predict(self, X: Array) -> Array:
         """Most probable component of each row of X (b, n, d): int16, (b, n)."""
-        return self.log_joint(self.distances(X)).argmax(axis=1).astype(np.int16)
+        xp = namespace(X)
+        return xp.asarray(self.log_joint(self.distances(X)).argmax(axis=1), dtype=xp.int16)
 
 
 class StudentSteps:
@@ -66,7 +70,7 @@ class StudentSteps:
     What is expected of a row is its responsibilities, and its precision if it belongs to a component: both (b, k, n).
     """
 
-    def __init__(self, X: np.ndarray, *, equal_weights: bool = False) -> None:
+    def __init__(self, X: Array, *, equal_weights: bool = False) -> None:
         self.X = X
         self.floor = ridge(X)
         self._equal_weights = equal_weights
@@ -79,33 +83,36 @@ class StudentSteps:
     def of(self, runs: np.ndarray) -> Self:
         """The same of some of the data sets, which may be repeated."""
         own = copy(self)
-        own.X, own.floor = self.X[runs], self.floor[runs]
+        own.X, own.floor = entries(self.X, runs), entries(self.floor, runs)
         return own
 
-    def expect(self, mixtures: TiedStudentMixtures) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    def expect(self, mixtures: TiedStudentMixtures) -> tuple[Array, tuple[Array, Array]]:
         """Mean log-likelihoods (b,), responsibilities and precisions."""
-        nu = DEGREES_OF_FREEDOM
+        xp = namespace(self.X)
+        _, n, d = self.X.shape
         shifted = mixtures.distances(self.X)
-        shifted += shifted.dtype.type(nu)
+        shifted += DEGREES_OF_FREEDOM
         log_norm, responsibilities = normalize(mixtures._log_joint(shifted))
-        precisions = np.divide(shifted.dtype.type(nu + self.X.shape[2]), shifted, out=shifted)
-        return log_norm.mean(axis=1, dtype=np.float64), (responsibilities, precisions)
+        precisions = (DEGREES_OF_FREEDOM + d) / shifted
+        return log_norm.sum(axis=1, dtype=xp.float64) / n, (responsibilities, precisions)
 
-    def maximize(self, expected: tuple[np.ndarray, np.ndarray]) -> TiedStudentMixtures:
+    def maximize(self, expected: tuple[Array, Array]) -> TiedStudentMixtures:
         """Weights, means weighted by the precisions, and the shared scale matrix, `floor` on its diagonal."""
         responsibilities, precisions = expected
-        tiny = 10 * np.finfo(np.float64).eps
-        b, k, n = responsibilities.shape
-        weights = np.ones((b, k)) if self._equal_weights else responsibilities.sum(axis=2, dtype=np.float64) + tiny
+        xp = namespace(responsibilities)
+        n = responsibilities.shape[2]
+        weights = responsibilities.sum(axis=2, dtype=xp.float64) + TINY
+        if self._equal_weights:
+            weights = xp.ones_like(weights)
         weighted = responsibilities * precisions
-        mass = weighted.sum(axis=2, dtype=np.float64) + tiny
-        means = (weighted @ self.X).astype(np.float64) / mass[:, :, None]  # b x k x d
-        of_rows = (self.X * weighted.sum(axis=1)[:, :, None]).transpose(0, 2, 1)
-        scatter = of_rows @ self.X - (means * mass[:, :, None]).transpose(0, 2, 1) @ means  # b x d x d
-        lower = factor(np.asarray(scatter, dtype=np.float64) / n, self.floor)
+        mass = weighted.sum(axis=2, dtype=xp.float64) + TINY
+        means = xp.asarray(weighted @ self.X, dtype=xp.float64) / mass[:, :, None]  # b x k x d
+        of_rows = (self.X * weighted.sum(axis=1)[:, :, None]).mT
+        scatter = of_rows @ self.X - (means * mass[:, :, None]).mT @ means  # b x d x d, float64
+        lower = factor(scatter / n, self.floor)
         return TiedStudentMixtures(
-            log_weights=np.log(weights / weights.sum(axis=1, keepdims=True)),
+            log_weights=xp.log(weights / weights.sum(axis=1, keepdims=True)),
             means=means,
-            whitening=np.linalg.inv(lower).transpose(0, 2, 1),
+            whitening=xp.linalg.inv(lower).mT,
             log_determinant=2 * log_diagonal(lower),
         )

@@ -7,13 +7,16 @@ moment of the data, which never changes. That makes fits with many numbers of co
 
 from __future__ import annotations
 
+import math
 from copy import copy
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from falcon_sc.core.start.mixtures.arrays import entries, namespace
 from falcon_sc.core.start.mixtures.em import (
+    TINY,
     Mixtures,
     expectation_maximization,
     factor,
@@ -25,6 +28,9 @@ from falcon_sc.core.start.mixtures.em import (
 )
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 
+if TYPE_CHECKING:
+    from falcon_sc.core.start.mixtures.arrays import Array
+
 N_STARTS = 2  # from K-Means: short runs, of which the likeliest goes on
 
 
@@ -32,37 +38,42 @@ N_STARTS = 2  # from K-Means: short runs, of which the likeliest goes on
 class TiedMixtures(Mixtures):
     """b fitted mixtures: log weights (b, k), means (b, k, d), shared precisions (b, d, d), their log determinants (b,)."""
 
-    log_weights: np.ndarray
-    means: np.ndarray
-    precision: np.ndarray
-    log_determinant: np.ndarray
+    log_weights: Array
+    means: Array
+    precision: Array
+    log_determinant: Array
 
-    def relative_log_joint(self, X: np.ndarray) -> np.ndarray:
+    def relative_log_joint(self, X: Array) -> Array:
         """Joint log p(x, component) + x'Px/2 + const, (b, k, n) for X (b, n, d): enough to compare components for one x."""
+        xp = namespace(X)
         projected = self.means @ self.precision  # b x k x d
         offset = self.log_weights - 0.5 * (projected * self.means).sum(axis=2)
-        joint = projected.astype(X.dtype) @ X.transpose(0, 2, 1)
-        joint += offset[:, :, None].astype(X.dtype)
-        return np.asarray(joint)
+        joint = xp.asarray(projected, dtype=X.dtype) @ X.mT
+        joint += xp.asarray(offset[:, :, None], dtype=X.dtype)
+        return joint
 
-    def log_likelihood(self, X: np.ndarray) -> np.ndarray:
+    def log_likelihood(self, X: Array) -> Array:
         """Mean log-likelihood in nats a sample (b,)."""
         log_norm, _ = normalize(self.relative_log_joint(X))
         return self.absolute(log_norm, second_moment(X))
 
-    def absolute(self, log_norm: np.ndarray, moment: np.ndarray) -> np.ndarray:
+    def absolute(self, log_norm: Array, moment: Array) -> Array:
         """Mean log-likelihood (b,), from the log norms (b, n) of `relative_log_joint` and the `second_moment` of the rows."""
-        common = (self.precision * moment).sum(axis=(1, 2)) + moment.shape[1] * np.log(2 * np.pi) - self.log_determinant
-        return np.asarray(log_norm.mean(axis=1, dtype=np.float64) - 0.5 * common)
+        xp = namespace(moment)
+        d, n = moment.shape[1], log_norm.shape[1]
+        common = (self.precision * moment).sum(axis=(1, 2)) + d * math.log(2 * math.pi) - self.log_determinant
+        return log_norm.sum(axis=1, dtype=xp.float64) / n - 0.5 * common
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
+    def predict(self, X: Array) -> Array:
         """Most probable component of each row of X (b, n, d): int16, (b, n)."""
-        return self.relative_log_joint(X).argmax(axis=1).astype(np.int16)
+        xp = namespace(X)
+        return xp.asarray(self.relative_log_joint(X).argmax(axis=1), dtype=xp.int16)
 
 
-def second_moment(X: np.ndarray) -> np.ndarray:
+def second_moment(X: Array) -> Array:
     """X'X / n of b data sets (b, n, d) in float64."""
-    return np.asarray((X.transpose(0, 2, 1) @ X).astype(np.float64) / X.shape[1])
+    xp = namespace(X)
+    return xp.asarray(X.mT @ X, dtype=xp.float64) / X.shape[1]
 
 
 class TiedSteps:
@@ -73,7 +84,7 @@ class TiedSteps:
     """
 
     def __init__(
-        self, X: np.ndarray, *, floor: np.ndarray | None = None, equal_weights: bool = False, spherical: bool = False
+        self, X: Array, *, floor: Array | None = None, equal_weights: bool = False, spherical: bool = False
     ) -> None:
         self.X = X
         self.floor = ridge(X) if floor is None else floor
@@ -89,30 +100,31 @@ class TiedSteps:
     def of(self, runs: np.ndarray) -> Self:
         """The same of some of the data sets, which may be repeated."""
         own = copy(self)
-        own.X, own.floor, own._moment = self.X[runs], self.floor[runs], self._moment[runs]
+        own.X, own.floor, own._moment = (entries(array, runs) for array in (self.X, self.floor, self._moment))
         return own
 
-    def expect(self, mixtures: TiedMixtures) -> tuple[np.ndarray, np.ndarray]:
+    def expect(self, mixtures: TiedMixtures) -> tuple[Array, Array]:
         """Mean log-likelihoods (b,) and responsibilities (b, k, n)."""
         log_norm, responsibilities = normalize(mixtures.relative_log_joint(self.X))
         return mixtures.absolute(log_norm, self._moment), responsibilities
 
-    def maximize(self, expected: np.ndarray) -> TiedMixtures:
+    def maximize(self, expected: Array) -> TiedMixtures:
         """Weights, means and the shared covariance ``X'X/n - sum_k s_k m_k m_k' + floor I``, s_k the shares of the rows."""
-        mass = expected.sum(axis=2).astype(np.float64) + 10 * np.finfo(np.float64).eps
-        means = (expected @ self.X).astype(np.float64) / mass[:, :, None]  # b x k x d
+        xp = namespace(expected)
+        mass = xp.asarray(expected.sum(axis=2), dtype=xp.float64) + TINY
+        means = xp.asarray(expected @ self.X, dtype=xp.float64) / mass[:, :, None]  # b x k x d
         shares = mass / mass.sum(axis=1, keepdims=True)
-        covariance = self._moment - (means * shares[:, :, None]).transpose(0, 2, 1) @ means  # b x d x d
+        covariance = self._moment - (means * shares[:, :, None]).mT @ means  # b x d x d
         if self._spherical:
-            eye = np.eye(covariance.shape[1])
-            covariance = eye * (np.trace(covariance, axis1=1, axis2=2) / len(eye))[:, None, None]
+            eye = xp.eye(covariance.shape[1], dtype=xp.float64, device=covariance.device)
+            covariance = eye * (xp.linalg.trace(covariance) / len(eye))[:, None, None]
         lower = factor(covariance, self.floor)
-        inverse = np.linalg.inv(lower)
-        weights = np.full_like(shares, 1 / shares.shape[1]) if self._equal_weights else shares
-        return TiedMixtures(np.log(weights), means, inverse.transpose(0, 2, 1) @ inverse, -2 * log_diagonal(lower))
+        inverse = xp.linalg.inv(lower)
+        weights = xp.full_like(shares, 1 / shares.shape[1]) if self._equal_weights else shares
+        return TiedMixtures(xp.log(weights), means, inverse.mT @ inverse, -2 * log_diagonal(lower))
 
 
-def fit_mixtures(X: np.ndarray, n_components: int, rng: np.random.Generator) -> TiedMixtures:
+def fit_mixtures(X: Array, n_components: int, rng: np.random.Generator) -> TiedMixtures:
     """The likeliest of a few mixtures of each of b data sets (b, n, d; columns about centered), started from K-Means labels."""
     steps = TiedSteps(X)
     repeated = steps.of(np.repeat(np.arange(len(X)), N_STARTS))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.tree.found_again import in_halves_of_cells, in_halves_of_molecules, separation, table
 from falcon_sc.core.start.tree.support import support_of
 from falcon_sc.core.start.tree.technical import explained_by_group, explained_by_number
@@ -18,6 +19,7 @@ from falcon_sc.core.start.tree.technical import explained_by_group, explained_by
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.representation.class_representations import ClassRepresentations
     from falcon_sc.core.start.thinning import Halves
     from falcon_sc.core.start.tree.class_tree import ClassTree
@@ -56,6 +58,7 @@ def evidence(
     halves: Halves | None,
     batch: NDArray[np.integer] | None,
     rng: np.random.Generator,
+    processor: Processor = CPU,
 ) -> Evidence:
     """Evidence for every split of a tree.
 
@@ -73,13 +76,15 @@ def evidence(
         Batch of each cell (n,), if there are several.
     rng
         Draws halves of the cells, and folds.
+    processor
+        Where the mixtures of these halves are fitted.
     """
     sides, nothing = _sides(tree), np.full(len(tree.joins), np.nan)
     agreement = np.mean([separation(table(own, tree.leaves, len(tree.classes)), sides) for own in clusterings], axis=0)
     if halves is not None:
         comes_back, markers = in_halves_of_molecules(tree, sides, halves, rng)
     else:
-        comes_back = in_halves_of_cells(tree, sides, representations, rng)
+        comes_back = in_halves_of_cells(tree, sides, representations, rng, processor)
         markers = nothing
     depth = (
         nothing if representations.depth is None else explained_by_number(tree.leaves, *sides, representations.depth)

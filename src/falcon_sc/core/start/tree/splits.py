@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start.members import members
+from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.parallel import stop_if_unwanted
 from falcon_sc.core.start.tree.class_tree import ClassTree, class_tree
 from falcon_sc.core.start.tree.evidence import Evidence, evidence
 
 if TYPE_CHECKING:
+    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.representation.class_representations import ClassRepresentations
     from falcon_sc.core.start.thinning import Halves
 
@@ -41,6 +43,7 @@ def find_splits(
     *,
     halves: Halves | None,
     batch: np.ndarray | None,
+    processor: Processor = CPU,
 ) -> Splits:
     """The tree through the fine classes (`labels`, n) of a coarse class, with up to `n_leaves` leaves.
 
@@ -50,8 +53,9 @@ def find_splits(
         nothing = np.empty(0)
         tree = ClassTree(labels, np.zeros(1, dtype=np.int64), np.empty((0, 2), dtype=np.int64))
         return Splits(tree, Evidence(*[nothing] * len(fields(Evidence))))
-    mixtures = members(representations, n_leaves, rng, n_repeats=N_REPEATS, equal_sizes=False)
+    mixtures = members(representations, n_leaves, rng, n_repeats=N_REPEATS, equal_sizes=False, processor=processor)
     deeper = np.concatenate([mixture.predict(scores[None]) for scores, mixture in mixtures])  # members x n
     stop_if_unwanted()
     tree = class_tree(representations, labels, deeper, n_leaves)
-    return Splits(tree, evidence(tree, representations, deeper, halves=halves, batch=batch, rng=rng))
+    found = evidence(tree, representations, deeper, halves=halves, batch=batch, rng=rng, processor=processor)
+    return Splits(tree, found)
