@@ -94,7 +94,7 @@ def _telling(trees: dict[str, Node], found: dict[str, int], supported: dict[str,
 
 def _tree_in_words(root: Node) -> str:
     """A line for each split, indented by its depth, and what the columns mean."""
-    from falcon_sc.core.start.tree.support import LEAST_SUPPORT
+    from falcon_sc.core.start.tree.support import LEAST_WITH_COUNTS
 
     lines = [
         f"  {'cells on each side':26}{'comes back':>10}{'agreement':>11}{'markers':>9}{'supported':>11}{'made':>6}"
@@ -105,7 +105,7 @@ def _tree_in_words(root: Node) -> str:
             f"  {sides:26}{_value(split, 'comes_back', '.2f'):>10}{_value(split, 'agreement', '.2f'):>11}"
             f"{_value(split, 'markers', '.0f'):>9}{_YES[split.supported]:>11}{_YES[split.is_made]:>6}"
         )
-    return "\n".join([*lines, "", _MEANING.format(least=LEAST_SUPPORT)])
+    return "\n".join([*lines, "", _MEANING.format(least=LEAST_WITH_COUNTS)])
 
 
 def _by_depth(node: Node, depth: int = 0) -> Iterator[tuple[int, Split]]:

@@ -30,13 +30,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(source: Path, output: Path, csv: Path | None, **options: Any) -> None:
     """Read, cut, write."""
-    from falcon_sc._cli.cells import Target, read_cells
     from falcon_sc._cli.keeping import write_all
+    from falcon_sc._cli.target import Target
 
     if "fixed" in options:
         options["fixed"] = dict(options["fixed"])
-    target = Target.checked(source, output, csv, options.get("key", "falcon"))
-    adata = read_cells(source)
+    target = Target.checked(source, output, csv, options.get("key", "falcon"), on_disk=False)
+    adata = target.read()
 
     from falcon_sc.tl import cut
 
