@@ -12,7 +12,7 @@ from scipy import sparse
 
 from falcon_sc._on_disk.kept_blocks import KeptBlocks
 from falcon_sc._on_disk.tasks import itself, of_block, of_packed, result_of, threads_of_a_cluster
-from falcon_sc.core.data.rows import Rows
+from falcon_sc.core.data.rows import Rows, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -73,9 +73,7 @@ class StoredRows(Rows):
             rising = np.argsort(numbers, kind="stable")
             return self[np.asarray(rows)[rising]][np.argsort(rising)]
         blocks = list(self._read(self._wanted(numbers), itself))
-        return (
-            sparse.vstack(blocks, format="csr") if blocks else sparse.csr_matrix((0, self.shape[1]), dtype=np.float32)
-        )
+        return stacked(blocks, self.shape[1]) if blocks else sparse.csr_matrix((0, self.shape[1]), dtype=np.float32)
 
     def of(self, rows: np.ndarray) -> Self:
         """See :class:`Rows`."""

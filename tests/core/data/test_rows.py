@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.data.rows import as_csr, changed, each_block, in_memory, many_times, of_rows, row_blocks
+from falcon_sc.core.data.rows import as_csr, changed, each_block, in_memory, many_times, of_rows, row_blocks, stacked
 
 
 def test_a_dense_matrix_is_one_block(rng: np.random.Generator) -> None:
@@ -50,3 +52,21 @@ def test_as_csr_changes_no_input() -> None:
     assert found.nnz == 2
     assert stored.nnz == 4
     np.testing.assert_array_equal(parts[0], [1, 0, 2, 3])
+
+
+def test_stacked_blocks_are_never_there_twice(rng: np.random.Generator) -> None:
+    dense = rng.poisson(2, (5_000, 100)).astype(np.float32)
+    dense[[0, 999, 1_000]] = 0
+    tracemalloc.start()
+    try:
+        blocks = [sparse.csr_matrix(dense[begin : begin + 1_000]) for begin in range(0, 5_000, 1_000)]
+        n_bytes = sum(block.data.nbytes + block.indices.nbytes for block in blocks)
+        tracemalloc.reset_peak()
+        found = stacked(blocks, 100)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (found.dtype, found.indices.dtype, found.has_canonical_format) == (np.float32, np.int32, True)
+    np.testing.assert_array_equal(found.toarray(), dense)
+    assert blocks == []
+    assert peak < 1.7 * n_bytes

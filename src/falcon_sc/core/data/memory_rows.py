@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
-from falcon_sc.core.data.rows import Rows, row_blocks
+from falcon_sc.core.data.rows import Rows, row_blocks, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
+
+    from scipy import sparse
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +47,7 @@ class MemoryRows(Rows):
         """See :class:`Rows`."""
         if not (isinstance(rows, slice) and rows == slice(None)):
             return self._through(self.matrix[rows])
-        blocks = list(self.each(lambda block: block))
-        return blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, format="csr")
+        return stacked(list(self.each(lambda block: block)), self.shape[1])
 
     def of(self, rows: np.ndarray) -> Self:
         """See :class:`Rows`."""

@@ -112,6 +112,18 @@ def in_memory(matrix: Any) -> Any:
     return matrix[:] if isinstance(matrix, Rows) else matrix
 
 
+def stacked(blocks: list[sparse.csr_matrix], n_columns: int) -> sparse.csr_matrix:
+    """Float32 CSR blocks, at least one, one below the other. They are used up: at no time is all of them there twice."""
+    if len(blocks) == 1:
+        return blocks.pop()
+    lengths = np.concatenate([[0], *(np.diff(block.indptr) for block in blocks)])
+    values, columns = [block.data for block in blocks], [block.indices for block in blocks]
+    blocks.clear()
+    data = np.concatenate(values)
+    values.clear()
+    return sparse.csr_matrix((data, np.concatenate(columns), np.cumsum(lengths)), shape=(len(lengths) - 1, n_columns))
+
+
 def as_csr(matrix: Any) -> sparse.csr_matrix:
     """float32 CSR in canonical form without stored zeros; shares memory with `matrix`, dense or sparse, where it can."""
     values = sparse.csr_matrix(matrix, dtype=np.float32)
