@@ -153,7 +153,7 @@ def by_evidence(tree: Tree, n_coarse: int) -> NDArray[np.int64]:
     a false one means that another is missed. Of the classes that are not split the one comes first whose split has most support.
     This order mends more numbers of simulated cells than others that were tried.
     """
-    support, made = np.nan_to_num(tree.comes_back + tree.agreement), tree.made()
+    support, made = tree.support, tree.made()
     weakest, strongest = np.full(n_coarse, np.inf), np.zeros(n_coarse)
     np.minimum.at(weakest, tree.coarse[made], support[made])
     np.maximum.at(strongest, tree.coarse[~made], support[~made])
