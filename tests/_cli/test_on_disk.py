@@ -9,6 +9,7 @@ import pytest
 import zarr
 from scipy import sparse
 
+import falcon_sc as fsc
 from falcon_sc._cli import main
 from falcon_sc._cli.on_disk import open_cells, write_copy
 
@@ -110,6 +111,15 @@ def test_results_are_those_of_the_cells_in_memory(
     assert found["disk"].var["falcon_highly_variable"].all()
     assert found["disk"].uns["falcon"]["params"]["n_fine"] == 3
     assert found["disk"].raw is not None
+
+
+def test_a_cut_reads_no_matrix(planted: AnnData, tmp_path: Path) -> None:
+    adata = fsc.tl.discover(planted, "coarse", 6, copy=True, max_epochs=1, progress_bar=False, device="cpu")
+    source, output = write(adata, tmp_path / "in.h5ad"), tmp_path / "out.h5ad"
+    assert main(["cut", str(source), "--n-fine", "4", "--on-disk", "-o", str(output)]) == 0
+    fsc.tl.cut(adata, 4)
+    assert read(output).obs["falcon_fine"].tolist() == adata.obs["falcon_fine"].tolist()
+    assert (read(output).X != planted.X).nnz == 0
 
 
 @pytest.mark.parametrize(("suffix", "other"), [(".h5ad", ".zarr"), (".zarr", ".h5ad")])

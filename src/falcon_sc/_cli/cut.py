@@ -28,14 +28,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(source: Path, output: Path, csv: Path | None, **options: Any) -> None:
+def run(source: Path, output: Path, csv: Path | None, *, on_disk: bool, **options: Any) -> None:
     """Read, cut, write."""
     from falcon_sc._cli.keeping import write_all
     from falcon_sc._cli.target import Target
 
     if "fixed" in options:
         options["fixed"] = dict(options["fixed"])
-    target = Target.checked(source, output, csv, options.get("key", "falcon"), on_disk=False)
+    target = Target.checked(source, output, csv, options.get("key", "falcon"), on_disk=on_disk)
     adata = target.read()
 
     from falcon_sc.tl import cut
