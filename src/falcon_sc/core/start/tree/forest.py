@@ -37,7 +37,7 @@ class Tree:
     class_of_leaf
         (L,) fine class that each leaf belongs to.
     comes_back, agreement, support, markers, depth, batch
-        (S,) what speaks for each split: :class:`falcon_sc.core.start.tree.evidence.Evidence`.
+        (S,) what speaks for each split: ``core.start.tree.evidence``.
     supported
         (S,) whether that is enough.
     gain
