@@ -144,7 +144,9 @@ def test_up_to_the_leaves_of_the_tree_it_is_a_cut(found: ad.AnnData) -> None:
 
 
 def test_decisions_before_and_after_hold(found: ad.AnnData, tmp_path) -> None:
-    fsc.tl.rename(found, {"B cell:0": "CD4/CD8 T:1", "CD4/CD8 T:0": "T"})  # the first is what a new class would be called
+    fsc.tl.rename(
+        found, {"B cell:0": "CD4/CD8 T:1", "CD4/CD8 T:0": "T"}
+    )  # the first is what a new class would be called
     fsc.tl.merge(found, ["µ glia:0", "µ glia:1"], "glia")
     before = found.obs[FINE].astype(object)
     fsc.tl.refine(found, "CD4/CD8 T", 4, progress_bar=False)
