@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 import falcon_sc as fsc
+from falcon_sc.core.state.decisions import Decision, FineClasses
+from falcon_sc.tl._cut import _names_so_far
 
 FINE = "falcon_fine"
 
@@ -226,3 +228,13 @@ def test_what_was_pinned_before_stays_pinned(trained: ad.AnnData) -> None:
     assert numbers(cells)["B cell"] == 2
     fsc.tl.cut(cells, 8, fixed={"B cell": 1})
     assert numbers(cells)["B cell"] == 1
+
+
+def test_names_of_before_a_refinement_are_not_given_to_other_cells() -> None:
+    relation = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.uint8)
+    classes = FineClasses.of_leaves(["a:0", "a:1", "b:0"], relation, np.arange(3))
+    both, other = Decision("merge", {"a:0": "old", "a:1": "old"}), Decision("rename", {"b:0": "B"})
+    found_anew = Decision("refine", {"a:0.0": "a:0", "a:1.0": "a:1"})
+    assert _names_so_far(classes, (both, other))[0, 1] == "old"
+    names = _names_so_far(classes, (both, other, found_anew))
+    assert names == {(0,): "a:0", (1,): "a:1", (2,): "B"}

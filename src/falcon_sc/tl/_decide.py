@@ -52,8 +52,8 @@ def decide(
     params = dict(about.get("params", {}))
     if copy:
         params.pop("saved_model", None)  # it belongs to the object that stays as it is
-    following = followers(params, earlier, model)
-    put_all(adata, key, slots, then=[partial(own.follow, decision) for own in following])
+    following = followers(params, decisions, model)
+    put_all(adata, key, slots, then=[partial(own.follow, decisions) for own in following])
     return adata if copy else None
 
 

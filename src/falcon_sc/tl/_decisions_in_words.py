@@ -23,7 +23,8 @@ def _in_words(kind: str, names: Mapping[str, str], about: Mapping[str, Any]) -> 
         return f"Merged {', '.join(names)} into {next(iter(names.values()))}."
     if kind == "rename":
         return f"Renamed {', '.join(f'{old} to {new}' for old, new in names.items())}."
-    return f"{kind.capitalize()} into {len(set(names.values()))} fine classes{_numbers(names, about)}."
+    done = {"cut": "Cut", "refine": "Refined"}[kind]
+    return f"{done} into {len(set(names.values()))} fine classes{_numbers(names, about)}."
 
 
 def _numbers(names: Mapping[str, str], about: Mapping[str, Any]) -> str:

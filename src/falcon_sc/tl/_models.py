@@ -29,18 +29,20 @@ class Follower(Protocol):
     def outputs_of(self, column: int) -> Refinement:
         """Its outputs for a coarse class as they are, of a model with a tree."""
 
-    def follow(self, decision: Decision, refined: tuple[int, Refinement] | None = None) -> None:
-        """Carry a decision out; `refined`: other outputs that it brings, and the coarse class they are for."""
+    def follow(self, decisions: tuple[Decision, ...], refined: tuple[int, Refinement] | None = None) -> None:
+        """Take over all these; `refined`: other outputs that the last one brings, and the coarse class they are for."""
 
 
 def followers(
     params: Mapping[str, Any],
-    earlier: tuple[Decision, ...],
+    decisions: tuple[Decision, ...],
     model: Falcon | str | Path | None,
     *,
     needed: bool = False,
 ) -> list[Follower]:
     """The model that was given, which must fit, and the one that `discover` saved, if it is still there.
+
+    `decisions`: of which a model may know the first ones, and no other.
 
     `needed`: without the saved one another must be given, for it could not be brought up to date later.
     """
@@ -48,13 +50,13 @@ def followers(
     given = None
     if isinstance(model, str | Path):
         given = check_writable(model, "model", folder=True)
-        found.append(_in_folder(f"model={str(model)!r}", given, params, earlier))
+        found.append(_in_folder(f"model={str(model)!r}", given, params, decisions))
     elif model is not None:
-        found.append(_in_memory(model, params, earlier))
+        found.append(_in_memory(model, params, decisions))
     saved = params.get("saved_model")
     if saved is not None and (given is None or given.resolve() != Path(saved)):
         try:
-            found.append(_in_folder(repr(saved), Path(saved), params, earlier))
+            found.append(_in_folder(repr(saved), Path(saved), params, decisions))
         except (OSError, ValueError) as error:
             if needed and model is None:
                 msg = (
@@ -67,81 +69,77 @@ def followers(
     return found
 
 
-def _lacks(
+def _check(
     where: str,
     known: tuple[Decision, ...],
     model_id: object,
     params: Mapping[str, Any],
-    earlier: tuple[Decision, ...],
-) -> tuple[Decision, ...]:
-    """The decisions that a model has not heard of; all that it knows must be the first of them."""
+    decisions: tuple[Decision, ...],
+) -> None:
+    """A model can be told the decisions that it has not heard of."""
     if model_id != params.get("model_id"):
         msg = f"{where} is another model than the one that these classes are from."
         raise ValueError(msg)
-    if known != earlier[: len(known)]:
+    if known != decisions[: len(known)]:
         msg = f"{where} has other decisions about its classes than adata, which cannot be undone."
         raise ValueError(msg)
-    lacks = earlier[len(known) :]
-    if any(decision.kind == "refine" for decision in lacks):
+    if any(decision.kind == "refine" for decision in decisions[len(known) :]):
         msg = f"{where} lacks classes that falcon_sc.tl.refine found since, and cannot be given them afterwards."
         raise ValueError(msg)
-    return lacks
 
 
 @dataclass(frozen=True)
 class _InMemory:
     model: Falcon
-    lacks: tuple[Decision, ...]
 
     def outputs_of(self, column: int) -> Refinement:
         return self.model._fitted.outputs_of(column)
 
-    def follow(self, decision: Decision, refined: tuple[int, Refinement] | None = None) -> None:
-        decisions = [*self.lacks, decision]
+    def follow(self, decisions: tuple[Decision, ...], refined: tuple[int, Refinement] | None = None) -> None:
+        lacks = decisions[len(self.model.decisions_) :]
         if refined is None:
-            self.model.decide(decisions)
+            self.model.decide(lacks)
         else:
-            self.model.refine(*refined, decisions)
+            self.model.refine(*refined, lacks)
 
 
-def _in_memory(model: Falcon, params: Mapping[str, Any], earlier: tuple[Decision, ...]) -> _InMemory:
+def _in_memory(model: Falcon, params: Mapping[str, Any], decisions: tuple[Decision, ...]) -> _InMemory:
     from falcon_sc.core.model import Falcon
 
     if not isinstance(model, Falcon) or not hasattr(model, "relation_"):
         msg = f"model must be a fitted falcon_sc.Falcon or the folder of one, found {type(model).__name__}."
         raise TypeError(msg)
-    lacks = _lacks("model", model.decisions_, model.metadata.get("model_id"), params, earlier)
-    return _InMemory(model, lacks)
+    _check("model", model.decisions_, model.metadata.get("model_id"), params, decisions)
+    return _InMemory(model)
 
 
 @dataclass(frozen=True)
 class _InFolder:
     where: str
     folder: Path
-    earlier: tuple[Decision, ...]
 
     def outputs_of(self, column: int) -> Refinement:
         from falcon_sc.core.state.persistence import read_outputs_of
 
         return read_outputs_of(self.folder, column)
 
-    def follow(self, decision: Decision, refined: tuple[int, Refinement] | None = None) -> None:
+    def follow(self, decisions: tuple[Decision, ...], refined: tuple[int, Refinement] | None = None) -> None:
         from falcon_sc.core.state.persistence import write_decisions, write_refined
 
-        decisions, names = (*self.earlier, decision), dict(decision.names)
         if refined is None:
             write_decisions(self.folder, decisions)
         else:
             write_refined(self.folder, *refined, decisions)
-        if decision.kind in ("merge", "rename"):
+        kind, names = decisions[-1].kind, dict(decisions[-1].names)
+        if kind in ("merge", "rename"):
             logger.info("model in %s: %s", self.where, json.dumps(names, ensure_ascii=False))
         else:
-            logger.info("model in %s: %s into %d fine classes", self.where, decision.kind, len(set(names.values())))
+            logger.info("model in %s: %s into %d fine classes", self.where, kind, len(set(names.values())))
 
 
-def _in_folder(where: str, folder: Path, params: Mapping[str, Any], earlier: tuple[Decision, ...]) -> _InFolder:
+def _in_folder(where: str, folder: Path, params: Mapping[str, Any], decisions: tuple[Decision, ...]) -> _InFolder:
     from falcon_sc.core.state.persistence import describe, read_decisions
 
     description = describe(folder)
-    _lacks(where, read_decisions(description), description["metadata"].get("model_id"), params, earlier)
-    return _InFolder(where, folder, earlier)
+    _check(where, read_decisions(description), description["metadata"].get("model_id"), params, decisions)
+    return _InFolder(where, folder)

@@ -101,7 +101,7 @@ def refined(
         progress_bar=progress_bar,
     )
     decision, slots = refined_slots(adata, key, column, result, found=found, classes=classes, codes=codes)
-    change = (decision, (column, result.refinement))
+    change = ((*earlier, decision), (column, result.refinement))
     put_all(adata, key, slots, then=[partial(own.follow, *change) for own in following])
 
 

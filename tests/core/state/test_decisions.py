@@ -127,3 +127,16 @@ def test_a_fitted_and_a_loaded_model_agree(rng, tmp_path) -> None:
     np.testing.assert_allclose(fitted.proba_, fitted.predict_proba(X, coarse), atol=1e-6)
     np.testing.assert_array_equal(fitted.labels_, fitted.predict(X, coarse))
     np.testing.assert_allclose(fitted.confidence_, fitted.proba_[np.arange(60), fitted.labels_], atol=1e-6)
+
+
+def test_a_refinement_is_about_its_own_leaves_whatever_was_decided_before() -> None:
+    """A model replays all decisions on the leaves that it has now, of which earlier ones knew nothing."""
+    leaves = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [0, 1]], dtype=np.uint8)
+    now = FineClasses.of_leaves(["a:0", "a:1", "b:0", "b:1"], leaves, np.array([0, 0, 1, 2, 3]))
+    before = [Decision("rename", {"a:0": "A", "b:0": "a:1"}), Decision("cut", {"a:0.0": "x", "b:0.0": "a:1"})]
+    refined = Decision("refine", {"a:0.0": "a:0", "a:0.1": "a:0", "a:1.0": "a:1'"})
+    after = now.after([*before, refined])
+    assert after.class_of_leaf == ["a:0", "a:0", "a:1'", "a:1", "b:1"]
+    assert after.names == ("a:0", "a:1'", "a:1", "b:1")
+    np.testing.assert_array_equal(after.relation, [[1, 0], [1, 0], [0, 1], [0, 1]])
+    assert from_table(as_table([refined])) == (refined,)

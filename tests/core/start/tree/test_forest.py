@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.start.one_class import divide
+from falcon_sc.core.start.tree.forest import Tree
 
 if TYPE_CHECKING:
     from falcon_sc.core.start.start import Start
@@ -103,3 +106,29 @@ def test_a_weak_split_weakens_what_is_below_it(start: Start) -> None:
     support = weaker.path_support(tree.class_of_leaf)
     np.testing.assert_array_equal(support[tree.leaf_coarse == 0], 0.4)
     np.testing.assert_array_equal(support[tree.leaf_coarse != 0], 1)
+
+
+@pytest.mark.parametrize(("c", "n_leaves"), [(0, 5), (1, 5), (2, 7)])
+def test_another_tree_in_one_coarse_class_leaves_the_others(start: Start, c: int, n_leaves: int) -> None:
+    counts, coarse = _planted()
+    classes, k = CoarseClasses(StartInput(counts, "counts"), coarse), 4
+    division = divide(classes, c, k, n_leaves, np.random.default_rng(0), n_genes=100, max_cells=500, n_repeats=1)
+    own, before = Tree.of([division.splits], [0], [None]), start.tree
+    tree = before.with_class(c, own)
+    under, was_under = tree.under(), before.under()
+    elsewhere, was_elsewhere = tree.leaf_coarse != c, before.leaf_coarse != c
+    assert own.n_leaves == (~elsewhere).sum() != (~was_elsewhere).sum()
+    for side in ("left", "right"):
+        nodes, were = getattr(tree, side), getattr(before, side)[before.coarse != c]
+        np.testing.assert_array_equal(under[nodes[tree.coarse != c]][:, elsewhere], was_under[were][:, was_elsewhere])
+        assert not under[nodes[tree.coarse != c]][:, ~elsewhere].any()
+        np.testing.assert_array_equal(under[nodes[tree.coarse == c]][:, ~elsewhere], own.under()[getattr(own, side)])
+        assert not under[nodes[tree.coarse == c]][:, elsewhere].any()
+    n_classes = start.relation.sum(axis=0, dtype=np.int64)
+    n_classes[c] = k
+    np.testing.assert_array_equal(np.bincount(tree.coarse_of_class()), n_classes)
+    cut = tree.at(n_classes)
+    assert len(set(zip(cut.tolist(), tree.class_of_leaf.tolist(), strict=True))) == n_classes.sum()
+    np.testing.assert_array_equal(tree.support[tree.coarse == c], own.support)
+    np.testing.assert_array_equal(tree.support[tree.coarse != c], before.support[before.coarse != c])
+    assert np.isnan(tree.gain[tree.coarse == c]).all()
