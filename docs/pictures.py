@@ -1,4 +1,4 @@
-"""Make the pictures of the plots on their API pages anew: `python docs/pictures.py`."""
+"""Make the pictures of the plots and of the report on their pages anew: `python docs/pictures.py`."""
 
 import shutil
 import subprocess
@@ -17,11 +17,9 @@ adata = fsc.datasets.pbmc68k_reduced()
 adata.obs["sample"] = [name.rpartition("-")[2] for name in adata.obs_names]
 fsc.tl.discover(adata, "coarse", 10, progress_bar=False, device="cpu")
 fsc.tl.estimate_n_fine(adata, "coarse", progress_bar=False)
-fsc.tl.markers(adata)
 FOLDER.mkdir(exist_ok=True)
 fsc.tl.markers(adata)
 for name, drawn in {
-    "tree": fsc.pl.tree(adata).figure,
     "tree": fsc.pl.tree(adata).figure,
     "relation": fsc.pl.relation(adata).figure,
     "n_fine": fsc.pl.n_fine(adata).figure,

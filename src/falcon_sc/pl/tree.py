@@ -30,9 +30,6 @@ def tree(
 ) -> Axes:
     """Draw the splits inside the coarse classes, with the evidence for each: where to cut, and what to doubt.
 
-    .. image:: /_static/pl/tree.png
-        :alt: The splits inside five coarse classes of blood cells, what speaks for each, and the fine classes with cells and markers
-
     From left to right a coarse class comes apart: a knot is a split, at the number of fine classes from which on it is
     made. Splits that are made now are thick and colored; gray ones would be next. A filled knot is a split that the
     evidence supports, an empty one with broken lines is not. Beside a knot stands how well the split *comes back* in the
