@@ -1,4 +1,4 @@
-"""Make the pictures of the plots on their API pages anew: `python docs/pictures.py`."""
+"""Make the pictures of the plots and of the report on their pages anew: `python docs/pictures.py`."""
 
 import shutil
 import subprocess

@@ -173,6 +173,14 @@ def test_axes_are_used(discovered: AnnData) -> None:
     assert len(plt.get_fignums()) == 1
 
 
+def test_no_grid_runs_through_the_texts(discovered: AnnData) -> None:
+    with plt.rc_context({"axes.grid": True}):  # as `sc.set_figure_params` sets it
+        ax = fsc.pl.tree(discovered)
+    ax.figure.draw_without_rendering()
+    assert not [line for line in ax.get_xgridlines() + ax.get_ygridlines() if line.get_visible()]
+    plt.close(ax.figure)
+
+
 def test_nothing_to_draw(discovered: AnnData, planted: AnnData) -> None:
     with pytest.raises(KeyError, match=r"adata.uns\['falcon'\] holds no result"):
         fsc.pl.tree(planted)

@@ -94,6 +94,7 @@ class TreePicture:
             draw_kind(ax, kind, top + number - 0.3)
         ax.set(xlim=(-_MARGIN, max(columns.end, width - _MARGIN)), ylim=(self._bottom, -0.7), yticks=[])
         quiet(ax)
+        ax.grid(visible=False)  # it would run through the texts
         every = max(1, round(scaled(0.25) / step))
         numbers = range(2, int(self._last) + 1, every)
         ax.xaxis.tick_top()

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _INCHES_A_CLASS = 0.38
-_LARGEST_DOT = 60  # points squared, where two halves of the cells agree fully
+_LARGEST_DOT = 60  # points squared, of a split that is just supported
 
 
 def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None) -> Axes:
     """Draw, for each coarse class, how many fine classes are supported, and by how much.
 
     .. image:: /_static/pl/n_fine.png
-        :alt: A bar from the stable to the estimated number of fine classes, for each of five coarse classes
+        :alt: For each of five coarse classes, the number of fine classes that supported splits make, and a dot for every split
 
     A bar goes from the *stable* number, which a chain of supported splits leads to, to the estimate. The dots at 2, 3, ...
     say how far the split is supported that makes this class (diameter); those that are supported are filled. Totals are in the title. Names and sizes are those of
