@@ -127,7 +127,7 @@ def _decision(told: str, found: dict[str, int], supported: dict[str, int], secon
     others = "the others stay" if len(changes) < len(found) else "none stays"
     return (
         f"One decision, by this evidence: tl.cut(adata, n_fine='auto') makes the supported splits.\n"
-        f"Now {', '.join(changes)}; {others}. It took {seconds:.1f} s: nothing is trained again."
+        f"Now {', '.join(changes)}; {others}. It took {seconds:.2f} s: nothing is trained again."
     )
 
 
