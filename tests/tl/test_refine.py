@@ -225,12 +225,12 @@ def lose_layer(adata: ad.AnnData) -> None:
     adata.uns["falcon"]["params"]["layer"] = "counts"
 
 
-def lose_hidden(adata: ad.AnnData) -> None:
-    del adata.obsm["X_falcon"]
+def lose_genes(adata: ad.AnnData) -> None:
+    del adata.var["falcon_highly_variable"]
 
 
-def change_hidden(adata: ad.AnnData) -> None:
-    adata.obsm["X_falcon"] = adata.obsm["X_falcon"][::-1].copy()
+def change_genes(adata: ad.AnnData) -> None:
+    adata.var["falcon_highly_variable"] = ~adata.var["falcon_highly_variable"]
 
 
 def lose_leaves(adata: ad.AnnData) -> None:
@@ -250,8 +250,8 @@ def lose_model(adata: ad.AnnData) -> None:
     [
         (lose_matrix, KeyError, "adata.X, which falcon_sc.tl.discover read, is missing"),
         (lose_layer, KeyError, r"adata.layers\['counts'\], which falcon_sc.tl.discover read"),
-        (lose_hidden, KeyError, r"adata.obsm\['X_falcon'\]"),
-        (change_hidden, ValueError, r"are not what the model gives these cells"),
+        (lose_genes, KeyError, r"adata.var\['falcon_highly_variable'\]"),
+        (change_genes, ValueError, "are not those that the model reads"),
         (lose_leaves, KeyError, "falcon_leaf"),
         (lose_tree, ValueError, "has no tree of splits"),
         (lose_model, ValueError, r"holds no saved Falcon.* Give model=.*to go on without a model"),

@@ -107,6 +107,17 @@ def read_start(
     return _start_of(expression.of_cells(known), batch), expression.kind
 
 
+def read_features(adata: AnnData, genes: np.ndarray | None, layer: str | None, use_rep: str | None, values: Any) -> Any:
+    """What a network reads of all cells: an embedding, or `genes` (bool, n_vars) as :func:`read_inputs` gives them."""
+    if use_rep is not None:
+        return read_embedding(adata, use_rep)
+    assert genes is not None
+    if values == "continuous":
+        chosen = in_memory(columns_of(read_continuous(adata, layer), genes))
+        return chosen if isinstance(chosen, np.ndarray) else chosen.toarray()
+    return in_memory(read_expression(adata, layer, values, announce=False).log_normalized(genes))
+
+
 def _embedding(adata: AnnData, use_rep: str, known: np.ndarray, batch: np.ndarray | None) -> Inputs:
     from falcon_sc.core.start.input import StartInput
 

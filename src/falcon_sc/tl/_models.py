@@ -26,8 +26,8 @@ _HERE = str(Path(__file__).parents[1])  # warnings name the line of the user tha
 class Follower(Protocol):
     """A model that knows the decisions so far, or can be told them."""
 
-    def outputs_of(self, column: int) -> Refinement:
-        """Its outputs for a coarse class as they are, of a model with a tree."""
+    def feature_names(self) -> list[str] | None:
+        """What the network reads, None for the dimensions of an embedding."""
 
     def follow(self, decisions: tuple[Decision, ...], refined: tuple[int, Refinement] | None = None) -> None:
         """Take over all these; `refined`: other outputs that the last one brings, and the coarse class they are for."""
@@ -92,8 +92,9 @@ def _check(
 class _InMemory:
     model: Falcon
 
-    def outputs_of(self, column: int) -> Refinement:
-        return self.model._fitted.outputs_of(column)
+    def feature_names(self) -> list[str] | None:
+        names = self.model.feature_names_in_
+        return None if names is None else list(map(str, names))
 
     def follow(self, decisions: tuple[Decision, ...], refined: tuple[int, Refinement] | None = None) -> None:
         lacks = decisions[len(self.model.decisions_) :]
@@ -118,10 +119,11 @@ class _InFolder:
     where: str
     folder: Path
 
-    def outputs_of(self, column: int) -> Refinement:
-        from falcon_sc.core.state.persistence import read_outputs_of
+    def feature_names(self) -> list[str] | None:
+        from falcon_sc.core.state.persistence import describe
 
-        return read_outputs_of(self.folder, column)
+        names: list[str] | None = describe(self.folder)["feature_names"]
+        return names
 
     def follow(self, decisions: tuple[Decision, ...], refined: tuple[int, Refinement] | None = None) -> None:
         from falcon_sc.core.state.persistence import write_decisions, write_refined

@@ -12,7 +12,7 @@ from falcon_sc._labels import read_batch
 from falcon_sc.core.data.labels import match
 from falcon_sc.core.state.decisions import from_table
 from falcon_sc.tl._decide import codes_of
-from falcon_sc.tl._inputs import read_start
+from falcon_sc.tl._inputs import read_features, read_start
 from falcon_sc.tl._models import followers
 from falcon_sc.tl._params import with_keywords
 from falcon_sc.tl._refined_slots import cells_of, refined_slots
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.model import Falcon
-    from falcon_sc.core.state.refinement import Refinement
 
 _HYPERPARAMETERS = ("start_n_genes", "start_max_cells", "start_n_repeats", "leaves_per_class")
-_SAME = 1e-3  # of probabilities, which a GPU may have given
 
 
 def coarse_class(name: object, about: Mapping[str, Any]) -> int:
@@ -69,11 +67,11 @@ def refined(
     assert tree is not None
     cells = cells_of(found, column)
     _check_number(n_fine, int(cells.sum()), str(about["coarse_names"][column]))
-    hidden = _hidden(adata, key)
+    genes = _genes(adata, key, params)
     earlier = from_table(about["decisions"]) if "decisions" in about else ()
     following = followers(params, earlier, model, needed=True)
     for own in following:
-        _check_rows(own.outputs_of(column), hidden[cells], found.proba[cells][:, tree.leaf_coarse == column], key)
+        _check_features(own.feature_names(), adata, genes, key)
     batch = _check_there(adata, params)
 
     from falcon_sc.core.data.taxonomy import Taxonomy
@@ -88,19 +86,22 @@ def refined(
         batch=batch,
         values=params.get("values"),
     )
+    features = read_features(adata, genes, *(params.get(name) for name in ("layer", "use_rep", "values")))
     names = tuple(str(own) for own in about["coarse_names"])
     result = refine(
         start_input,
         tree.leaf_coarse[found.labels[known]],
         column,
         n_fine,
-        hidden=hidden[cells],
+        features=features[cells],
         taxonomy=Taxonomy(names, (0,), np.zeros(len(names), dtype=np.int64)),
         config=_config(params),
         rng=rng,
         progress_bar=progress_bar,
     )
-    decision, slots = refined_slots(adata, key, column, result, found=found, classes=classes, codes=codes)
+    decision, slots = refined_slots(
+        adata, key, column, result, features=features, found=found, classes=classes, codes=codes
+    )
     change = ((*earlier, decision), (column, result.refinement))
     put_all(adata, key, slots, then=[partial(own.follow, *change) for own in following])
 
@@ -114,26 +115,24 @@ def _check_number(n_fine: int, n_cells: int, name: str) -> None:
         raise ValueError(msg)
 
 
-def _hidden(adata: AnnData, key: str) -> np.ndarray:
-    """The last hidden layer of all cells."""
-    slot = f"X_{key}"
-    if slot not in adata.obsm:
-        msg = f"adata.obsm[{slot!r}], which tells the new classes apart, is missing: run falcon_sc.tl.discover again."
+def _genes(adata: AnnData, key: str, params: Mapping[str, Any]) -> np.ndarray | None:
+    """The genes that the network reads (bool, n_vars); None for an embedding."""
+    if params.get("use_rep") is not None:
+        return None
+    mark = f"{key}_highly_variable"
+    if mark not in adata.var:
+        msg = f"adata.var[{mark!r}], which says what genes the network reads, is missing: run falcon_sc.tl.discover again."
         raise KeyError(msg)
-    hidden = np.asarray(adata.obsm[slot], dtype=np.float32)
-    if hidden.ndim != 2 or not np.isfinite(hidden).all():
-        msg = f"adata.obsm[{slot!r}] is not what falcon_sc.tl.discover wrote: run it again."
-        raise ValueError(msg)
-    return np.ascontiguousarray(hidden)
+    return adata.var[mark].to_numpy(dtype=bool)
 
 
-def _check_rows(rows: Refinement, hidden: np.ndarray, proba: np.ndarray, key: str) -> None:
-    """The model gives these probabilities to cells with this hidden layer."""
-    fits = rows.weight.shape == (proba.shape[1], hidden.shape[1])
-    if not fits or not np.allclose(rows.proba(hidden), proba, atol=_SAME):
+def _check_features(known: list[str] | None, adata: AnnData, genes: np.ndarray | None, key: str) -> None:
+    """The model reads what will be read here."""
+    here = None if genes is None else [str(name) for name in adata.var_names[genes]]
+    if known != here:
         msg = (
-            f"adata.obsm['X_{key}'] and adata.obsm['{key}_leaf_proba'] are not what the model gives these cells: they were "
-            "changed, or are of another model. Run falcon_sc.tl.discover again."
+            f"the genes that are marked in adata.var['{key}_highly_variable'] are not those that the model reads, in its order: "
+            "give adata the genes back that falcon_sc.tl.discover had."
         )
         raise ValueError(msg)
 

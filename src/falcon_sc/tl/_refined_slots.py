@@ -24,6 +24,7 @@ def refined_slots(
     column: int,
     result: Refined,
     *,
+    features: Any,
     found: Found,
     classes: FineClasses,
     codes: np.ndarray,
@@ -34,12 +35,14 @@ def refined_slots(
     ----------
     column, result
         The coarse class, and what was found there.
+    features
+        What the network reads of all cells.
     found, classes, codes
         The cells in the leaves as they were, the fine classes as they were, and the one of each cell, -1 for none.
     """
     decision = _decision(result, classes, column)
     after = _classes_after(result, classes, column, decision)
-    now = _found_after(result, found, column, np.asarray(adata.obsm[f"X_{key}"], dtype=np.float32))
+    now = _found_after(result, found, column, features)
     tree, leaf, agreement, by_leaf = tree_slots(adata, after, now)
     about = dict(adata.uns[key])
     if "mitochondria" in about["tree"]:  # of the cells that are there now; elsewhere it stays as it is
@@ -92,7 +95,7 @@ def _classes_after(result: Refined, classes: FineClasses, column: int, decision:
     return FineClasses.by_leaf((names, np.concatenate([relation[:begin], own, relation[end:]])), new)
 
 
-def _found_after(result: Refined, found: Found, column: int, hidden: np.ndarray) -> Found:
+def _found_after(result: Refined, found: Found, column: int, features: Any) -> Found:
     """The cells in the leaves that there are now."""
     from falcon_sc.core.state.found import Found
 
@@ -106,7 +109,7 @@ def _found_after(result: Refined, found: Found, column: int, hidden: np.ndarray)
     unlabeled = found.labels < 0
     if unlabeled.any():
         mass = found.proba[unlabeled, begin:end].sum(axis=1, keepdims=True)
-        proba[unlabeled, begin : begin + n_own] = mass * result.refinement.proba(hidden[unlabeled])
+        proba[unlabeled, begin : begin + n_own] = mass * result.refinement.proba(features[unlabeled])
     labels = np.where(found.labels >= end, found.labels + n_own - (end - begin), found.labels)
     labels[cells] = begin + result.proba.argmax(axis=1)
     assert found.agreement is not None

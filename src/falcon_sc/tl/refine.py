@@ -37,9 +37,9 @@ def refine(
 
     Up to the number of leaves this is :func:`falcon_sc.tl.cut`. For more, the cells of the class are clustered anew, as by
     :func:`falcon_sc.tl.discover` when that number is given, contrasted with the other coarse classes, with a tree about twice as
-    deep and the evidence for its splits. The network is not trained again: its rows for this class are replaced by a
-    logistic regression on its last hidden layer, which decides which cell is in which class. Names and merges inside the class
-    are gone afterwards.
+    deep and the evidence for its splits. The network is not trained again: it still says how probable the coarse class is,
+    and a logistic regression on what it reads shares that out and decides which cell is in which class. Names and merges inside
+    the class are gone afterwards.
 
     Parameters
     ----------
@@ -75,8 +75,7 @@ def refine(
     ``adata.obs["falcon_leaf"]`` : category
         The leaf of the tree.
     ``adata.obsm["falcon_proba"]``, ``adata.obsm["falcon_leaf_proba"]`` : float32, n_obs x n_fine, n_obs x leaves
-        Other columns for this class. Cells without a coarse label, which are compared across classes, have other probabilities
-        here; the level of the class as a whole is kept, on average over its cells.
+        Other columns for this class, also of cells without a coarse label, whose sum is what it was.
     ``adata.uns["falcon"]`` : dict
         ``M``, ``fine_names``, ``tree``, and ``decisions``, where a refinement has a row for each new leaf.
     ``adata.uns["falcon_fine_colors"]`` : list of str
@@ -85,7 +84,7 @@ def refine(
     Raises
     ------
     KeyError
-        Nothing was discovered under `key`; the leaves of the cells, ``adata.obsm["X_falcon"]``, or what `discover` read, is gone.
+        Nothing was discovered under `key`; the leaves of the cells, ``adata.var["falcon_highly_variable"]``, or what `discover` read, is gone.
     TypeError
         `n_fine` is no int; `rng` is no seed.
     ValueError

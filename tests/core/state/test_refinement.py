@@ -45,11 +45,3 @@ def test_outputs_stand_in_the_order_of_their_coarse_classes(finer: Refinement, c
     np.testing.assert_array_equal(relation.argmax(axis=1), coarse)
     np.testing.assert_array_equal(relation.sum(axis=1), 1)
     np.testing.assert_array_equal(class_of_output, classes)
-
-
-def test_the_rows_of_the_head_are_outputs_too() -> None:
-    rng = np.random.default_rng(2)
-    weight, bias = rng.normal(size=(5, 4)), rng.normal(size=5)
-    own = Refinement.of_head(weight, bias, RELATION, CLASSES, 0)
-    np.testing.assert_array_equal(own.weight, weight[:3])
-    np.testing.assert_array_equal(own.class_of_output, [0, 0, 1])

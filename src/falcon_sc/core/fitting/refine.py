@@ -1,4 +1,4 @@
-"""One coarse class again, deeper: its start alone, and outputs for it on the last hidden layer as it is."""
+"""One coarse class again, deeper: its start alone, and outputs for it that read what the network reads."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PENALTY = 0.1  # inverse, of the logistic regression
+
 
 @dataclass(frozen=True)
 class Refined:
@@ -52,7 +54,7 @@ def refine(
     column: int,
     k: int,
     *,
-    hidden: NDArray[np.float32],
+    features: Any,
     taxonomy: Taxonomy,
     config: FalconConfig,
     rng: int | np.random.Generator | None,
@@ -66,8 +68,8 @@ def refine(
         Samples, and the column of M of each (N,); the other classes are what this one is contrasted with.
     column, k
         The coarse class, and its number of fine classes.
-    hidden
-        Last hidden layer of its samples, (n, n_hidden).
+    features
+        Of its samples, (n, features), dense or sparse: what the network reads.
     taxonomy
         The columns of M.
     config
@@ -98,41 +100,46 @@ def refine(
     with threadpool_limits(limits=1):  # threads change no result
         with FitsBar(np.array([FITS[classes.has_counts]]), shown=progress_bar) as bar:
             found = bar.stages[0].counted(divided)(0)
-        fitted, start = _as_a_fit_of_its_own(found, hidden, column, taxonomy, config)
-        samples = as_samples(hidden, fitted.device)
-        prepared = Prepared(samples, start_input, hidden, None, hidden.shape[1], is_matrix=True)
-        outcome = predictions(fitted, prepared, np.zeros(len(hidden), dtype=np.int64), start)
+        weight, bias = _learned(features, found.splits.tree.leaves)
+        logits = np.asarray(features @ weight.T + bias, dtype=np.float32)
+        fitted, start = _as_a_fit_of_its_own(found, column, taxonomy, config)
+        prepared = Prepared(
+            as_samples(logits, fitted.device), start_input, logits, None, logits.shape[1], is_matrix=True
+        )
+        outcome = predictions(fitted, prepared, np.zeros(len(logits), dtype=np.int64), start)
     assert outcome.tree is not None
     assert outcome.agreement is not None
     assert outcome.fitted.class_of_output is not None
     head = outcome.fitted.classifier.head
-    weight, bias = (own.detach().numpy().copy() for own in (head.weight, head.bias))
-    refinement = Refinement(weight, bias, outcome.fitted.class_of_output)
+    ordered, raised = (own.detach().numpy().astype(np.float64) for own in (head.weight, head.bias))
+    weight, bias = ordered @ weight, ordered @ bias + raised
+    own = outcome.fitted.class_of_output
+    refinement = Refinement(weight.astype(np.float32), bias.astype(np.float32), own)
     _say(outcome.fitted, found, outcome.proba)
     return Refined(refinement, outcome.fitted.classes, outcome.proba, outcome.agreement, outcome.tree)
 
 
 def _as_a_fit_of_its_own(
-    found: Division, hidden: NDArray[np.float32], column: int, taxonomy: Taxonomy, config: FalconConfig
+    found: Division, column: int, taxonomy: Taxonomy, config: FalconConfig
 ) -> tuple[Fitted, Start]:
-    """A network that begins with the last hidden layer, and the start it was given."""
+    """A network that hands on logits, of which the end of a fit makes the best, and the start that it had."""
     tree = found.splits.tree
     here = replace(taxonomy, names=taxonomy.names[column : column + 1], dataset_of_column=np.zeros(1, dtype=np.int64))
-    classifier = FineClassifier(nn.Identity(), hidden.shape[1], len(tree.classes))
-    weight, bias = _learned(hidden, tree.leaves)
+    n_leaves = len(tree.classes)
+    classifier = FineClassifier(nn.Identity(), n_leaves, n_leaves)
     with torch.no_grad():
-        classifier.head.weight.copy_(torch.from_numpy(weight))
-        classifier.head.bias.copy_(torch.from_numpy(bias))
+        classifier.head.weight.copy_(torch.eye(n_leaves))
+        classifier.head.bias.zero_()
     fitted = Fitted(
         config=config,
         device=torch.device("cpu"),
-        n_features=hidden.shape[1],
+        n_features=n_leaves,
         feature_names=None,
         projection=None,
         classifier=classifier,
         views=SameViews(),
         taxonomy=here,
-        relation=np.ones((len(tree.classes), 1), dtype=np.uint8),
+        relation=np.ones((n_leaves, 1), dtype=np.uint8),
         history={},
         solver="",
         own_network=True,
@@ -149,22 +156,22 @@ def _as_a_fit_of_its_own(
     return fitted, start
 
 
-def _learned(hidden: NDArray[np.float32], leaves: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Weight and bias that tell the leaves apart: multinomial logistic regression with scikit-learn's penalty, on standard scores."""
+def _learned(X: Any, leaves: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weight and bias that tell the leaves apart: multinomial logistic regression, each feature over its standard deviation."""
+    from scipy import sparse
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
 
-    X = hidden.astype(np.float64)
-    mean, scale = X.mean(axis=0), X.std(axis=0)
-    scale[scale == 0] = 1
+    scaler = StandardScaler(with_mean=False)  # sparse stays sparse
+    scaled = scaler.fit_transform(sparse.csr_matrix(X) if sparse.issparse(X) else X)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough: a temperature follows
-        model = LogisticRegression(max_iter=300).fit((X - mean) / scale, leaves)
+        model = LogisticRegression(C=PENALTY, max_iter=300).fit(scaled, leaves)
     weight, bias = model.coef_, model.intercept_
     if len(weight) == 1:  # of two leaves scikit-learn keeps the difference
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    weight = weight / scale
-    return weight, bias - weight @ mean
+    return np.asarray(weight / scaler.scale_, dtype=np.float64), np.asarray(bias, dtype=np.float64)
 
 
 def _say(fitted: Fitted, found: Division, proba: NDArray[np.float32]) -> None:

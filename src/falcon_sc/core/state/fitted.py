@@ -14,7 +14,7 @@ from falcon_sc.core.data.naming import fine_names
 from falcon_sc.core.data.rows import in_memory
 from falcon_sc.core.state.decisions import FineClasses
 from falcon_sc.core.state.inference import embed, probabilities
-from falcon_sc.core.state.refinement import Refinement, refined_outputs, refined_probabilities
+from falcon_sc.core.state.refinement import refined_outputs, refined_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,20 +71,18 @@ class Fitted:
         """Last hidden layer of projected rows or samples, (N, n_hidden)."""
         return embed(self.classifier, as_samples(Z, self.device), self.views, self.config.precision)
 
-    def probabilities(self, hidden: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Probabilities, (N, outputs), from the last hidden layer; see :func:`falcon_sc.core.state.inference.probabilities`."""
+    def probabilities(
+        self, hidden: NDArray[np.float32], codes: NDArray[np.int64], X: Any = None
+    ) -> NDArray[np.float32]:
+        """Probabilities, (N, outputs), from the last hidden layer; see :func:`falcon_sc.core.state.inference.probabilities`.
+
+        `X`: the features, which refinements read.
+        """
         relation = self.relation if self.config.restrict_to_coarse else np.ones_like(self.relation)
         proba = probabilities(self.classifier.head, hidden, codes, relation)
-        return refined_probabilities(proba, self.relation, self.refinements, hidden) if self.refinements else proba
-
-    def outputs_of(self, column: int) -> Refinement:
-        """The outputs for one coarse class, of a fit with a tree."""
-        if column in self.refinements:
-            return self.refinements[column]
-        assert self.class_of_output is not None
-        head = self.classifier.head
-        weight, bias = (own.detach().cpu().numpy() for own in (head.weight, head.bias))
-        return Refinement.of_head(weight, bias, self.relation, self.class_of_output, column)
+        return (
+            refined_probabilities(proba, self.relation, self.refinements, in_memory(X)) if self.refinements else proba
+        )
 
     def order_by_size(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Sort the outputs by parent, then by falling size of their fine class and of their own; returns the order taken.

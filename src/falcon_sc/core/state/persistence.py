@@ -74,17 +74,6 @@ def write_decisions(path: str | Path, decisions: Iterable[Decision]) -> None:
     _write_description(as_path(path), json.dumps(description, indent=1))
 
 
-def read_outputs_of(path: str | Path, column: int) -> Refinement:
-    """The outputs for one coarse class, of a saved model with a tree."""
-    description, tensors = describe(path), _read_tensors(path)
-    refined = description.get("refined", {}).get(str(column))
-    if refined is not None:
-        return _refinement_of(tensors, column, refined)
-    weight, bias = (tensors[f"{_CLASSIFIER}head.{name}"].numpy() for name in ("weight", "bias"))
-    classes = np.asarray(description["class_of_output"], dtype=np.int64)
-    return Refinement.of_head(weight, bias, tensors["relation"].numpy(), classes, column)
-
-
 def write_refined(path: str | Path, column: int, refinement: Refinement, decisions: Iterable[Decision]) -> None:
     """Give a coarse class of a saved model other outputs, and the model these decisions, which include the earlier ones."""
     description = describe(path)

@@ -120,7 +120,7 @@ class Predictor:
         unknown = np.full(n_samples(X), -1)
         codes = unknown if coarse is None else self._fitted.taxonomy.encode(coarse, dataset)
         embedding = self._fitted.embed(self._fitted.project(X))
-        outputs = self._fitted.probabilities(embedding, codes)
+        outputs = self._fitted.probabilities(embedding, codes, X)
         classes = self._fitted.classes
         return Prediction(classes.pooled(outputs), embedding, classes.members[outputs.argmax(axis=1)], outputs)
 

@@ -1,13 +1,14 @@
 """Finer outputs in one coarse class, below those of the network: what a class as a whole has stays bit for bit.
 
-The network says how probable the coarse class is, by the sum of its outputs there; a linear layer on the last hidden layer
-shares that out among the new outputs. So nothing changes anywhere else, not even for samples without a coarse label.
+The network says how probable the coarse class is, by the sum of its outputs there; a linear layer on what the network reads
+shares that out among the new outputs. So nothing changes anywhere else, not even for samples without a coarse label. The
+last hidden layer would not do: it was made to tell the former outputs apart, and may hold no more.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,28 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Refinement:
-    """Outputs of one coarse class, leaves of a tree. `weight`: (outputs, n_hidden), `bias`, and their fine classes, from 0."""
+    """Outputs of one coarse class, leaves of a tree. `weight`: (outputs, features), `bias`, and their fine classes, from 0."""
 
     weight: NDArray[np.float32]
     bias: NDArray[np.float32]
     class_of_output: NDArray[np.int64]
 
-    @classmethod
-    def of_head(
-        cls,
-        weight: NDArray[np.float32],
-        bias: NDArray[np.float32],
-        relation: NDArray[np.uint8],
-        class_of_output: NDArray[np.int64],
-        column: int,
-    ) -> Refinement:
-        """What the head of the network has for one coarse class."""
-        own = relation[:, column] == 1
-        return cls(weight[own], bias[own], np.unique(class_of_output[own], return_inverse=True)[1])
-
-    def proba(self, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Of samples of this coarse class, (N, outputs), from the last hidden layer; rows sum to 1."""
-        logits = hidden @ self.weight.T + self.bias
+    def proba(self, X: Any) -> NDArray[np.float32]:
+        """Of samples of this coarse class, (N, outputs), from their features (N, features), dense or sparse; rows sum to 1."""
+        logits = np.asarray(X @ self.weight.T, dtype=np.float32) + self.bias
         logits -= logits.max(axis=1, keepdims=True)
         np.exp(logits, out=logits)
         logits /= logits.sum(axis=1, keepdims=True)
@@ -73,13 +61,13 @@ def refined_probabilities(
     proba: NDArray[np.float32],
     relation: NDArray[np.uint8],
     refinements: Mapping[int, Refinement],
-    hidden: NDArray[np.float32],
+    X: Any,
 ) -> NDArray[np.float32]:
-    """Probabilities of the refined outputs, from those of the network (N, outputs), M of these, and the last hidden layer."""
+    """Probabilities of the refined outputs, from those of the network (N, outputs), M of these, and the features."""
     blocks = []
     for column in range(relation.shape[1]):
         block = proba[:, relation[:, column] == 1]
         if column in refinements:
-            block = block.sum(axis=1, keepdims=True) * refinements[column].proba(hidden)
+            block = block.sum(axis=1, keepdims=True) * refinements[column].proba(X)
         blocks.append(block)
     return np.concatenate(blocks, axis=1)
