@@ -61,8 +61,8 @@ def read_tree(about: Mapping[str, Any], key: str) -> Tree:
     table = about.get("tree")
     if table is None:
         msg = (
-            f"adata.uns[{key!r}] has no tree of splits: falcon_sc.tl.discover makes one for one data set, with a start from "
-            "labels and leaves_per_class above 1 in its config; falcon_sc.tl.predict makes none."
+            f"adata.uns[{key!r}] has no tree of splits: falcon_sc.tl.discover makes one for one data set, more fine classes than coarse ones, a start from "
+            "labels, and leaves_per_class above 1 in its config; falcon_sc.tl.predict makes none."
         )
         raise ValueError(msg)
     missing = [field.name for field in fields(Tree) if field.name not in table]
