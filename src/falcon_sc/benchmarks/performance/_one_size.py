@@ -25,8 +25,8 @@ AGAIN_BELOW = 60.0  # CPU seconds of the first call: above, imports and compilat
 _N_PCS = 50
 # What is over when the log says a line that begins like this; the first that fits counts.
 _ENDS = {
-    "start: fine classes": "numbers of classes",
-    "start: the clusterings": "labels of the start",
+    "start: fine classes": "start",
+    "start: the clusterings": "start",
     "start: ": "genes and projection",
     "neighbors: ": "neighbors",
     "training: ": "training",
