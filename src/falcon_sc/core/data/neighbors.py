@@ -130,29 +130,33 @@ def _dense_rows(X: Any, members: NDArray[np.int64]) -> Tensor:
 def _exact(
     block: Tensor, n_neighbors: int, metric: Metric, device: torch.device
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """All pairs of one class, a chunk of rows at a time."""
+    """All pairs of one class, a chunk of rows at a time, in memory that is taken once: chunks that come and go leave holes."""
     block = block.to(device)
     if metric == "cosine":
         block = torch.nn.functional.normalize(block, dim=1)
     squares = (block * block).sum(dim=1)
     chunk = max(1, _CHUNK_ELEMENTS // len(block))
-    indices, nearest_distances = [], []
+    indices = torch.empty((len(block), n_neighbors), dtype=torch.int64)
+    distances = torch.empty((len(block), n_neighbors))
+    memory = torch.empty((chunk, len(block)), device=device)
     for begin in range(0, len(block), chunk):
         rows = block[begin : begin + chunk]
+        distance = memory[: len(rows)]
         if metric == "cosine":
-            distance = 1 - rows @ block.T
+            torch.mm(rows, block.T, out=distance)
+            distance.neg_().add_(1)
         else:
-            distance = torch.addmm(squares, rows, block.T, alpha=-2)
+            torch.addmm(squares, rows, block.T, alpha=-2, out=distance)
             distance += squares[begin : begin + chunk, None]
         own = torch.arange(len(rows), device=device)
         distance[own, own + begin] = torch.inf
-        nearest = distance.topk(n_neighbors, dim=1, largest=False)
-        indices.append(nearest.indices.cpu())
-        nearest_distances.append(nearest.values.cpu())
-    distances = torch.cat(nearest_distances).clamp_min_(0)
+        distances[begin : begin + chunk], indices[begin : begin + chunk] = distance.topk(
+            n_neighbors, dim=1, largest=False
+        )
+    distances.clamp_min_(0)
     if metric == "euclidean":
-        distances = distances.sqrt_()
-    return torch.cat(indices).numpy(), distances.numpy()
+        distances.sqrt_()
+    return indices.numpy(), distances.numpy()
 
 
 def _approximate(
