@@ -24,7 +24,7 @@ def test_speed_times_every_input_and_batch_size(monkeypatch, tmp_path):
 def test_scale_reports_stages_that_add_up_beside_leiden(tmp_path):
     """In processes of their own: the figures of the command are those of a user."""
     table = scale.run(out=tmp_path, cells=(150,), device="cpu", n_genes=100, n_coarse=3, n_fine=6).set_index("what")
-    for what, n_stages in (("discover", 6), ("Leiden", 2)):
+    for what, n_stages in (("discover", 5), ("Leiden", 2)):
         stages = table[table.index.str.startswith(f"{what}: ")]
         assert len(stages) == n_stages
         for column in ("cpu_s", "wall_s", "cpu_ratio", "wall_ratio"):
