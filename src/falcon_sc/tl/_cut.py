@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import check_int, listed
-from falcon_sc.core.data.labels import match
+from falcon_sc._checks import check_int
+from falcon_sc.core.data.budget import fixed_by_column
 from falcon_sc.core.start.allocation import largest_gains
 from falcon_sc.core.start.tree.support import supported_or_above
 from falcon_sc.core.state.decisions import Decision, FineClasses, from_table
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from falcon_sc.core.start.tree.forest import Tree
 
 
-def cutting(about: Mapping[str, Any], classes: FineClasses, n_fine: object, fixed: object, key: str) -> Decision:
+def cutting(about: Mapping[str, Any], classes: FineClasses, n_fine: object, fixed: Any, key: str) -> Decision:
     """The decision to have these numbers of classes: see :func:`falcon_sc.tl.cut`."""
     tree = read_tree(about, key)
     names = [str(name) for name in about["coarse_names"]]
@@ -47,21 +47,12 @@ def cutting(about: Mapping[str, Any], classes: FineClasses, n_fine: object, fixe
     return Decision("cut", _named(tree, groups, changed, classes=classes, decisions=decisions, coarse=names))
 
 
-def _fixed(fixed: object, names: list[str], most: np.ndarray) -> np.ndarray:
+def _fixed(fixed: Any, names: list[str], most: np.ndarray) -> np.ndarray:
     """The numbers that are given, K_C; 0 where none is."""
     numbers = np.zeros(len(names), dtype=np.int64)
     if fixed is None:
         return numbers
-    if not hasattr(fixed, "items"):
-        msg = f"fixed must be a mapping from coarse classes to ints, found {fixed!r} ({type(fixed).__name__})."
-        raise TypeError(msg)
-    items = list(fixed.items())
-    places = match((str(name) for name, _ in items), names)
-    unknown = [name for (name, _), place in zip(items, places, strict=True) if place < 0]
-    if unknown:
-        msg = f"fixed names {listed(unknown)}, which is no coarse class here. Coarse classes: {listed(names)}."
-        raise ValueError(msg)
-    for (name, number), place in zip(items, places, strict=True):
+    for place, (name, number) in fixed_by_column(fixed, tuple(names)).items():
         numbers[place] = check_int(number, f"fixed[{name!r}]")
         if numbers[place] > most[place]:
             msg = (

@@ -127,14 +127,7 @@ def fixed_numbers(
     if len(taxonomy.datasets) > 1:
         msg = "fixed cannot be used with several data sets, which share their fine classes: give the total alone."
         raise ValueError(msg)
-    if isinstance(fixed, pd.Series):
-        items: list[tuple[Any, object]] = list(zip(fixed.index, fixed.to_numpy(), strict=True))
-    elif hasattr(fixed, "items"):
-        items = list(fixed.items())
-    else:
-        msg = f"fixed must be a mapping from coarse classes to ints, found {fixed!r} ({type(fixed).__name__})."
-        raise TypeError(msg)
-    numbers = _counts(_by_column(items, taxonomy.names, "fixed"), taxonomy, codes, "fixed")
+    numbers = _counts(fixed_by_column(fixed, taxonomy.names), taxonomy, codes, "fixed")
     free = numbers == 0
     n_most = int(most_classes(np.bincount(codes, minlength=taxonomy.n_coarse)[free]).sum())
     rest = total - int(numbers.sum())
@@ -146,6 +139,24 @@ def fixed_numbers(
         )
         raise ValueError(msg)
     return numbers
+
+
+def fixed_by_column(fixed: Mapping[Any, int], names: tuple[Any, ...]) -> dict[int, tuple[Any, object]]:
+    """Of each coarse class (position in `names`) that `fixed` names: the key and the number, which is not checked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no mapping, or names no coarse class, or one twice.
+    """
+    if isinstance(fixed, pd.Series):
+        items: list[tuple[Any, object]] = list(zip(fixed.index, fixed.to_numpy(), strict=True))
+    elif hasattr(fixed, "items"):
+        items = list(fixed.items())
+    else:
+        msg = f"fixed must be a mapping from coarse classes to ints, found {fixed!r} ({type(fixed).__name__})."
+        raise TypeError(msg)
+    return _by_column(items, names, "fixed")
 
 
 def _counts(
