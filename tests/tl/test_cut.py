@@ -184,6 +184,7 @@ def test_the_fitted_model_and_the_object_agree(found: ad.AnnData) -> None:
         ({"n_fine": {"B cell": 3}}, TypeError, "go into fixed"),
         ({"n_fine": True}, TypeError, "found True"),
         ({"fixed": {"NK": 2}}, ValueError, "fixed names 'NK', which is no coarse class here.*B cell"),
+        ({"fixed": {"B cell": 2, "no cell": 1}}, ValueError, "fixed names 'no cell'"),
         ({"fixed": {"B cell": 99}}, ValueError, r"fixed\['B cell'\]=99: the tree has \d+ leaves there"),
         ({"fixed": {"B cell": 0}}, ValueError, r"fixed\['B cell'\]"),
         ({"fixed": 3}, TypeError, "fixed must be a mapping"),
@@ -217,6 +218,17 @@ def test_a_run_without_a_tree_takes_the_leaves_of_an_earlier_one_away(found: ad.
     assert "tree" not in cells.uns["falcon"]
     assert not {"falcon_leaf", "falcon_agreement"} & set(cells.obs)
     assert "falcon_leaf_proba" not in cells.obsm
+
+
+@pytest.mark.parametrize("lowest", [0, -3])
+def test_mitochondria_explain_counts_and_nothing_that_is_negative(trained: ad.AnnData, lowest: int) -> None:
+    cells = trained[8:].copy()
+    cells.layers["counts"] = cells.X.copy()
+    cells.X = cells.X + lowest
+    cells.var_names = ["MT-" * (i < 40) + name for i, name in enumerate(cells.var_names)]
+    fsc.tl.discover(cells, "coarse", 6, layer="counts", max_epochs=2, progress_bar=False, device="cpu")
+    share = cells.uns["falcon"]["tree"]["mitochondria"]
+    assert np.isnan(share).all() if lowest < 0 else (share > 0.01).any()
 
 
 def test_what_was_pinned_before_stays_pinned(trained: ad.AnnData) -> None:

@@ -143,6 +143,8 @@ def _mitochondrial_share(adata: AnnData) -> np.ndarray | None:
     if not len(genes) or adata.X is None or is_on_disk(adata.X):
         return None
     matrix: Any = adata.X
+    if matrix.min() < 0:  # z-scores, residuals: nothing that adds up
+        return None
     total = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
     of_genes = np.asarray(matrix[:, genes].sum(axis=1), dtype=np.float64).ravel()
     return np.asarray(np.divide(of_genes, total, out=np.full(adata.n_obs, np.nan), where=total > 0))
