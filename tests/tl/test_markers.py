@@ -65,9 +65,9 @@ def test_the_numbers_are_those_of_scanpy(found: AnnData, against: str, method: s
         "share": "pct_nz_group", "share_others": "pct_nz_reference",
     }  # fmt: skip
     for ours, theirs in pairs.items():
-        # values that are equal but for rounding are ties here and not there, or the other way round
-        atol = 0.05 if method == "wilcoxon" else 1e-4
-        np.testing.assert_allclose(rows[ours], wanted.loc[rows.index, theirs], rtol=1e-3, atol=atol)
+        close = np.isclose(rows[ours], wanted.loc[rows.index, theirs], rtol=1e-3, atol=1e-4)
+        # ranks: values that are equal but for rounding are a tie here and none there, in a gene or two of the 160
+        assert close.all() if method == "t-test" else close.mean() > 0.98, ours
     assert rows["rank"].tolist() == list(range(1, len(rows) + 1))
 
 
