@@ -15,7 +15,7 @@ from falcon_sc.core.start.tree.splits import most_leaves
 from falcon_sc.core.start.tree.support import supported_from_above, supported_or_above
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from falcon_sc.core.start.input import StartInput
     from falcon_sc.core.start.mixtures.arrays import Processor
@@ -118,12 +118,12 @@ def estimate_numbers(
     )
 
 
-def _number(found: Splits | None, made: object) -> int:
+def _number(found: Splits | None, made: Callable[[np.ndarray, int, np.ndarray], np.ndarray]) -> int:
     """Classes that the splits leave that are `made`."""
     if found is None:
         return 1
     joins = found.tree.joins
-    return 1 + int(made(joins, len(joins) + 1, found.evidence.supported).sum())  # type: ignore[operator]
+    return 1 + int(made(joins, len(joins) + 1, found.evidence.supported).sum())
 
 
 def _curve(found: Splits | None) -> np.ndarray:

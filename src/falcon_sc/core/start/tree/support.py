@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # What the mean of `comes_back` and `agreement` must be above, with counts and without. Chosen on simulated classes without
-# substructure, with a margin: docs/the_tree.md. Views of an embedding are alike, and agree the more.
+# substructure, with a look at the totals of annotated sets: docs/the_tree.md. Views of an embedding are alike, and agree the
+# more.
 LEAST_WITH_COUNTS, LEAST_WITHOUT = 0.62, 0.72
 
 
