@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start.mixtures.arrays import CPU, namespace
-from falcon_sc.core.start.mixtures.em import batches, expectation_maximization, likeliest_starts, one_hot
+from falcon_sc.core.start.mixtures.em import N_STEPS, batches, expectation_maximization, likeliest_starts, one_hot
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.merging import merge_down, smallest_weight
 from falcon_sc.core.start.mixtures.student import StudentSteps, TiedStudentMixtures
@@ -35,6 +35,7 @@ def members(
     *,
     n_repeats: int,
     equal_sizes: bool,
+    n_steps: int = N_STEPS,
     processor: Processor = CPU,
 ) -> list[tuple[np.ndarray, TiedMixtures | TiedStudentMixtures]]:
     """Mixtures with k components, one each, with the scores (n x d) it clusters: arrays of numpy, wherever they were fitted.
@@ -42,7 +43,7 @@ def members(
     `n_repeats` of each kind, Gaussian and Student, in every plain representation, and half as many in those without
     sequencing depth, where there are counts, and in the contrasted ones (not of an embedding): depth and what varies in
     all classes are part of what tells some types apart, and hide what tells others apart. Gaussians are merged down from
-    more components where that makes them much likelier.
+    more components where that makes them much likelier. Each run has up to `n_steps` steps.
 
     With `equal_sizes`, the representations are `EQUAL_SIZE_REPRESENTATIONS`, the components of all mixtures have equal
     weights, as many Gaussian mixtures with a spherical covariance join in, and none are merged, which is a way to small
@@ -56,7 +57,14 @@ def members(
     scores += [(own, n_half) for own in representations.contrasted_components()]
     learned = [np.ascontiguousarray(own[representations.fit_cells]) for own, _ in scores]
     repeated = [i for i, (_, n) in enumerate(scores) for _ in range(n)]  # the representation of each member
-    fits = _fits([learned[i] for i in repeated], k, rng, processor, equal_sizes=equal_sizes)
+    fits = _fits(
+        [learned[i] for i in repeated],
+        k,
+        rng,
+        processor,
+        n_steps=n_steps,
+        equal_sizes=equal_sizes,
+    )
     # every second plain representation is asked, which is one or two of each normalization
     asked = range(0, len(names), 2)
     best = [max(fit.log_likelihood for i, fit in zip(repeated, fits, strict=True) if i == a) for a in asked]
@@ -79,7 +87,13 @@ class _Fit:
 
 
 def _fits(
-    matrices: Sequence[np.ndarray], k: int, rng: np.random.Generator, processor: Processor, *, equal_sizes: bool
+    matrices: Sequence[np.ndarray],
+    k: int,
+    rng: np.random.Generator,
+    processor: Processor,
+    *,
+    n_steps: int,
+    equal_sizes: bool,
 ) -> list[_Fit]:
     """For each matrix a mixture of each kind, from the best of `N_STARTS` starts after a few steps; kinds share it."""
     fits: dict[int, _Fit] = {}
@@ -88,15 +102,15 @@ def _fits(
         repeated = steps.of(np.repeat(np.arange(len(X)), N_STARTS))
         starts = one_hot(kmeans_labels(repeated.X, k, rng), k, X.dtype)
         start = likeliest_starts(repeated, starts, N_STARTS)
-        gaussian = expectation_maximization(steps, start)
+        gaussian = expectation_maximization(steps, start, n_steps=n_steps)
         heavy = StudentSteps(X, equal_weights=equal_sizes)
         kinds: list[TiedMixtures | TiedStudentMixtures] = [
             gaussian.mixtures,
-            expectation_maximization(heavy, (start, namespace(start).ones_like(start))).mixtures,
+            expectation_maximization(heavy, (start, namespace(start).ones_like(start)), n_steps=n_steps).mixtures,
         ]
         if equal_sizes:
             round_ = TiedSteps(X, equal_weights=True, spherical=True)
-            kinds.append(expectation_maximization(round_, start).mixtures)
+            kinds.append(expectation_maximization(round_, start, n_steps=n_steps).mixtures)
         kinds = [kind.on_host() for kind in kinds]
         for run, (i, value) in enumerate(zip(own, gaussian.log_likelihood, strict=True)):
             fits[int(i)] = _Fit(tuple(kind.of(np.array([run])) for kind in kinds), float(value))

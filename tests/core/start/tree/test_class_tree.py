@@ -18,7 +18,7 @@ def _tree(seed: int, k: int, n_leaves: int, max_cells: int = 3000):
     representations = class_representations(X, "embedding", rng, max_cells=max_cells)
     labels = np.argsort(np.argsort(-np.bincount(true % k), kind="stable"))[true % k]
     deeper = np.stack([true, rng.permutation(4)[true], (2 * true + rng.integers(2, size=300)) % 8]).astype(np.int16)
-    return class_tree(representations, labels, deeper, n_leaves), labels, true
+    return class_tree(representations, labels, deeper, n_leaves, representations.fit_cells), labels, true
 
 
 def test_the_tree_contains_the_fine_classes_and_divides_them_where_clusterings_agree() -> None:

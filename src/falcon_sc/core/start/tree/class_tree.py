@@ -41,7 +41,11 @@ class ClassTree:
 
 
 def class_tree(
-    representations: ClassRepresentations, labels: NDArray[np.int64], deeper: NDArray[np.int16], n_leaves: int
+    representations: ClassRepresentations,
+    labels: NDArray[np.int64],
+    deeper: NDArray[np.int16],
+    n_leaves: int,
+    learned: NDArray[np.int64],
 ) -> ClassTree:
     """Divide fine classes further, and join them.
 
@@ -55,12 +59,14 @@ def class_tree(
         Clusterings with more components, v x n.
     n_leaves
         Leaves wanted; there are fewer where no fine class has parts of `SMALLEST_LEAF`.
+    learned
+        Cells that the clusterings were learned from, and in which they are compared; the others follow.
     """
-    k, fit_cells = int(labels.max()) + 1, representations.fit_cells
-    of_fit, divisions = divided(labels[fit_cells], k, deeper[:, fit_cells], n_leaves)
+    k = int(labels.max()) + 1
+    of_learned, divisions = divided(labels[learned], k, deeper[:, learned], n_leaves)
     leaves = labels.copy()
     for group in range(k):
-        _follow(leaves, np.flatnonzero(labels == group), fit_cells, of_fit, deeper)
+        _follow(leaves, np.flatnonzero(labels == group), learned, of_learned, deeper)
     joins = joined(whitened_means(representations, labels), np.bincount(labels))
     return _as_tree(leaves, k, divisions, joins)
 
@@ -127,15 +133,15 @@ def _offer(
 def _follow(
     leaves: NDArray[np.int64],
     group: NDArray[np.int64],
-    fit_cells: NDArray[np.int64],
-    of_fit: NDArray[np.int64],
+    learned: NDArray[np.int64],
+    of_learned: NDArray[np.int64],
     deeper: NDArray[np.int16],
 ) -> None:
     """Leaves of the cells of one fine class, `group`: those learned from have theirs, the others join through the clusterings."""
-    learned = np.isin(fit_cells, group, assume_unique=True)
-    known, others = fit_cells[learned], np.setdiff1d(group, fit_cells, assume_unique=True)
-    leaves[known] = of_fit[learned]
-    names, codes = np.unique(of_fit[learned], return_inverse=True)
+    here = np.isin(learned, group, assume_unique=True)
+    known, others = learned[here], np.setdiff1d(group, learned, assume_unique=True)
+    leaves[known] = of_learned[here]
+    names, codes = np.unique(of_learned[here], return_inverse=True)
     if len(names) > 1 and len(others):
         leaves[others] = names[extend(codes, deeper[:, known], deeper[:, others])]
 

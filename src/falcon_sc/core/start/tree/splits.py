@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from falcon_sc.core.start.thinning import Halves
 
 CELLS_PER_LEAF = 20  # learned from, on average
-N_REPEATS = 1  # of the mixtures that divide fine classes; those that find them have more
+# The mixtures that divide fine classes are fewer, shorter and learned from fewer cells than those that find them, which on nine
+# sets of real cells makes leaves as pure, in three quarters of the time.
+N_REPEATS, N_STEPS = 1, 20
+MAX_CELLS = 1500
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,21 @@ def find_splits(
         nothing = np.empty(0)
         tree = ClassTree(labels, np.zeros(1, dtype=np.int64), np.empty((0, 2), dtype=np.int64))
         return Splits(tree, Evidence(*[nothing] * len(fields(Evidence))))
-    mixtures = members(representations, n_leaves, rng, n_repeats=N_REPEATS, equal_sizes=False, processor=processor)
+    learned = representations.fit_cells
+    if len(learned) > MAX_CELLS:
+        learned = np.sort(rng.choice(learned, MAX_CELLS, replace=False))
+    fewer = replace(representations, fit_cells=learned)
+    mixtures = members(
+        fewer,
+        n_leaves,
+        rng,
+        n_repeats=N_REPEATS,
+        equal_sizes=False,
+        n_steps=N_STEPS,
+        processor=processor,
+    )
     deeper = np.concatenate([mixture.predict(scores[None]) for scores, mixture in mixtures])  # members x n
     stop_if_unwanted()
-    tree = class_tree(representations, labels, deeper, n_leaves)
+    tree = class_tree(representations, labels, deeper, n_leaves, learned)
     found = evidence(tree, representations, deeper, halves=halves, batch=batch, rng=rng, processor=processor)
     return Splits(tree, found)
