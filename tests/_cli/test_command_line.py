@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["discover"], ["cut"], ["predict"], ["markers"], ["report"], ["pretrain"], ["demo"], ["bench"]],
+    [[], ["discover"], ["cut"], ["refine"], ["predict"], ["markers"], ["report"], ["pretrain"], ["demo"], ["bench"]],
     ids=str,
 )
 def test_help_loads_nothing_heavy(command: list[str]) -> None:

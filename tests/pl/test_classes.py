@@ -8,6 +8,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 import falcon_sc as fsc
 from falcon_sc.pl._classes import read_classes
@@ -172,6 +173,20 @@ def test_a_coarse_class_has_one_color_in_all_pictures(discovered: AnnData) -> No
     stems = [fsc.pl.relation(part).lines[-1].get_color() for part in parts]
     stems += [fsc.pl.confident(discovered, coarse="µ glia").lines[0].get_color()]
     assert len(set(stems)) == 1
+
+
+def test_fine_classes_keep_their_colors_when_others_lose_their_cells(discovered: AnnData) -> None:
+    part = discovered[discovered.obs[COARSE] == "µ glia"].copy()
+    assert fine_colors(part, "falcon") == fine_colors(discovered, "falcon")
+    bars = [to_hex(bar.get_facecolor()) for bar in fsc.pl.relation(part).patches]
+    assert bars == list(part.uns["falcon_fine_colors"])
+
+
+def test_colors_that_the_user_chose_for_fine_classes(discovered: AnnData) -> None:
+    adata = discovered.copy()
+    chosen = ["#000001", "#000002", "#000003", "#000004", "#000005", "#000006"]
+    adata.uns["falcon_fine_colors"] = chosen
+    assert [to_hex(bar.get_facecolor()) for bar in fsc.pl.relation(adata).patches] == chosen
 
 
 def test_what_the_picture_of_a_merged_class_leaves_out(discovered: AnnData) -> None:

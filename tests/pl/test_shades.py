@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from matplotlib import colormaps
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_rgb
 
-from falcon_sc.pl._shades import linear, oklab, shades
+from falcon_sc.pl._color_vision import linear, oklab
+from falcon_sc.pl._shades import shades
+from falcon_sc.pl._style import palette
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-TEN = [to_hex(color) for color in colormaps["tab10"].colors]
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0: what light becomes for those who lack one kind of cones
 EYES = {
@@ -34,35 +34,69 @@ def nearest(colors: Sequence[str], eye: str) -> float:
     return distance[np.triu_indices(len(lab), 1)].min()
 
 
-def test_oklab_of_known_colors() -> None:
-    """White, and red as published by Ottosson."""
-    np.testing.assert_allclose(oklab((1, 1, 1)), (1, 0, 0), atol=1e-6)
-    np.testing.assert_allclose(oklab((1, 0, 0)), (0.62796, 0.22486, 0.12585), atol=1e-4)
+def sizes_of(n_parents: int, n: int, first: int = 0) -> list[int]:
+    """Numbers of fine classes, as equal as may be, or `first` in the first coarse class."""
+    if first:
+        return [first, *sizes_of(n_parents - 1, n - first)]
+    return [n // n_parents + (place < n % n_parents) for place in range(n_parents)]
 
 
-@pytest.mark.parametrize(("eye", "floor"), list(zip(EYES, (0.05, 0.04, 0.05, 0.03), strict=True)))
-@pytest.mark.parametrize("color", [*TEN, "#000000", "#ffffff", "#ffff00", "#0000ff"])
-def test_twelve_of_one_parent(color: str, eye: str, floor: float) -> None:
-    floor = 0.03 if color in ("#ffff00", "#0000ff") else floor  # at the edge of what a screen can show
-    assert nearest(shades(color, 12), eye) >= floor
-    assert nearest(shades(color, 5), eye) >= floor
+@pytest.mark.parametrize("eye", EYES)
+@pytest.mark.parametrize(
+    ("n", "first", "n_parents", "floor"),
+    [
+        (10, 0, (2, 3, 5), 0.07),
+        (20, 0, (2, 5), 0.06),
+        (20, 0, (2, 5, 8, 10, 15, 20), 0.045),
+        (30, 0, (2, 5, 10, 15, 27), 0.038),
+        (40, 0, (2, 5, 10, 15, 27, 40), 0.036),
+        (40, 12, (2, 3, 5, 8, 10, 15, 27), 0.033),
+        (12, 0, (1,), 0.055),
+    ],
+)
+def test_any_two_are_apart(n: int, first: int, n_parents: tuple[int, ...], floor: float, eye: str) -> None:
+    """Of one coarse class or of two, in the colors that scanpy gives: red and green among them are 0.007 without red cones."""
+    for n_coarse in n_parents:
+        colors = list(chain(*shades(palette(n_coarse), sizes_of(n_coarse, n, first))))
+        assert len(colors) == n
+        assert nearest([*colors, "#d3d3d3"], eye) >= floor, n_coarse
 
 
-@pytest.mark.parametrize("sizes", [[12, 7, 6, 5, 4, 3, 2, 1], [1, 2, 3, 4, 5, 6, 7, 12], [12, *[3] * 9, 1]])
-def test_forty_classes(sizes: list[int]) -> None:
-    """All pairs, of all parents, with all cones; parents alone collide for eyes without red cones (0.007)."""
-    colors = [shade for color, n in zip(TEN, sizes, strict=False) for shade in shades(color, n)]
-    assert len(set(colors)) == len(colors) >= 39
-    assert nearest(colors, "all cones") >= 0.045
+@pytest.mark.parametrize(
+    ("parents", "floor"),
+    [
+        (["#000000"], 0.035), (["#ffffff"], 0.035), (["#7f7f7f"], 0.035), (["#ffff00"], 0.05), (["#0000ff"], 0.05),
+        (["#ff0000"] * 5, 0.03), (["#000000"] * 3, 0.02), (["#ff0000", "#00ff00", "#0000ff"], 0.045),
+    ],
+)  # fmt: skip
+def test_colors_of_the_user(parents: list[str], floor: float) -> None:
+    """Whatever they are, and be it the same for all."""
+    colors = list(chain(*shades(parents, sizes_of(len(parents), 12))))
+    assert min(nearest(colors, eye) for eye in EYES) >= floor
 
 
-def test_from_dark_to_light_around_the_color() -> None:
-    assert shades("#1f77b4", 1) == ["#1f77b4"]
-    for n in (2, 3, 12):
-        lightness = oklab([to_rgb(color) for color in shades("#1f77b4", n)])[:, 0]
-        assert (np.diff(lightness) > 0).all()
-    assert lightness.min() > 0.25
-    assert lightness.max() < 0.95
-    own = oklab(to_rgb("#1f77b4"))
-    for lab in oklab([to_rgb(color) for color in shades("#1f77b4", 5)]):  # of one hue
-        np.testing.assert_allclose(np.arctan2(lab[2], lab[1]), np.arctan2(own[2], own[1]), atol=0.05)
+def test_a_family() -> None:
+    parents = palette(10)
+    for parent, own in zip(parents, shades(parents, sizes_of(10, 40, 12)), strict=True):
+        lab = oklab([to_rgb(color) for color in [parent, *own]])
+        chroma, hue = np.hypot(lab[:, 1], lab[:, 2]), np.rad2deg(np.arctan2(lab[:, 2], lab[:, 1]))
+        if chroma[0] < 0.05:
+            assert (chroma < 0.04).all()
+        else:
+            assert (np.abs((hue - hue[0] + 180) % 360 - 180) < 26).all()  # 22.5, and the steps of a screen
+            assert (chroma > 0.045).all()
+        assert (lab[1:, 0] > 0.28).all()  # seen on black
+        assert (lab[1:, 0] < 0.95).all()  # and on white
+
+
+def test_one_fine_class_has_the_color_of_its_coarse_class() -> None:
+    assert shades(["#1f77b4", "#ff7f0e"], [1, 2])[0] == ["#1f77b4"]
+    assert shades([], []) == []
+    assert shades(["#1f77b4"], [0]) == [[]]
+
+
+def test_more_fine_classes_of_one_coarse_class_leave_the_colors_of_the_others() -> None:
+    before, after = (shades(palette(4), [3, n, 2, 3]) for n in (3, 6))
+    assert after[0] == before[0]
+    assert after[1][:3] == before[1]
+    assert after[2:] == before[2:]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import falcon_sc as fsc
-from falcon_sc.pl._shades import linear
+from falcon_sc.pl._color_vision import linear
 
 if TYPE_CHECKING:
     from anndata import AnnData

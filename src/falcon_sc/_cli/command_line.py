@@ -7,13 +7,13 @@ import logging
 import sys
 from importlib.metadata import version
 
-from falcon_sc._cli import bench, cut, demo, discover, markers, predict, pretrain, report
+from falcon_sc._cli import bench, cut, demo, discover, markers, predict, pretrain, refine, report
 from falcon_sc._cli.console import one_line, steady_console
 
 USER_ERROR = 2
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
 _COMMANDS = {
-    "discover": discover, "cut": cut, "predict": predict, "markers": markers, "report": report,
+    "discover": discover, "cut": cut, "refine": refine, "predict": predict, "markers": markers, "report": report,
     "pretrain": pretrain, "demo": demo, "bench": bench,
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from falcon_sc._cli.options import add_fixed, add_output, as_path, number_or_auto
+from falcon_sc._cli.options import add_fixed, add_output, add_result, as_path, number_or_auto
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,10 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--n-fine", type=number_or_auto, help="total number of fine classes, or auto: the splits that are supported"
     )
     add_fixed(options)
-    options.add_argument("--key", help="prefix of the result (falcon)")
-    options.add_argument(
-        "--model", type=as_path, help="folder of the model, to be cut as well (where discover saved it)"
-    )
+    add_result(options)
 
 
 def run(source: Path, output: Path, csv: Path | None, *, on_disk: bool, **options: Any) -> None:

@@ -47,8 +47,21 @@ def add_fixed(group: argparse._ArgumentGroup) -> None:
 def add_run_options(group: argparse._ArgumentGroup) -> None:
     """What every long command takes."""
     group.add_argument("--device", help="cpu, cuda, ... (a GPU if there is one)")
+    add_seed(group)
+
+
+def add_seed(group: argparse._ArgumentGroup) -> None:
+    """What every command takes that draws numbers."""
     group.add_argument("--seed", dest="rng", type=int, help="seed (0)")
     group.add_argument("--no-progress-bar", dest="progress_bar", action="store_false", help="show no bar")
+
+
+def add_result(group: argparse._ArgumentGroup) -> None:
+    """Which result of discover a decision is about."""
+    group.add_argument("--key", help="prefix of the result (falcon)")
+    group.add_argument(
+        "--model", type=as_path, help="folder of the model, to be changed as well (where discover saved it)"
+    )
 
 
 def number_or_auto(text: str) -> int | str:

@@ -34,11 +34,14 @@ class Classes:
         str, n_classes: the coarse class of each (or classes, joined by ``|``).
     codes
         int64, n_obs: position in `names`, -1 where a cell has no fine class.
+    families
+        The names of each coarse class, those without cells too.
     """
 
     names: np.ndarray
     parents: np.ndarray
     codes: np.ndarray
+    families: Mapping[str, list[str]]
 
     @property
     def sizes(self) -> np.ndarray:
@@ -102,9 +105,12 @@ def read_classes(adata: AnnData, key: str) -> Classes:
     new = [name for name in sizes if name not in parent_of]
     if new:
         parents |= _parents_of_new(new, labels, _coarse_of_cells(adata, key, column, list(parents.values())), key)
-    rows = _rows(parents, set(new), sizes)
+    families = _families(parents, set(new), sizes)
+    rows = [name for names in families.values() if not sizes.keys().isdisjoint(names) for name in names]
     codes = pd.Index(rows, dtype=object).get_indexer(pd.Index(labels, dtype=object)).astype(np.int64)
-    return Classes(np.array(rows, dtype=object), np.array([parents[name] for name in rows], dtype=object), codes)
+    return Classes(
+        np.array(rows, dtype=object), np.array([parents[name] for name in rows], dtype=object), codes, families
+    )
 
 
 def _texts(adata: AnnData, name: str, known: Collection[str] = ()) -> np.ndarray:
@@ -173,14 +179,12 @@ def _parents_of_new(new: list[str], labels: np.ndarray, coarse: np.ndarray, key:
     return parents
 
 
-def _rows(parents: dict[str, str], new: set[str], sizes: dict[str, int]) -> list[str]:
-    """Names in the order in which they are drawn."""
-    rows: list[str] = []
+def _families(parents: dict[str, str], new: set[str], sizes: dict[str, int]) -> dict[str, list[str]]:
+    """Names of each coarse class, in the order in which they are drawn."""
+    families: dict[str, list[str]] = {}
     for parent in dict.fromkeys(parents.values()):
         members = [name for name, own in parents.items() if own == parent]
         present = [name for name in members if name in sizes]
-        if new.intersection(present):
-            rows += sorted(present, key=lambda name: -sizes[name])
-        elif present:
-            rows += members
-    return rows
+        named = new.intersection(present)
+        families[parent] = sorted(present, key=lambda name: -sizes[name]) if named else members
+    return families

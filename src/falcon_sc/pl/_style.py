@@ -9,7 +9,8 @@ import numpy as np
 
 from falcon_sc._checks import obs_column
 from falcon_sc.pl._classes import parents_of, read_classes
-from falcon_sc.pl._shades import linear, shades
+from falcon_sc.pl._color_vision import linear
+from falcon_sc.pl._shades import shades
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,14 +64,21 @@ def _categories(adata: AnnData, column: str | None) -> list[str]:
     return values.cat.categories.astype(str).tolist() if hasattr(values, "cat") else []
 
 
+def class_colors(adata: AnnData, key: str) -> dict[str, str]:
+    """Color of each fine class: the one that scanpy has for it, or will have."""
+    return fine_colors(adata, key) | stored_colors(adata, f"{key}_fine")
+
+
 def fine_colors(adata: AnnData, key: str) -> dict[str, str]:
-    """Color of each fine class: a shade of the color of its coarse class."""
-    classes = read_classes(adata, key)
-    colors: dict[str, str] = {}
-    for parent, color in parent_colors(adata, key, list(dict.fromkeys(classes.parents))).items():
-        members = classes.names[classes.parents == parent]
-        colors |= dict(zip(members, shades(color, members.size), strict=True))
-    return colors
+    """Color of each fine class: a shade of the color of its coarse class, which it keeps when others lose their cells."""
+    families = read_classes(adata, key).families
+    parents = parent_colors(adata, key, list(families))
+    colors = shades([parents[name] for name in families], [len(names) for names in families.values()])
+    return {
+        name: color
+        for names, own in zip(families.values(), colors, strict=True)
+        for name, color in zip(names, own, strict=True)
+    }
 
 
 def palette(n: int) -> list[str]:

@@ -101,10 +101,9 @@ def _colors(members: NDArray[np.intp], n_classes: int, groups: NDArray[Any] | No
     np.add.at(counts, (members[both], first[both]), 1)
     parent = np.where(counts.any(axis=1), counts.argmax(axis=1), -1) if len(names) else np.full(n_classes, -1)
     colors = np.full(n_classes, _NOBODY, dtype="<U7")
-    for group, color in enumerate(palette(len(names))):
-        children = np.flatnonzero(parent == group)
-        if children.size:
-            colors[children] = shades(color, children.size)
+    children = [np.flatnonzero(parent == group) for group in range(len(names))]
+    for own, chosen in zip(children, shades(palette(len(names)), [own.size for own in children]), strict=True):
+        colors[own] = chosen
     return [str(color) for color in colors]
 
 

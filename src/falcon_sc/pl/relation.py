@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.pl._classes import read_classes
-from falcon_sc.pl._shades import shades
-from falcon_sc.pl._style import GRID, LITERAL, QUIET, inches, ink, parent_colors, quiet, scaled
+from falcon_sc.pl._style import GRID, LITERAL, QUIET, class_colors, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -68,7 +67,7 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     classes = read_classes(adata, key)
     names, parents, sizes = classes.names, classes.parents, classes.sizes
     groups = list(dict.fromkeys(parents))
-    colors = parent_colors(adata, key, groups)
+    stems, bars = parent_colors(adata, key, groups), class_colors(adata, key)
 
     if ax is None:
         height = scaled(_INCHES_A_BAR[names.size > _MANY]) * (names.size + _GAP * len(groups)) + 0.6
@@ -82,7 +81,8 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     top = 0.0
     for parent in groups:
         members = np.flatnonzero(parents == parent)
-        _draw_group(ax, parent, names[members], sizes[members], colors[parent], top=top)
+        _draw_bars(ax, names[members], sizes[members], [bars[name] for name in names[members]], top=top)
+        _draw_stem(ax, parent, members.size, stems[parent], top=top)
         top += members.size + _GAP
     ax.set(ylim=(top - _GAP - 0.3, -0.7), xlim=(0, _room(names, sizes, room)), yticks=[], xlabel="cells")
     ax.grid(axis="x", **GRID)
@@ -97,22 +97,26 @@ def _room(names: np.ndarray, sizes: np.ndarray, width: float) -> float:
     return float(max(sizes / (1 - np.array(share))))
 
 
-def _draw_group(ax: Axes, parent: str, names: np.ndarray, sizes: np.ndarray, color: str, *, top: float) -> None:
-    """One coarse class: its name, a stem, and a bar for each of its fine classes."""
-    from matplotlib.transforms import ScaledTranslation
-
+def _draw_bars(ax: Axes, names: np.ndarray, sizes: np.ndarray, colors: list[str], *, top: float) -> None:
+    """A bar for each fine class of a coarse class, its size and its name."""
     y = top + np.arange(names.size)
-    ax.barh(y, sizes, height=0.78, color=shades(color, names.size))
+    ax.barh(y, sizes, height=0.78, color=colors)
     text: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
     for position, name, size in zip(y, names, sizes, strict=True):
         ax.annotate(name, (size, position), xytext=(5, 0), fontsize=scaled(8), color=ink(ax), **text, **LITERAL)
         ax.annotate(f"{size:,}", (0, position), xytext=(-6, 0), ha="right", fontsize=scaled(7.5), color=QUIET, **text)
+
+
+def _draw_stem(ax: Axes, parent: str, n_bars: int, color: str, *, top: float) -> None:
+    """The name of a coarse class, and a stem along its bars."""
+    from matplotlib.transforms import ScaledTranslation
+
     left_of_sizes = ax.get_yaxis_transform() + ScaledTranslation(-_STEM / 72, 0, ax.figure.dpi_scale_trans)
     ax.plot(
-        [0, 0], [y[0] - 0.39, y[-1] + 0.39], transform=left_of_sizes, color=color, linewidth=3,
+        [0, 0], [top - 0.39, top + n_bars - 0.61], transform=left_of_sizes, color=color, linewidth=3,
         solid_capstyle="butt", clip_on=False,
     )  # fmt: skip
     ax.annotate(
-        parent, (0, (y[0] + y[-1]) / 2), xytext=(-_STEM - 8, 0), ha="right", fontsize=scaled(10), weight="bold", color=ink(ax),
-        **text, **LITERAL,
+        parent, (0, top + (n_bars - 1) / 2), xytext=(-_STEM - 8, 0), ha="right", fontsize=scaled(10), weight="bold", color=ink(ax),
+        textcoords="offset points", va="center", **LITERAL,
     )  # fmt: skip

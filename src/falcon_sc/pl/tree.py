@@ -8,7 +8,7 @@ from falcon_sc._checks import check_int, listed
 from falcon_sc.pl._classes import read_classes
 from falcon_sc.pl._sibling_markers import is_tested, markers_of, stored_markers
 from falcon_sc.pl._splits import read_trees
-from falcon_sc.pl._style import fine_colors, parent_colors, stored_colors
+from falcon_sc.pl._style import class_colors, parent_colors
 from falcon_sc.pl._tree_drawing import Block, Label, TreePicture
 from falcon_sc.pl._tree_rows import rows_of
 
@@ -112,7 +112,7 @@ def read_picture(
             msg = f"coarse={coarse!r} is no coarse class with fine classes; there are {listed(trees)}."
             raise ValueError(msg)
         trees = {str(coarse): trees[str(coarse)]}
-    colors = fine_colors(adata, key) | stored_colors(adata, f"{key}_fine")
+    colors = class_colors(adata, key)
     labels = {}
     for name, size in zip(classes.names.tolist(), classes.sizes.tolist(), strict=True):
         genes = markers_of(markers, name)[:n_markers] if markers is not None and is_tested(markers, name) else None

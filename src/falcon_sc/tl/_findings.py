@@ -14,7 +14,7 @@ from falcon_sc.pl._classes import read_about, read_classes
 from falcon_sc.pl._groups import column_colors, read_column
 from falcon_sc.pl._sibling_markers import is_tested, markers_of, stored_markers
 from falcon_sc.pl._splits import read_trees
-from falcon_sc.pl._style import fine_colors, parent_colors, stored_colors
+from falcon_sc.pl._style import class_colors, parent_colors
 from falcon_sc.tl._ranked import rank_classes
 from falcon_sc.tl._warnings_of_classes import about_class, about_coarse, about_splits, could_be_split
 
@@ -93,7 +93,7 @@ def find(adata: AnnData, key: str, by: str | None) -> Findings:
     trees = _trees(adata, key, classes, notes)
     kept = stored_markers(adata, key) or _markers(adata, key, classes, notes)
     facts = _Facts(
-        classes, fine_colors(adata, key) | stored_colors(adata, f"{key}_fine"), _confidence(adata, key, classes),
+        classes, class_colors(adata, key), _confidence(adata, key, classes),
         list(groups), _counts(adata, by, classes), kept,
     )  # fmt: skip
     own = parent_colors(adata, key, list(dict.fromkeys(classes.parents)))

@@ -147,7 +147,8 @@ def discover(
         stand side by side), ``params`` (plain scalars), ``history`` (1-d arrays, one value an epoch), and
         ``tree``, the splits inside the coarse classes with what speaks for each: :doc:`/the_tree`.
     ``adata.uns["falcon_fine_colors"]`` : list of str
-        Color of each category of ``falcon_fine``, shades of that of its coarse class, for ``sc.pl.umap`` and others.
+        Color of each category of ``falcon_fine``, for ``sc.pl.umap`` and others: a shade of that of its coarse class, which is
+        the one in ``adata.uns`` or else scanpy's. Any two fine classes are apart, for color-blind people too: :doc:`/api`.
     ``adata.var["falcon_highly_variable"]`` : bool
         The genes used (not with `use_rep`).
 

@@ -16,16 +16,18 @@ import numpy as np
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.progress import FitsBar
+from falcon_sc.core.start.mixtures.em import expectation_maximization
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.merging import merge_down
-from falcon_sc.core.start.mixtures.tied import fit_mixtures
+from falcon_sc.core.start.mixtures.tied import TiedSteps
 from falcon_sc.core.start.representation.class_representations import class_representations
 
 # a shell starts jobs in the background with Ctrl-C ignored, and pytest may be one of them
 signal.signal(signal.SIGINT, signal.default_int_handler)
 X = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
 loops = [
-    kmeans_labels, fit_mixtures, lambda X, k, rng: merge_down(X, [k], rng),
+    kmeans_labels, lambda X, k, rng: merge_down(X, [k], rng),
+    lambda X, k, rng: expectation_maximization(TiedSteps(X), rng.dirichlet(np.ones(k), 300).T[None].astype(X.dtype)),
     lambda X, k, rng: class_representations(X[0], "embedding", rng),
 ]
 begun = threading.Barrier(4)

@@ -101,10 +101,7 @@ def reproducibility(
         for clustered, judged in (halves, halves[::-1]):
             seen = [judged.components(*name) for name in REPRESENTATIONS]
             found = _clusters([clustered.components(*name) for name in REPRESENTATIONS], ks, rng, processor)
-            curves += [
-                [float(tightness(Y[None].astype(np.float64), own[None], k)[0]) for own, k in zip(of_k, ks, strict=True)]
-                for Y, of_k in zip(seen, found, strict=True)
-            ]
+            curves += [_curve(Y, of_k, ks) for Y, of_k in zip(seen, found, strict=True)]
             cells_of += [cells] * len(seen)
             labels += [of_k[np.asarray(ks) > 1] for of_k in found]
             scores += seen
@@ -122,6 +119,12 @@ def _clusters(
         for i, found in zip(own, of_k, strict=True):
             labels[int(i)] = found
     return labels
+
+
+def _curve(scores: np.ndarray, labels: NDArray[np.int16], ks: Sequence[int]) -> list[float]:
+    """How tight the clusters (len(ks), n) are in the scores of the same cells (n x d)."""
+    X = scores[None].astype(np.float64)
+    return [float(tightness(X, own[None], k)[0]) for own, k in zip(labels, ks, strict=True)]
 
 
 def _side_by_side(scores: Sequence[np.ndarray]) -> NDArray[np.float32]:

@@ -12,26 +12,13 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from falcon_sc.core.start.mixtures.arrays import entries, namespace
-from falcon_sc.core.start.mixtures.em import (
-    TINY,
-    Mixtures,
-    expectation_maximization,
-    factor,
-    likeliest_starts,
-    log_diagonal,
-    normalize,
-    one_hot,
-    ridge,
-)
-from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
+from falcon_sc.core.start.mixtures.em import TINY, Mixtures, factor, log_diagonal, normalize, ridge
 
 if TYPE_CHECKING:
-    from falcon_sc.core.start.mixtures.arrays import Array
+    import numpy as np
 
-N_STARTS = 2  # from K-Means: short runs, of which the likeliest goes on
+    from falcon_sc.core.start.mixtures.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -122,11 +109,3 @@ class TiedSteps:
         inverse = xp.linalg.inv(lower)
         weights = xp.full_like(shares, 1 / shares.shape[1]) if self._equal_weights else shares
         return TiedMixtures(xp.log(weights), means, inverse.mT @ inverse, -2 * log_diagonal(lower))
-
-
-def fit_mixtures(X: Array, n_components: int, rng: np.random.Generator) -> TiedMixtures:
-    """The likeliest of a few mixtures of each of b data sets (b, n, d; columns about centered), started from K-Means labels."""
-    steps = TiedSteps(X)
-    repeated = steps.of(np.repeat(np.arange(len(X)), N_STARTS))
-    starts = one_hot(kmeans_labels(repeated.X, n_components, rng), n_components, X.dtype)
-    return expectation_maximization(steps, likeliest_starts(repeated, starts, N_STARTS)).mixtures
