@@ -9,6 +9,9 @@ import matplotlib as mpl
 
 mpl.use("agg")
 
+import numpy as np
+from sklearn.datasets import load_digits
+
 import falcon_sc as fsc
 
 FOLDER = Path(__file__).parent / "_static" / "pl"
@@ -17,6 +20,12 @@ adata = fsc.datasets.pbmc68k_reduced()
 adata.obs["sample"] = [name.rpartition("-")[2] for name in adata.obs_names]
 fsc.tl.discover(adata, "coarse", 10, progress_bar=False, device="cpu")
 fsc.tl.estimate_n_fine(adata, "coarse", progress_bar=False)
+digits = load_digits()
+shapes = np.array(["round", "straight", "open"])[[0, 1, 2, 2, 1, 2, 0, 1, 0, 0]][digits.target]
+model = fsc.Falcon(10, fsc.FalconConfig(prior="uniform"), device="cpu", progress_bar=False).fit(digits.data, shapes)
+pictures = (digits.images * (255 / 16)).astype(np.uint8)
+of_images = {"coarse_names": model.coarse_names_, "fine_names": model.fine_names_}
+
 FOLDER.mkdir(exist_ok=True)
 fsc.tl.markers(adata)
 for name, drawn in {
@@ -27,6 +36,7 @@ for name, drawn in {
     "confident": fsc.pl.confident(adata).figure,
     "composition": fsc.pl.composition(adata, "sample").figure,
     "flow": fsc.pl.flow(adata, "fine", "falcon_fine").figure,
+    "confident_images": fsc.pl.confident_images(pictures, model.proba_, model.relation_, **of_images)[0].figure,
     "embedding": fsc.pl.embedding(adata.obsm["X_falcon"], adata.obs["falcon_fine"], adata.obs["coarse"]).figure,
 }.items():
     drawn.savefig(FOLDER / f"{name}.png", dpi=90)

@@ -64,12 +64,72 @@ def test_images_without_color_and_files(found, tmp_path) -> None:
     np.testing.assert_array_equal(ax.images[0].get_array(), images[1, 1:5])
 
 
+def test_names_above_the_images_do_not_meet(found) -> None:
+    images, proba = found
+    names = ["a fine class with a very long name", "b", "c"]
+    axes = fsc.pl.confident_images(images, proba, RELATION, fine_names=names, n_images=1)
+    axes[0].figure.draw_without_rendering()
+    first, second = axes[0].texts
+    assert [text.get_text() for ax in axes for text in ax.texts] == names
+    assert first.get_window_extent().x1 < second.get_window_extent().x0
+    pictures = [image.get_window_extent() for image in axes[0].images]
+    assert [first.get_window_extent().x0, second.get_window_extent().x0] == pytest.approx([p.x0 for p in pictures])
+    assert first.get_window_extent().y0 >= pictures[0].y1
+    assert first.get_window_extent().y1 <= axes[0].get_window_extent().y1 + 1  # its height is that of the axes
+
+
+def test_more_fine_classes_stand_in_lines_below(found) -> None:
+    images, proba = found
+    relation = np.array([[1], [1], [1]])
+    (ax,) = fsc.pl.confident_images(images, proba, relation, fine_names="abc", n_columns=2)
+    left, bottom = np.array([image.get_extent() for image in ax.images])[:, [0, 2]].T
+    assert left.round(2).tolist() == [0, 1, 2, 3.35, 4.35, 5.35, 0]
+    assert (np.diff(bottom) != 0).nonzero()[0].tolist() == [5]  # the third class, below the others
+    assert bottom[6] < bottom[5]
+    assert ax.get_ylim()[1] > bottom[0] + 1
+    assert [text.get_position()[1] > bottom[6] + 1 for text in ax.texts] == [True, True, True]
+
+
+def test_several_coarse_classes_in_the_order_asked_for(found) -> None:
+    images, proba = found
+    axes = fsc.pl.confident_images(images, proba, RELATION, coarse=[2, 0], n_images=1)
+    assert [ax.get_ylabel() for ax in axes] == ["2", "0"]
+
+
+def test_on_axes_of_a_larger_figure(found) -> None:
+    images, proba = found
+    _, (given, other) = plt.subplots(1, 2)
+    (ax,) = fsc.pl.confident_images(images, proba, RELATION, coarse=0, ax=given)
+    assert ax is given
+    assert len(given.images) == 6
+    with pytest.raises(ValueError, match=r"ax is one place, .* and 2 are to be drawn: name one with coarse="):
+        fsc.pl.confident_images(images, proba, RELATION, ax=other)
+    assert not other.images
+    assert len(plt.get_fignums()) == 1
+
+
+def test_large_files_are_drawn_smaller(tmp_path) -> None:
+    from PIL import Image
+
+    paths = [str(tmp_path / name) for name in ("large.png", "large.jpg")]
+    for path in paths:
+        Image.new("RGB", (1200, 900), (200, 10, 30)).save(path)
+    (ax,) = fsc.pl.confident_images(paths, np.ones((2, 1)), np.ones((1, 1)))
+    for image in ax.images:
+        assert image.get_array().shape == (192, 192, 3)
+        np.testing.assert_allclose(image.get_array()[96, 96], (200, 10, 30), atol=2)
+
+
 def test_what_does_not_fit_is_refused(found) -> None:
     images, proba = found
     with pytest.raises(ValueError, match=r"shapes \(9, 6, 4, 3\), \(10, 3\) and \(3, 3\): give N images"):
         fsc.pl.confident_images(images[1:], proba, RELATION)
     with pytest.raises(ValueError, match="coarse_names has 2 names, relation has 3 coarse classes"):
         fsc.pl.confident_images(images, proba, RELATION, coarse_names=["a", "b"])
+    with pytest.raises(ValueError, match="fine_names has 2 names, relation has 3 fine classes"):
+        fsc.pl.confident_images(images, proba, RELATION, fine_names=["a", "b"])
+    with pytest.raises(ValueError, match="n_columns must be at least 1, found 0"):
+        fsc.pl.confident_images(images, proba, RELATION, n_columns=0)
     with pytest.raises(ValueError, match=r"coarse='d' is no coarse class; there are \['a', 'b', 'c'\]"):
         fsc.pl.confident_images(images, proba, RELATION, coarse_names=["a", "b", "c"], coarse="d")
     with pytest.raises(ValueError, match="coarse='b' has no fine class"):

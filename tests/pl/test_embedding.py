@@ -66,6 +66,21 @@ def test_samples_without_a_class_are_gray(clusters) -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
 
 
+def test_names_in_the_middle_of_their_samples(clusters) -> None:
+    points, labels = clusters
+    ax = fsc.pl.embedding(points, np.array(["a", "b", "c"])[labels], named={"c": "the third", "a": "$x_1$"}, n_max=60)
+    ax.figure.draw_without_rendering()  # a name is no formula
+    assert [text.get_text() for text in ax.texts] == ["the third", "$x_1$"]
+    (dots,) = ax.collections
+    colors = np.array([to_hex(color) for color in dots.get_facecolors()])
+    for text, own in zip(ax.texts, (2, 0), strict=True):
+        distance = np.linalg.norm(dots.get_offsets() - text.get_position(), axis=1)
+        nearest = colors[np.argsort(distance)[:5]]
+        assert set(nearest) == {fsc.pl._style.palette(3)[own]}
+    with pytest.raises(ValueError, match=r"named holds 'd', and labels have 'a', 'b', 'c'\."):
+        fsc.pl.embedding(points, np.array(["a", "b", "c"])[labels], named={"d": "no such class"})
+
+
 def test_what_does_not_fit_is_refused(clusters) -> None:
     points, labels = clusters
     with pytest.raises(ValueError, match=r"shapes \(60, 5\) and \(59,\)"):

@@ -50,6 +50,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pretrained", type=as_path, default=None, help="weights that the backbone begins with (random ones)"
     )
+    parser.add_argument(
+        "--model", type=as_path, default=None, help="folder of a saved model, for what is drawn from one"
+    )
+    parser.add_argument("--figures", type=words, default=None, help="figures of the paper, such as 2,3,F1")
+    parser.add_argument("--classes", type=words, default=None, help="classes that these show, such as spider,grouse")
+    parser.add_argument(
+        "--split",
+        default=None,
+        choices=("train", "train90", "val", "test", "all"),
+        help="images that these show (test)",
+    )
     parser.add_argument("--preset", default=None, help="settings: paper (its text), published (its code) or ours")
     parser.add_argument("--epochs", type=int, default=None, help="in place of those of the preset, to try things out")
     for level, example in (("coarse", "cell_type"), ("fine", "cell_state"), ("donor", "patient_id")):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from falcon_sc._checks import check_int
+from falcon_sc.pl._most_confident import most_confident
 from falcon_sc.pl._style import LITERAL, inches, ink, scaled
 
 if TYPE_CHECKING:
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 _GAP = 0.35  # between fine classes, in widths of an image
 _SEAM = 0.04  # between images
+_ABOVE = 0.36  # room for a name above images
 _INCHES = 0.55  # side of an image
+_PIXELS = 256  # of a file that is drawn so small
+_N_COLUMNS = 6  # 18 images are as wide as a page
 
 
 def confident_images(
@@ -26,10 +31,16 @@ def confident_images(
     relation: ArrayLike,
     *,
     coarse_names: Sequence[Any] | NDArray[Any] | None = None,
+    fine_names: Sequence[Any] | NDArray[Any] | None = None,
     coarse: Any = None,
     n_images: int = 3,
+    n_columns: int = _N_COLUMNS,
+    ax: Axes | None = None,
 ) -> NDArray[Any]:
     """Draw the most confident images of each fine class: a row for each coarse class (figure 3 of :cite:p:`Grcic2024`).
+
+    .. image:: /_static/pl/confident_images.png
+        :alt: Three handwritten digits for each of ten fine classes, in a row for each of three coarse classes
 
     In a row the fine classes stand side by side with a gap between them, in the order of the rows of `relation`, and
     in each the images with the highest probability of that class, the highest first. Only images of which it is the
@@ -45,10 +56,16 @@ def confident_images(
         M, (K_F, K_C): `relation_` of the model; with several data sets one of `relations_`.
     coarse_names
         Names of the columns of `relation`: `coarse_names_` of the model. Default: their numbers.
+    fine_names
+        What to write above the images of each fine class, (K_F,): `fine_names_` of the model. Default: nothing.
     coarse
-        Draw this coarse class only.
+        Draw this coarse class only, or those in a list, in its order.
     n_images
         Images of a fine class. Default: paper.
+    n_columns
+        Fine classes side by side; more stand in lines below them.
+    ax
+        Where to draw the one coarse class that `coarse` names; by default on a new figure.
 
     Returns
     -------
@@ -57,7 +74,7 @@ def confident_images(
     Raises
     ------
     ValueError
-        If the arrays do not fit together, or `coarse` is not among the names.
+        If the arrays do not fit together, `coarse` is not among the names, or `ax` is given for several coarse classes.
 
     Examples
     --------
@@ -70,62 +87,113 @@ def confident_images(
     >>> [len(ax.images) for ax in axes]
     [4, 2]
     """
-    import matplotlib.pyplot as plt
-
     images, proba, relation = np.asarray(images), np.asarray(proba), np.asarray(relation)
-    n_images = check_int(n_images, "n_images")
+    n_images, n_columns = check_int(n_images, "n_images"), check_int(n_columns, "n_columns")
     names = list(range(relation.shape[-1]) if coarse_names is None else coarse_names)
-    _check_shapes(images, proba, relation, names)
+    above = None if fine_names is None else [str(name) for name in fine_names]
+    _check_shapes(images, proba, relation, names, above)
     drawn = _drawn(relation, names, coarse)
     classes = [np.flatnonzero(relation[:, column]) for column in drawn]
-    width = max(len(row) for row in classes) * (n_images + _GAP) - _GAP
-    size = (_INCHES * width + inches((names[c] for c in drawn), 8), (_INCHES + 0.08) * len(drawn))
-    _, axes = plt.subplots(len(drawn), 1, figsize=size, squeeze=False, layout="compressed")
-    for ax, column, row in zip(axes[:, 0], drawn, classes, strict=True):
+    grid = _Grid.of(classes, above, n_images, n_columns)
+    axes = _axes(grid, classes, [names[column] for column in drawn], ax)
+    for row_ax, column, row in zip(axes, drawn, classes, strict=True):
         for place, fine in enumerate(row):
-            chosen = _most_confident(proba, int(fine), n_images)
-            _draw(ax, images[chosen], place * (n_images + _GAP))
-        ax.set(xlim=(0, width), ylim=(0, 1), aspect="equal", xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-        ax.set_ylabel(
-            str(names[column]), rotation=0, ha="right", va="center", fontsize=scaled(8), color=ink(ax), **LITERAL
+            left, bottom = grid.corner(place, row.size)
+            _draw(row_ax, images[most_confident(proba, int(fine), n_images)], left, bottom)
+            if above is not None:
+                _write_above(row_ax, above[fine], left, bottom)
+        row_ax.set(xlim=(0, grid.width), ylim=(0, grid.height(row.size)), aspect="equal", xticks=[], yticks=[])
+        row_ax.spines[:].set_visible(False)
+        row_ax.set_ylabel(
+            str(names[column]), rotation=0, ha="right", va="center", fontsize=scaled(8), color=ink(row_ax), **LITERAL
         )
-    drawn_on: NDArray[Any] = axes[:, 0]
-    return drawn_on
+    return axes
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where the fine classes of a coarse class stand, in widths of an image.
+
+    `step` leads from one to the next in a line, `pitch` from a line to the next.
+    """
+
+    n_columns: int
+    step: float
+    pitch: float
+
+    @classmethod
+    def of(cls, classes: list[NDArray[np.intp]], above: list[str] | None, n_images: int, n_columns: int) -> _Grid:
+        """Wide enough for the images and for the longest name above them."""
+        drawn = [] if above is None else [above[fine] for row in classes for fine in row]
+        room = max(float(n_images), inches(drawn, 7) / _INCHES)
+        n_columns = min(n_columns, max(row.size for row in classes))
+        return cls(n_columns, room + _GAP, 1.0 if above is None else 1 + _ABOVE)
+
+    @property
+    def width(self) -> float:
+        return self.n_columns * self.step - _GAP
+
+    def height(self, n: int) -> float:
+        """Of the lines of `n` fine classes."""
+        return self.pitch * -(-n // self.n_columns)
+
+    def corner(self, place: int, n: int) -> tuple[float, float]:
+        """Left and bottom of one of `n` fine classes, which fill the lines from the top."""
+        line, column = divmod(place, self.n_columns)
+        return column * self.step, self.height(n) - (line + 1) * self.pitch
+
+
+def _axes(grid: _Grid, classes: list[NDArray[np.intp]], names: list[Any], ax: Axes | None) -> NDArray[Any]:
+    """One for each coarse class."""
+    import matplotlib.pyplot as plt
+
+    if ax is not None:
+        if len(classes) > 1:
+            msg = f"ax is one place, for one coarse class, and {len(classes)} are to be drawn: name one with coarse=..."
+            raise ValueError(msg)
+        return np.array([ax], dtype=object)
+    heights = [grid.height(row.size) for row in classes]
+    size = (_INCHES * grid.width + inches(names, 8), _INCHES * sum(heights) + 0.08 * len(classes))
+    _, axes = plt.subplots(len(classes), 1, figsize=size, squeeze=False, layout="compressed", height_ratios=heights)
+    own: NDArray[Any] = axes[:, 0]
+    return own
 
 
 def _drawn(relation: NDArray[Any], names: list[Any], coarse: Any) -> list[int]:
-    """Columns to draw: those with fine classes, or the one asked for."""
+    """Columns to draw: those with fine classes, or what is asked for."""
     columns = np.flatnonzero(relation.any(axis=0)).tolist()
     if coarse is None:
         return columns
-    if coarse not in names:
-        msg = f"coarse={coarse!r} is no coarse class; there are {names}."
-        raise ValueError(msg)
-    if names.index(coarse) not in columns:
-        msg = f"coarse={coarse!r} has no fine class in relation: there is nothing to draw."
-        raise ValueError(msg)
-    return [names.index(coarse)]
+    asked = list(coarse) if isinstance(coarse, list | tuple | np.ndarray) else [coarse]
+    for name in asked:
+        if name not in names:
+            msg = f"coarse={name!r} is no coarse class; there are {names}."
+            raise ValueError(msg)
+        if names.index(name) not in columns:
+            msg = f"coarse={name!r} has no fine class in relation: there is nothing to draw."
+            raise ValueError(msg)
+    return [names.index(name) for name in asked]
 
 
-def _most_confident(proba: NDArray[Any], fine: int, n_images: int) -> NDArray[np.intp]:
-    """Rows of the images that most probably are of this class, the most confident first."""
-    members = np.flatnonzero(proba.argmax(axis=1) == fine)
-    return members[np.argsort(-proba[members, fine], kind="stable")[:n_images]]
-
-
-def _draw(ax: Axes, images: NDArray[Any], left: float) -> None:
+def _draw(ax: Axes, images: NDArray[Any], left: float, bottom: float) -> None:
     for i, image in enumerate(images):
         pixels = _middle(_read(image) if isinstance(image, str) else image)
-        extent = (left + i, left + i + 1 - _SEAM, 0, 1 - _SEAM)
+        extent = (left + i, left + i + 1 - _SEAM, bottom, bottom + 1 - _SEAM)
         ax.imshow(pixels, cmap="gray", extent=extent, interpolation="nearest", vmin=0, vmax=255)
+
+
+def _write_above(ax: Axes, name: str, left: float, bottom: float) -> None:
+    ax.text(left, bottom + 1.03, name, ha="left", va="bottom", fontsize=scaled(7), color=ink(ax), **LITERAL)
 
 
 def _read(path: str) -> NDArray[np.uint8]:
     from PIL import Image
 
     with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+        image.draft("RGB", (2 * _PIXELS, 2 * _PIXELS))  # a JPEG much larger than that is decoded smaller
+        small = image.convert("RGB")
+        small.thumbnail((_PIXELS, _PIXELS))
+        return np.asarray(small)
 
 
 def _middle(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -136,7 +204,9 @@ def _middle(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels[top : top + side, left : left + side]
 
 
-def _check_shapes(images: NDArray[Any], proba: NDArray[Any], relation: NDArray[Any], names: list[Any]) -> None:
+def _check_shapes(
+    images: NDArray[Any], proba: NDArray[Any], relation: NDArray[Any], names: list[Any], above: list[str] | None
+) -> None:
     if proba.ndim != 2 or relation.ndim != 2 or proba.shape != (len(images), len(relation)):
         msg = (
             f"images, proba and relation have the shapes {images.shape}, {proba.shape} and {relation.shape}: "
@@ -145,4 +215,7 @@ def _check_shapes(images: NDArray[Any], proba: NDArray[Any], relation: NDArray[A
         raise ValueError(msg)
     if len(names) != relation.shape[1]:
         msg = f"coarse_names has {len(names)} names, relation has {relation.shape[1]} coarse classes."
+        raise ValueError(msg)
+    if above is not None and len(above) != len(relation):
+        msg = f"fine_names has {len(above)} names, relation has {len(relation)} fine classes."
         raise ValueError(msg)

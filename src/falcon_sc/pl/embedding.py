@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from falcon_sc._checks import check_int
+from falcon_sc._checks import check_int, listed
 from falcon_sc.pl._shades import shades
 from falcon_sc.pl._style import LITERAL, inches, ink, palette, quiet, scaled
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
@@ -24,6 +26,7 @@ def embedding(
     labels: ArrayLike,
     coarse: ArrayLike | None = None,
     *,
+    named: Mapping[Any, str] | None = None,
     n_max: int = 2000,
     rng: int | np.random.Generator | None = 0,
     ax: Axes | None = None,
@@ -44,6 +47,8 @@ def embedding(
     coarse
         Coarse class of each sample, (N,): the fine classes of a coarse class are then shades of one color, which the
         legend names.
+    named
+        Fine class: text to write in the middle of its samples. Default: none.
     n_max
         Of more samples than this, so many are drawn at random. t-SNE takes about ten seconds for 2,000.
     rng
@@ -58,7 +63,7 @@ def embedding(
     Raises
     ------
     ValueError
-        If the arrays do not fit together, or there are fewer than 4 samples.
+        If the arrays do not fit together, there are fewer than 4 samples, or `named` holds what is not in `labels`.
 
     Examples
     --------
@@ -73,6 +78,8 @@ def embedding(
     points, fine = np.asarray(embedding, dtype=np.float32), np.asarray(labels)
     groups = None if coarse is None else np.asarray(coarse)
     _check_shapes(points, fine, groups)
+    members, classes = pd.factorize(fine, sort=True)
+    texts = _by_code(named or {}, classes)
     rng = np.random.default_rng(rng)
     chosen = rng.permutation(len(points))[: check_int(n_max, "n_max", minimum=4)]
     tsne = TSNE(perplexity=min(_PERPLEXITY, (len(chosen) - 1) / 3), init="pca", random_state=int(rng.integers(2**31)))
@@ -80,11 +87,12 @@ def embedding(
     if ax is None:
         room = 0 if groups is None else max(1.5, 0.5 + inches(pd.unique(groups), 8))
         _, ax = plt.subplots(figsize=(6 + room, 6), layout="constrained")
-    members, classes = pd.factorize(fine, sort=True)
     colors = np.array([*_colors(members, len(classes), groups), _NOBODY])
     ax.scatter(places[:, 0], places[:, 1], s=8, c=colors[members[chosen]], linewidths=0)
     if groups is not None:
         _name_groups(ax, pd.factorize(groups, sort=True)[1])
+    for code, text in texts.items():
+        _write_inside(ax, text, places[members[chosen] == code])
     ax.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
     quiet(ax)
     return ax
@@ -117,6 +125,27 @@ def _name_groups(ax: Axes, names: NDArray[Any]) -> None:
     )
     for text in legend.get_texts():
         text.set(**LITERAL)
+
+
+def _by_code(named: Mapping[Any, str], classes: NDArray[Any]) -> dict[int, str]:
+    known = list(classes)
+    if unknown := [name for name in named if name not in known]:
+        msg = f"named holds {listed(unknown)}, and labels have {listed(known)}."
+        raise ValueError(msg)
+    return {known.index(name): str(text) for name, text in named.items()}
+
+
+def _write_inside(ax: Axes, text: str, places: NDArray[Any]) -> None:
+    """A text in the middle of these samples, if any were drawn."""
+    from matplotlib.patheffects import withStroke
+
+    if len(places):
+        rim = withStroke(linewidth=2.5, foreground=ax.get_facecolor())
+        x, y = np.median(places, axis=0)
+        ax.text(
+            x, y, text, ha="center", va="center", fontsize=scaled(8), color=ink(ax, inside=True), path_effects=[rim],
+            **LITERAL,
+        )  # fmt: skip
 
 
 def _check_shapes(points: NDArray[Any], fine: NDArray[Any], groups: NDArray[Any] | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ from tests.vision.datasets.official_files import cifar_files, write_archive
 from tests.vision.datasets.official_imagenet import Written, write_imagenet, write_taxonomy
 from tests.vision.networks import Tiny
 
-from falcon_sc.benchmarks.paper import _image_sets, _on_images, paper
+from falcon_sc.benchmarks.paper import _image_sets, _on_images, figures, paper
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.vision import save_encoder
+from falcon_sc.metrics import clustering_accuracy
+from falcon_sc.vision import backbones, image_samples, load, save_encoder
 from falcon_sc.vision.datasets import cifar
 
 if TYPE_CHECKING:
@@ -103,6 +105,22 @@ def test_our_settings_begin_at_a_clustering(root: Path) -> None:
     )
     assert ours["classes_used"] > text["classes_used"]  # one step after a random start is nothing
     assert ours["ged"] == 0  # four fine classes in each coarse one, by the sizes of these
+
+
+def test_the_model_of_falcon_is_kept_for_figures(root: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(backbones, "_resnet", lambda *_, **__: Tiny())  # of that name: a ResNet itself takes a minute
+    options = SMALL | {"backbone": "resnet18"}
+    table = paper.run(
+        dataset="living17", root=root, methods=["FALCON"], preset="ours", seeds=1, out=tmp_path, **options
+    )
+    (model,) = (tmp_path / "models").iterdir()
+    assert re.fullmatch("living17-ours-[0-9a-f]{8}-0", model.name)
+    test = _image_sets.SETS["living17"].read(root, "test")
+    loaded = load(model, device="cpu")  # the backbone by its name
+    found = loaded.predict(image_samples(test.images, size=16, device="cpu"))
+    assert 100 * clustering_accuracy(test.fine, found) == pytest.approx(table["accuracy"].iloc[0])
+    drawn = figures.run(model=model, dataset="living17", root=root, out=tmp_path, device="cpu", figures=["K1", "L1"])
+    assert drawn["file"].dropna().tolist() == ["figure_K1.png"]
 
 
 def test_what_is_finished_is_not_run_again(root: Path, tmp_path: Path, monkeypatch) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import shutil
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -35,10 +35,17 @@ if TYPE_CHECKING:
     from falcon_sc.vision.samples import ImageFileSamples, ImageTensorSamples
 
     Samples = ImageTensorSamples | ImageFileSamples
-    # what it begins with, seed, folder for the state of a long run -> classes of the test images
-    Find = Callable[["Beginning", int, Path | None], Result]
+    # what it begins with, seed, where a long run keeps itself -> classes of the test images
+    Find = Callable[["Beginning", int, "Keeping | None"], Result]
 
 AT_RANDOM = "random"
+
+
+class Keeping(NamedTuple):
+    """Folders of a run: for its state while it lasts, and for its model in the end."""
+
+    state: Path
+    model: Path
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ class Beginning:
         return extract_features(self.network, samples, self.images.views, precision=self.images.config.precision)
 
 
-def _trained(name: str, beginning: Beginning, seed: int, _state: Path | None) -> Result:
+def _trained(name: str, beginning: Beginning, seed: int, _keeping: Keeping | None) -> Result:
     from falcon_sc import baselines
     from falcon_sc.core.start.input import StartInput
 
@@ -152,8 +159,8 @@ def _trained(name: str, beginning: Beginning, seed: int, _state: Path | None) ->
     return Result(model.predict(images.test_samples), model.relation_ if name in LEARNS_RELATIONS else None)
 
 
-def _falcon(beginning: Beginning, seed: int, state: Path | None) -> Result:
-    """An interrupted run goes on from the folder `state`."""
+def _falcon(beginning: Beginning, seed: int, keeping: Keeping | None) -> Result:
+    """An interrupted run goes on from its state; the model is kept for figures."""
     from falcon_sc.vision import discover
 
     images = beginning.images
@@ -169,15 +176,21 @@ def _falcon(beginning: Beginning, seed: int, state: Path | None) -> Result:
         device=images.device,
         rng=seed,
         progress_bar=False,
-        checkpoint=state,
+        checkpoint=None if keeping is None else keeping.state,
     )
     result = Result(model.predict(images.test_samples), model.relation_)
-    if state is not None:
-        shutil.rmtree(state, ignore_errors=True)
+    if keeping is not None:
+        # the modules that were given are those of these names: vision.load can build them again
+        model.metadata |= {
+            "backbone": images.backbone if isinstance(images.backbone, str) else None,
+            "own_views": False,
+        }
+        model.save(keeping.model)
+        shutil.rmtree(keeping.state, ignore_errors=True)
     return result
 
 
-def _clustered(name: str, beginning: Beginning, seed: int, _state: Path | None) -> Result:
+def _clustered(name: str, beginning: Beginning, seed: int, _keeping: Keeping | None) -> Result:
     """A clustering inside each coarse class, on principal components of the features; the nearest images vote on others."""
     from falcon_sc import baselines
     from falcon_sc.core.data.projection import fit_projection

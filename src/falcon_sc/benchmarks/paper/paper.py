@@ -13,7 +13,7 @@ from falcon_sc._checks import check_int, listed
 from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks.paper._image_sets import PRESETS, SETS
 from falcon_sc.benchmarks.paper._layout import all_data_sets, beside_the_paper
-from falcon_sc.benchmarks.paper._on_images import AT_RANDOM, SYSTEMS, Images
+from falcon_sc.benchmarks.paper._on_images import AT_RANDOM, SYSTEMS, Images, Keeping
 from falcon_sc.benchmarks.paper._runs import check_methods, complete, kept, scores
 from falcon_sc.core.runtime.files import as_path
 
@@ -30,7 +30,7 @@ _NOT_PRETRAINED = (
     "The backbone begins at random weights, as no pretrained ones were given. The paper's begins at those of MoCo-v3: "
     "these figures are not to be compared with its figures."
 )
-_STATE = "state"  # folder
+_STATE, _MODELS = "state", "models"  # folders
 _ROWS = {name: name for name in SYSTEMS}  # the paper calls them the same
 
 
@@ -82,7 +82,8 @@ def run(
         Folder for ``paper.csv`` (a row a run, of all data sets), ``paper_<dataset>.csv`` and ``.md`` (systems as rows,
         each score beside the paper's) and ``paper_tables.csv`` and ``.md`` (the layout of tables 2 and 3: all data sets
         in the folder that were run with this preset). Runs that are in ``paper.csv`` are not run again, and an
-        interrupted one of FALCON goes on from its state. None: nothing is written.
+        interrupted one of FALCON goes on from its state; its models are kept in ``models``, one for each setting and
+        seed, for `bench figures`. None: nothing is written.
     device
         None: a GPU if there is one.
 
@@ -166,13 +167,18 @@ def _measurement(images: Images, setting: Mapping[str, Any], out: Path | None) -
         beginning = begin(seed if images.at_random else 0)
         _ = beginning.features  # not in the time of the system that comes first
         began = time.perf_counter()
-        state = None if out is None else out / _STATE / f"{method}-{digest}-{seed}"
-        result = SYSTEMS[method](beginning, seed, state)
+        keeping = None if out is None else _keeping(out, method, f"{digest}-{seed}", setting)
+        result = SYSTEMS[method](beginning, seed, keeping)
         seconds = time.perf_counter() - began
         found = scores(result, images.test.fine, images.train.relation)
         return found | {"seconds": seconds, "device": str(images.device)}
 
     return measure
+
+
+def _keeping(out: Path, method: str, run: str, setting: Mapping[str, Any]) -> Keeping:
+    model = out / _MODELS / "{dataset}-{preset}-{run}".format(run=run, **setting)
+    return Keeping(out / _STATE / f"{method}-{run}", model)
 
 
 def _runs_file(out: Path | None) -> Path | None:

@@ -1,0 +1,69 @@
+"""Figure F1 of the paper: how many samples each fine class has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+_NAMED = 130  # classes whose names can be read side by side
+_INCHES_A_CLASS = 0.14
+
+
+def draw_class_sizes(
+    fine: NDArray[np.int64], relation: NDArray[Any], fine_names: Sequence[str], coarse_names: Sequence[str], what: str
+) -> Figure:
+    """A bar for each fine class, those of a coarse class together, in shades of its color.
+
+    Parameters
+    ----------
+    fine
+        Fine class of each sample, (N,), as positions in `fine_names`.
+    relation
+        True M, (K_F, K_C): fine classes without a coarse class have no sample, and stand last.
+    fine_names, coarse_names
+        Names of its rows and columns.
+    what
+        "images" or "cells", for the axis.
+    """
+    from matplotlib.figure import Figure
+
+    from falcon_sc.pl._shades import shades
+    from falcon_sc.pl._style import GRID, LITERAL, QUIET, inches, palette, quiet, scaled
+
+    sizes = np.bincount(fine, minlength=len(fine_names))
+    named = len(fine_names) <= _NAMED
+    below = inches(fine_names, 7) if named else 0.3
+    width = max(6.0, _INCHES_A_CLASS * min(len(fine_names), _NAMED) + 1)
+    figure = Figure(figsize=(width + inches(coarse_names, 7), 2.6 + below), layout="constrained")
+    ax = figure.subplots()
+    left = 0
+    order: list[int] = []
+    for column, (name, color) in enumerate(zip(coarse_names, palette(len(coarse_names)), strict=True)):
+        members = np.flatnonzero(relation[:, column])
+        if members.size:
+            places = left + np.arange(members.size)
+            ax.bar(places, sizes[members], width=0.85, color=shades(color, members.size), label=name)
+            left += members.size
+            order += members.tolist()
+    ax.set(xlim=(-0.7, left - 0.3), ylabel=f"{what} of the fine class")
+    ax.yaxis.label.set_fontsize(scaled(8))
+    ax.tick_params(axis="y", labelsize=scaled(7))
+    ax.set_xticks(range(left) if named else [], [fine_names[i] for i in order] if named else [], rotation=90)
+    quiet(ax)
+    for text in ax.get_xticklabels():
+        text.set(fontsize=scaled(7), color="black", **LITERAL)
+    if not named:
+        ax.set_xlabel(f"{left} fine classes", color=QUIET)
+    ax.grid(axis="y", **GRID)
+    ax.set_axisbelow(True)
+    legend = figure.legend(loc="outside right upper", frameon=False, fontsize=scaled(7))
+    for text in legend.get_texts():
+        text.set(**LITERAL)
+    return figure
