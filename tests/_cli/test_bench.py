@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from falcon_sc._cli import main
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_benchmark_gets_what_is_given_and_no_more(monkeypatch, tmp_path: Path, capsys) -> None:
@@ -86,6 +83,28 @@ def test_tables_by_name(monkeypatch) -> None:
     monkeypatch.setattr(ablation, "run", lambda *, tables=(): given.append(tables))
     assert main(["bench", "ablation", "--tables", "5, N1"]) == 0
     assert given == [("5", "N1")]
+
+
+def test_files_of_features(monkeypatch, tmp_path: Path) -> None:
+    from inspect import signature
+
+    from falcon_sc.benchmarks.images import images
+
+    given: list[dict] = []
+    known = set(signature(images.run).parameters)
+
+    def run(*, data=None, features=None, encoder=None, epochs=None):
+        given.append({"features": features, "encoder": encoder, "epochs": epochs})
+
+    assert set(signature(run).parameters) <= known
+    monkeypatch.setattr(images, "run", run)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["bench", "images", "--features", "~/a.npz, b.npz", "--epochs", "3"]) == 0
+    assert main(["bench", "images", "--encoder", "efficientnet-lite1"]) == 0
+    assert given == [
+        {"features": (tmp_path / "a.npz", Path("b.npz")), "encoder": None, "epochs": 3},
+        {"features": None, "encoder": "efficientnet-lite1", "epochs": None},
+    ]
 
 
 def test_a_file_goes_to_the_benchmark_that_reads_one(monkeypatch, tmp_path: Path, capsys) -> None:

@@ -61,6 +61,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=("train", "train90", "val", "test", "all"),
         help="images that these show (test)",
     )
+    parser.add_argument("--features", type=paths, default=None, help="files of frozen features, such as a.npz,b.npz")
+    parser.add_argument("--encoder", default=None, help="network that takes them, such as efficientnet-lite1")
     parser.add_argument("--preset", default=None, help="settings: paper (its text), published (its code) or ours")
     parser.add_argument("--epochs", type=int, default=None, help="in place of those of the preset, to try things out")
     for level, example in (("coarse", "cell_type"), ("fine", "cell_state"), ("donor", "patient_id")):
@@ -101,6 +103,11 @@ def numbers(text: str) -> tuple[int, ...]:
 def words(text: str) -> tuple[str, ...]:
     """Names with commas between them."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def paths(text: str) -> tuple[Path, ...]:
+    """Files with commas between them."""
+    return tuple(as_path(name) for name in words(text))
 
 
 def _benchmarks() -> dict[str, str]:

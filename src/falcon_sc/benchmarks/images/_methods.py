@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_sc.benchmarks.images._clusterings import Outcome, coarse_alone, kmeans, kmeans_told, start
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,27 +17,10 @@ if TYPE_CHECKING:
 
     from falcon_sc.benchmarks.images._problem import Problem
     from falcon_sc.core.config import FalconConfig
-    from falcon_sc.core.model import Falcon
 
     Labels = NDArray[np.int64]
 
 METHOD, ORACLE, BOUND = "method", "oracle", "bound"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Labels of the training images, of the test images, and of these where their coarse classes are known.
-
-    `relation` is M, K_F x K_C; `model` the fitted one of FALCON. None: there is no such thing. `seconds_before` were
-    spent on it before the run was interrupted.
-    """
-
-    train: Labels | None
-    test: Labels | None
-    test_known: Labels
-    relation: NDArray[np.uint8] | None = None
-    model: Falcon | None = None
-    seconds_before: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,46 +36,6 @@ class Method:
         began = time.perf_counter()
         outcome = self.find(problem)
         return outcome, outcome.seconds_before + time.perf_counter() - began
-
-
-def _coarse_alone(problem: Problem) -> Outcome:
-    n_coarse = len(problem.train.coarse_names)
-    return Outcome(problem.train.coarse, None, problem.test.coarse, np.eye(n_coarse, dtype=np.uint8))
-
-
-def _kmeans(problem: Problem, n_fine: Any) -> Outcome:
-    from falcon_sc.baselines import FairKMeans
-
-    return _nearest_means(
-        problem, FairKMeans(n_fine, rng=problem.seed).fit(problem.features, problem.train.coarse).labels_
-    )
-
-
-def _kmeans_oracle(problem: Problem) -> Outcome:
-    return _kmeans(problem, dict(enumerate(problem.train.relation.sum(axis=0).tolist())))
-
-
-def _start(problem: Problem) -> Outcome:
-    from falcon_sc.core.start.consensus_start import consensus_start
-    from falcon_sc.core.start.input import StartInput
-
-    given = StartInput(problem.features, "embedding")
-    labels = consensus_start(given, problem.train.coarse, problem.n_fine, rng=problem.seed, equal_sizes=True).labels
-    assert labels is not None  # a consensus always has some
-    return _nearest_means(problem, labels)
-
-
-def _nearest_means(problem: Problem, labels: Labels) -> Outcome:
-    """A clustering of the training images; a test image gets the class with the nearest mean of the features."""
-    from scipy.spatial.distance import cdist
-
-    n_fine = int(labels.max()) + 1
-    means = np.stack([problem.features[labels == k].mean(axis=0) for k in range(n_fine)])
-    relation = np.zeros((n_fine, len(problem.train.coarse_names)), dtype=np.uint8)
-    relation[labels, problem.train.coarse] = 1
-    distance = cdist(problem.test_features, means)
-    inside = np.where(relation.T[problem.test.coarse] == 1, distance, np.inf)
-    return Outcome(labels, distance.argmin(axis=1), inside.argmin(axis=1), relation)
 
 
 def _falcon(problem: Problem) -> Outcome:
@@ -162,13 +107,13 @@ def _supervised(problem: Problem) -> Outcome:
 
 
 METHODS = {
-    "coarse labels alone": Method(_coarse_alone),
-    "K-Means": Method(lambda problem: _kmeans(problem, problem.n_fine)),
-    "start alone": Method(_start),
+    "coarse labels alone": Method(coarse_alone),
+    "K-Means": Method(kmeans),
+    "start alone": Method(start),
     "FALCON, published settings": Method(_published, trains=True),
     "falcon_sc": Method(_falcon, trains=True),
     "falcon_sc, prior for cells": Method(_free_sizes, trains=True),
     "falcon_sc, two taxonomies": Method(_two_taxonomies, trains=True),
-    "K-Means (oracle)": Method(_kmeans_oracle, ORACLE),
+    "K-Means (oracle)": Method(kmeans_told, ORACLE),
     "supervised (bound)": Method(_supervised, BOUND, trains=True),
 }

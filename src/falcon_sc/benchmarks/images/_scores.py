@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from falcon_sc.benchmarks.images._methods import Outcome
+    from falcon_sc.benchmarks.images._clusterings import Labeled, Outcome
     from falcon_sc.benchmarks.images._problem import Problem
-    from falcon_sc.vision.datasets import ImageData
 
 SCORES = ("accuracy", "macro_accuracy", "ari")
 INSIDE = ("inside_information", "inside_ari")
@@ -23,8 +22,6 @@ INSIDE = ("inside_information", "inside_ari")
 
 def score(problem: Problem, name: str, outcome: Outcome, seconds: float) -> list[dict[str, Any]]:
     """One method and seed: a row for each split that it labels."""
-    from falcon_sc import metrics
-
     setting, train, test = problem.setting, problem.train, problem.test
     common = {
         "method": name,
@@ -43,37 +40,42 @@ def score(problem: Problem, name: str, outcome: Outcome, seconds: float) -> list
     for split, labels in splits.items():
         if labels is None:
             continue
-        fine = train.fine if split == "train" else test.fine
-        row = common | {
-            "split": split,
-            "accuracy": 100 * float(metrics.clustering_accuracy(fine, labels)),
-            "macro_accuracy": 100 * float(metrics.macro_accuracy(fine, labels)),
-            "ari": 100 * float(metrics.adjusted_rand_index(fine, labels)),
-        }
-        row |= _inside(labels, fine, train.coarse if split == "train" else test.coarse)
+        row = common | {"split": split} | against_truth(labels, train if split == "train" else test)
         if split == "train":
-            row |= _edits(outcome, train)
+            row |= edits(outcome, train)
         print(f"seed {problem.seed}, {name}, {split}: {slashed(row, (*SCORES, *INSIDE))}, {seconds:.1f} s", flush=True)
         rows.append(row)
     return rows
 
 
-def _edits(outcome: Outcome, train: ImageData) -> dict[str, int]:
+def against_truth(labels: NDArray[np.int64], data: Labeled) -> dict[str, float]:
+    """The `SCORES` and those `INSIDE` the coarse classes, in per cent."""
+    from falcon_sc import metrics
+
+    return {
+        "accuracy": 100 * float(metrics.clustering_accuracy(data.fine, labels)),
+        "macro_accuracy": 100 * float(metrics.macro_accuracy(data.fine, labels)),
+        "ari": 100 * float(metrics.adjusted_rand_index(data.fine, labels)),
+        **_inside(labels, data.fine, data.coarse),
+    }
+
+
+def edits(outcome: Outcome, train: Labeled) -> dict[str, int]:
     """The graph edit distances of M; the published one only for as many fine classes as there are."""
     from falcon_sc.metrics import graph_edit_distance
 
     relation, truth = outcome.relation, train.relation
     if relation is None or outcome.train is None:
         return {}
-    edits = {
+    found = {
         "ged_iso": graph_edit_distance(relation, truth, kind="iso"),
         "ged_matched": graph_edit_distance(
             relation, truth, kind="matched", labels=outcome.train, labels_true=train.fine
         ),
     }
     if relation.shape == truth.shape:
-        edits["ged_falcon"] = graph_edit_distance(relation, truth)
-    return edits
+        found["ged_falcon"] = graph_edit_distance(relation, truth)
+    return found
 
 
 def _inside(labels: NDArray[np.int64], fine: NDArray[np.int64], coarse: NDArray[np.int64]) -> dict[str, float]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks.images._frozen import run_frozen
 from falcon_sc.benchmarks.images._methods import METHODS
 from falcon_sc.benchmarks.images._scores import INSIDE, SCORES, score, slashed
 from falcon_sc.benchmarks.images._setting import FULL, REDUCED, Setting
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from falcon_sc.benchmarks.images._methods import Outcome
+    from falcon_sc.benchmarks.images._clusterings import Outcome
     from falcon_sc.vision.datasets import ImageData
 
 
@@ -26,8 +28,11 @@ def run(
     data: Path | None = None,
     out: Path | None = None,
     seeds: int = 1,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str] | None = None,
     setting: Setting | None = None,
+    features: Sequence[Path] | None = None,
+    encoder: str | None = None,
+    epochs: int | None = None,
     device: str | None = None,
 ) -> pd.DataFrame:
     """Pretrain a backbone on CIFAR-100 without labels, then run every method on its features or from its weights.
@@ -43,6 +48,10 @@ def run(
     training and 2,500 test images), a backbone of four convolutions with stride 2 and 128 features, 15 epochs of
     MoCo-v3 and 20 of discovery. On a GPU: all four parts, a ResNet-18, 200 and 100 epochs.
 
+    With `features` or `encoder`: discovery on good features instead. Nothing but a head is trained, on features that
+    stay as they are, and others are compared with it (`falcon_sc.benchmarks.images._frozen_methods.METHODS`). The
+    encoders saw the labels of ImageNet, among which are many classes of CIFAR-100: not the setting of the paper.
+
     Parameters
     ----------
     data
@@ -55,9 +64,18 @@ def run(
     seeds
         Number of seeds, 0 to `seeds` - 1.
     methods
-        Names of the methods to run, of those in `METHODS`.
+        Names of the methods to run, of those in `METHODS`, or on frozen features of those there. None: all of them.
     setting
         How much of the data, which backbone and how many epochs. None: `REDUCED` on a CPU, `FULL` on a GPU.
+    features
+        npz files with frozen features, parts of one data set: `features` (N, d), `coarse` and `fine` (N,), and perhaps
+        `split` (N times "train" or "test"). `data` is not read.
+    encoder
+        Name of an encoder that makes such files of all `cifar100_part*.npz` in `data`, in the folder `features` in
+        `out`, once: "efficientnet-lite0", "efficientnet-lite1" or "efficientnet-lite2", from packages of their own.
+    epochs
+        Of discovery, in place of those of the setting; on frozen features, of what trains on the batches of the paper
+        (None: as many as give the steps of our default; the paper has 100).
     device
         None: a GPU if there is one.
 
@@ -68,14 +86,19 @@ def run(
     ``inside_information`` and ``inside_ari``, the adjusted mutual information and Rand index inside a coarse class, mean
     over coarse classes (per cent; 0 for the coarse labels alone); for the training images the graph edit distances ``ged_falcon``, ``ged_iso`` and ``ged_matched`` of M; ``seconds`` from the
     features to all labels, ``images_per_second`` (epochs x training images / ``seconds``, so the start counts as well),
-    and those of the pretraining, ``pretraining_images_per_second``; and the setting.
+    and those of the pretraining, ``pretraining_images_per_second``; and the setting. On frozen features a row for each
+    method and seed, with ``steps`` and ``relation_updates`` of what trains; the scores of the splits side by side,
+    those of test images as ``test_...`` and ``known_...``.
 
     Raises
     ------
     ValueError
-        If `data` is not given, ``seeds`` is less than 1, or a method is unknown.
+        If `data` is not given, ``seeds`` is less than 1, a method is unknown, a file of features does not hold what it
+        should, or both `features` and `encoder` are given, or `encoder` without `out`.
     FileNotFoundError
-        If a file of the setting is missing in `data`.
+        If a file of the setting is missing in `data`, or one of `features`.
+    ImportError
+        If the packages of the encoder are not installed.
 
     Examples
     --------
@@ -91,9 +114,14 @@ def run(
     from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
     from falcon_sc.core.runtime.device import resolve_device
 
+    if features is not None or encoder is not None:
+        return run_frozen(data, out, seeds, methods, features=features, encoder=encoder, epochs=epochs, device=device)
+    methods = tuple(METHODS) if methods is None else methods
     _check(data, seeds, methods)
     where = resolve_device(device)
     setting = setting or (FULL if where.type == "cuda" else REDUCED)
+    if epochs is not None:
+        setting = replace(setting, epochs=check_int(epochs, "epochs"))
     train, test = read(Path(data), setting)  # type: ignore[arg-type]
     out = None if out is None else Path(out)
     state = None if out is None else out / "state"
