@@ -79,8 +79,11 @@ def _consensus(
 
     Several data sets share their fine classes but not their coarse ones. The one with the most coarse classes
     says most about the fine classes: the start is made there, and samples of the others take the class of the
-    nearest mean in the space the network sees.
+    nearest mean in the space the network sees. What most of a class are then called in their own data set is its M,
+    and a second pass takes the nearest among the children of the coarse class that a sample has.
     """
+    from sklearn.metrics import pairwise_distances_argmin
+
     config, taxonomy, codes = run.config, problem.taxonomy, problem.codes
     has_tree = len(taxonomy.blocks) == 1 and config.prior != "uniform" and config.restrict_to_coarse
     inside = taxonomy.dataset_of_column[codes] == taxonomy.reference  # (N,)
@@ -108,8 +111,13 @@ def _consensus(
     assert start.labels is not None
     labels = np.empty(len(codes), dtype=np.int64)
     labels[inside] = start.labels
-    labels[~inside] = _nearest_mean(prepared.space[inside], start.labels, prepared.space[~inside])
-    return Start(_relation_of(labels, codes, taxonomy, n_fine=len(start.relation)), labels)
+    means = _means(prepared.space[inside], start.labels)
+    labels[~inside] = pairwise_distances_argmin(prepared.space[~inside], means)
+    relation = _relation_of(labels, codes, taxonomy, n_fine=len(means))
+    for column in np.unique(codes[~inside]):
+        rows, children = np.flatnonzero(codes == column), np.flatnonzero(relation[:, column])
+        labels[rows] = children[pairwise_distances_argmin(prepared.space[rows], means[children])]
+    return Start(relation, labels)
 
 
 def _subset(start_input: StartInput, rows: NDArray[np.bool_]) -> StartInput:
@@ -117,14 +125,15 @@ def _subset(start_input: StartInput, rows: NDArray[np.bool_]) -> StartInput:
     return StartInput(start_input.matrix[rows], start_input.kind, batch)
 
 
-def _nearest_mean(Z: Any, labels: NDArray[np.int64], others: Any) -> NDArray[np.int64]:
+def _means(Z: Any, labels: NDArray[np.int64]) -> NDArray[Any]:
+    """Mean of each class, (K_F, d)."""
     from sklearn.neighbors import NearestCentroid
 
     with warnings.catch_warnings():
         # a constant feature is no fault
         warnings.filterwarnings("ignore", "self.within_class_std_dev_ has", UserWarning)
-        nearest: NDArray[np.int64] = NearestCentroid().fit(Z, labels).predict(others)
-    return nearest.astype(np.int64)
+        means: NDArray[Any] = NearestCentroid().fit(Z, labels).centroids_
+    return means
 
 
 def _relation_of(

@@ -1,0 +1,191 @@
+"""Does FALCON's training pay where the features may move? A small encoder, trained end to end on a CPU."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from falcon_sc._checks import check_int
+from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks.images import _fine_tuning_scores
+from falcon_sc.benchmarks.images._fine_tuned import BATCH, FINE_TUNED
+from falcon_sc.benchmarks.images._setting import Setting, network
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    import torch
+
+    from falcon_sc.benchmarks.images._problem import Problem
+    from falcon_sc.vision.datasets import ImageData
+
+# The smallest two groups of coarse classes that taxonomy T2 divides among themselves in another way.
+COARSE = ("large_man-made_outdoor_things", "large_natural_outdoor_scenes", "vehicles_1", "vehicles_2")
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """`backbone`: "lite0", or "narrow", for tests; `size`: side of the views; `coarse`: the coarse classes taken."""
+
+    backbone: str = "lite0"
+    size: int = 64
+    epochs: int = 8
+    coarse: tuple[str, ...] = COARSE
+
+
+def run(
+    *,
+    data: Path | None = None,
+    out: Path | None = None,
+    seeds: int = 1,
+    methods: Sequence[str] = tuple(FINE_TUNED),
+    setting: FineTuning | None = None,
+    device: str | None = None,
+) -> pd.DataFrame:
+    """Train a pretrained encoder end to end, from our start and from a random one, and score it before and after.
+
+    EfficientNet-lite0 (ImageNet weights, trained with labels) on a fifth of the images of four coarse classes of
+    CIFAR-100 (20 fine classes; 2,500 training and 500 test images), enlarged to 64 pixels. All trained rows have the
+    same images, views, optimizer and steps: 8 epochs in batches of 64, with the optimizer of the paper for CIFAR-100
+    (SGD, its rate in proportion to the batch, a tenth of it after 60 and 80 per cent), and 2 of the 20 neighbors at
+    each step. The size of the problem was chosen by time alone.
+
+    Rows: K-Means inside the coarse classes and our start, on the features before any training; FALCON from our start,
+    with the backbone trained and with it frozen; from a random start as in the text of the paper and as in the
+    published code; the labels of our start learned by cross-entropy alone, without any loss of FALCON; and the fine
+    labels themselves, the bound. In the rows *two taxonomies* every other training image is labeled by T2 of the paper.
+
+    Parameters
+    ----------
+    data
+        Folder with `cifar100_part0.npz`, see :func:`falcon_sc.vision.datasets.from_npz`.
+    out
+        Folder for `fine_tuning.csv` (a row a run and split) and `fine_tuning.md` (methods as rows). An interrupted run
+        goes on from the state in its folder `state`, which is removed at the end. None: nothing is written.
+    seeds
+        Number of seeds, 0 to `seeds` - 1.
+    methods
+        Names of the methods to run, of those in `FINE_TUNED`.
+    setting
+        Another setting.
+    device
+        None: a GPU if there is one.
+
+    Returns
+    -------
+    A row for each method, seed and split ("train", "test", "test, coarse known"): ``accuracy`` and ``ari``;
+    ``inside_information`` and ``inside_ari``, the adjusted mutual information and Rand index inside a coarse class, mean
+    over coarse classes (all in per cent); for FALCON ``features_accuracy`` and ``features_test_accuracy``, of K-Means inside the coarse classes on
+    the features after training; ``iterations``, ``relation_updates``, ``relation_changes`` (rows of M) and ``n_used``;
+    ``seconds``, of all parts of an interrupted run, and ``cpu_seconds``, of its last part.
+
+    Raises
+    ------
+    ValueError
+        If `data` is not given, ``seeds`` is less than 1, or a method is unknown.
+    FileNotFoundError
+        If the file is missing in `data`.
+    ImportError
+        If the packages of the encoder are not installed.
+
+    Examples
+    --------
+    >>> from falcon_sc.benchmarks.images import fine_tuning
+    >>> table = fine_tuning.run(data="data", methods=["start alone", "our start, features move"])  # doctest: +SKIP
+    """
+    from pathlib import Path
+
+    import pandas as pd
+    import torch
+
+    from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
+    from falcon_sc.core.runtime.device import resolve_device
+
+    _check(data, seeds, methods)
+    where, setting = resolve_device(device), setting or FineTuning()
+    train, test = _read(Path(data), setting)  # type: ignore[arg-type]
+    state = None if out is None else Path(out) / "state"
+    checkpoint = None if state is None else Checkpoint(state / "rows", fingerprint(setting, str(where), train.images))
+    kept = None if checkpoint is None else checkpoint.load_training(torch.device("cpu"))
+    rows: list[dict[str, Any]] = [] if kept is None else kept["rows"]
+    done = {(row["seed"], row["method"]) for row in rows}
+    for seed in range(seeds):
+        left = [name for name in methods if (seed, name) not in done]
+        problem = _prepare(train, test, setting, seed, device=where, state=state) if left else None
+        for name in left:
+            assert problem is not None
+            began = time.process_time()
+            outcome, seconds = FINE_TUNED[name](problem)
+            spent = {"seconds": seconds, "cpu_seconds": time.process_time() - began}
+            rows += _fine_tuning_scores.score(problem, name, outcome, spent)
+            if checkpoint is not None:  # after each method: a crash leaves what was measured
+                checkpoint.save_training({"rows": rows})
+    table = pd.DataFrame(rows)
+    print(_tables.to_markdown(_fine_tuning_scores.by_method(table)))
+    if out is not None and state is not None:
+        _tables.save(
+            _fine_tuning_scores.by_method(table),
+            Path(out),
+            "fine_tuning",
+            about=_about(setting, where, train, test, seeds),
+        )
+        table.to_csv(Path(out) / "fine_tuning.csv", index=False)
+        shutil.rmtree(state, ignore_errors=True)
+    return table
+
+
+def _check(data: Path | None, seeds: int, methods: Sequence[str]) -> None:
+    if data is None:
+        msg = "data is not given: name the folder with cifar100_part0.npz (--data, or $FALCON_SC_DATA)."
+        raise ValueError(msg)
+    check_int(seeds, "seeds")
+    unknown = set(methods) - set(FINE_TUNED)
+    if unknown:
+        msg = f"methods: {sorted(unknown)} are not among {list(FINE_TUNED)}."
+        raise ValueError(msg)
+
+
+def _read(data: Path, setting: FineTuning) -> tuple[ImageData, ImageData]:
+    """Training and test images of the coarse classes."""
+    from falcon_sc.benchmarks.images._problem import read
+
+    parts = []
+    for part in read(data, Setting(1, setting.backbone, 0, setting.epochs)):
+        wanted = np.isin(part.coarse_names, setting.coarse)
+        left_out = np.asarray(part.fine_names)[part.relation[:, ~wanted].any(axis=1)]
+        parts.append(part.without(left_out.tolist()))
+    return parts[0], parts[1]
+
+
+def _prepare(
+    train: ImageData, test: ImageData, setting: FineTuning, seed: int, *, device: torch.device, state: Path | None
+) -> Problem:
+    """The encoder, and its features before any training."""
+    from falcon_sc.benchmarks.images._lite0 import MEAN, STD, Lite0
+    from falcon_sc.benchmarks.images._problem import Problem
+    from falcon_sc.vision import ImageViews, extract_features, image_samples
+
+    rng = np.random.default_rng(seed)
+    backbone = Lite0() if setting.backbone == "lite0" else network(setting.backbone, rng)
+    views = ImageViews(setting.size, mean=MEAN, std=STD)
+    features, test_features = (
+        extract_features(backbone, image_samples(part.images, device=device), views) for part in (train, test)
+    )
+    about = Setting(1, setting.backbone, 0, setting.epochs)
+    return Problem(train, test, about, seed, backbone, views, features, test_features, device, 0.0, state)
+
+
+def _about(setting: FineTuning, where: torch.device, train: ImageData, test: ImageData, seeds: int) -> str:
+    return (
+        f"Accuracy / ARI, and adjusted mutual information / ARI inside a coarse class, in per cent, {seeds} seed(s), on {where}: "
+        f"{len(train):,} training and {len(test):,} test images in {len(train.coarse_names)} coarse and "
+        f"{len(train.fine_names)} fine classes, views of {setting.size} pixels, backbone {setting.backbone}, "
+        f"{setting.epochs} epochs in batches of {BATCH}. K-Means on its features: accuracy of training and of test images, "
+        "told the numbers of fine classes, with the features that the training left."
+    )
