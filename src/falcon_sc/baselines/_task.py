@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from falcon_sc.core.fitting.problem import Problem
     from falcon_sc.core.training.networks import FineClassifier
 
+# `Falcon` learns labels that it was given; who begins with nothing takes longer.
+FROM_RANDOM_WEIGHTS = FalconConfig(min_iterations=1400, lr=5e-3)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -48,7 +51,7 @@ class Settings:
         """Defaults in place of what is `None`."""
         if network is not None:
             check_network(network)
-        return cls(config or FalconConfig(), network, views or SameViews(), resolve_device(device))
+        return cls(config or FROM_RANDOM_WEIGHTS, network, views or SameViews(), resolve_device(device))
 
 
 @dataclass(frozen=True)

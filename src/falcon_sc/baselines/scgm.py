@@ -47,7 +47,7 @@ class SCGM(TrainedBaseline):
     n_fine
         Number of fine classes; of a mapping only the sum is used.
     config
-        Network, optimizer, schedule and batches. `None`: `FalconConfig()`.
+        Network, optimizer, schedule and batches. `None`: `FalconConfig(min_iterations=1400, lr=5e-3)`, from random weights.
     network, views, device, rng
         As for :class:`falcon_sc.Falcon`.
 

@@ -27,7 +27,7 @@ class UpperBound(TrainedBaseline):
     n_fine
         Number of fine classes, as many as the fine labels have.
     config
-        Network, optimizer, schedule and batches. `None`: `FalconConfig()`.
+        Network, optimizer, schedule and batches. `None`: `FalconConfig(min_iterations=1400, lr=5e-3)`, from random weights.
     network, views, device, rng
         As for :class:`falcon_sc.Falcon`.
 

@@ -86,7 +86,7 @@ class FalconConfig(PaperSettings):
     warmup_iterations
         Iterations of plain cross-entropy on the labels of the start before eq. 10 takes over. Only with a start
         from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learnt yet
-        are lost. Default: ours.
+        are lost. Default: ours; with half as many M and the tree did not hold on some sets.
     lambda_start
         Weight of the labels of the start after the warm-up. Of the cross-entropy to them, in which samples of small
         classes weigh more (by one over the square root of the size): without it their neighbors absorb them. And of
@@ -100,9 +100,11 @@ class FalconConfig(PaperSettings):
     batch_norm
         Batch normalization before each ReLU. Default: ours; the paper names none for cells, where it collapses without.
     max_epochs
-        Passes over the data. `None`: as many as `min_iterations` take, at least 10.
+        Passes over the data. `None`: as many as `min_iterations` take, at least 2.
     min_iterations
-        Iterations, at least, when `max_epochs` is `None`: on 2,000 cells an epoch is but a few. Default: ours.
+        Iterations, at least, when `max_epochs` is `None`: on 2,000 cells an epoch is but a few. Default: ours, the
+        shortest run that gave new cells labels as good as one of 1,400 did, after a start from labels (docs/benchmarks.md);
+        a random start takes several times as many.
     batch_size
         Samples an iteration. `None`: the power of two nearest below an eighth of the samples, from 128 to 1,024.
     optimizer
@@ -176,17 +178,17 @@ class FalconConfig(PaperSettings):
     start_max_cells: int = 3500
     start_n_repeats: int = 4
     leaves_per_class: int = 2
-    warmup_iterations: int = 600
+    warmup_iterations: int = 200
     lambda_start: float = 0.1
     n_pcs: int | None = 50
     n_hidden: int = 64
     n_layers: int = 4
     batch_norm: bool = True
     max_epochs: int | None = None
-    min_iterations: int = 1400
+    min_iterations: int = 400
     batch_size: int | None = None
     optimizer: Optimizer = "adamw"
-    lr: float = 5e-3
+    lr: float = 1e-2
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: Schedule = "cosine"
@@ -220,7 +222,7 @@ class FalconConfig(PaperSettings):
         """Passes over `n_samples` samples that this configuration asks for."""
         if self.max_epochs is not None:
             return self.max_epochs
-        return max(10, math.ceil(self.min_iterations / self.iterations_per_epoch(n_samples)))
+        return max(2, math.ceil(self.min_iterations / self.iterations_per_epoch(n_samples)))
 
     def samples_per_batch(self, n_samples: int) -> int:
         """Samples an iteration on a data set of `n_samples`."""

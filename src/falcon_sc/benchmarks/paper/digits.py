@@ -93,5 +93,6 @@ def _labels(name: str, X: np.ndarray, fine: np.ndarray, seed: int, max_epochs: i
     if name == "TURTLE":
         steps = {} if max_epochs is None else {"n_steps": 60 * max_epochs}
         return method(10, rng=seed, **steps).fit(X, coarse).labels_
-    model = method(10, FalconConfig(max_epochs=max_epochs), rng=seed)
+    config = None if max_epochs is None else FalconConfig(max_epochs=max_epochs)
+    model = method(10, config, rng=seed)
     return model.fit(X, coarse, **({"fine": fine} if name == "UpperBound" else {})).labels_
