@@ -42,7 +42,7 @@ def test_values(column, values, known) -> None:
     labels = read_labels(_adata(column), "coarse", "coarse_key")
     np.testing.assert_array_equal(labels.values, values)
     np.testing.assert_array_equal(labels.known, known)
-    assert labels.values.dtype.kind == ("U" if isinstance(values[0], str) else "i")
+    assert labels.names.dtype.kind == ("U" if isinstance(values[0], str) else "i")
 
 
 @pytest.mark.parametrize(
@@ -134,3 +134,11 @@ def test_warning_counts_the_missing() -> None:
     with pytest.warns(UserWarning, match=r"missing \(NA\) for 2 of 3 cells: they are left out"):
         warn_missing(labels, "coarse", "coarse_key", "they are left out")
     warn_missing(read_labels(_adata(["a", "b"]), "coarse", "coarse_key"), "coarse", "coarse_key", "nothing")
+
+
+def test_labels_of_all_cells_and_their_numbers() -> None:
+    labels = read_labels(_adata(["b", None, "a", "b"]), "coarse", "coarse_key")
+    assert labels.names.tolist() == ["a", "b"]
+    assert labels.codes.tolist() == [1, 0, 1]
+    assert labels.sizes.tolist() == [1, 2]
+    assert labels.of_all().codes.tolist() == [1, -1, 0, 1]

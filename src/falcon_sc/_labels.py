@@ -30,19 +30,33 @@ class Labels:
 
     Parameters
     ----------
-    values
-        str or whole numbers, one for each labeled cell: int64, or what holds larger ones exactly (uint64, object).
+    names
+        The distinct labels, sorted: str or whole numbers, int64 or what holds larger ones exactly (uint64, object).
+    codes
+        int64: place in `names` of each labeled cell.
     known
         bool, n_obs: which cells are labeled.
     """
 
-    values: np.ndarray
+    names: np.ndarray
+    codes: np.ndarray
     known: np.ndarray
 
     @property
-    def names(self) -> np.ndarray:
-        """The distinct labels, sorted."""
-        return np.unique(self.values)
+    def values(self) -> pd.Categorical:
+        """The label of each labeled cell: of ten million, names would take a gigabyte, and minutes to be told apart."""
+        return pd.Categorical.from_codes(self.codes, categories=pd.Index(self.names))
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """int64: cells with each label."""
+        return np.bincount(self.codes, minlength=len(self.names))
+
+    def of_all(self) -> pd.Categorical:
+        """The label of every cell, missing where it has none."""
+        codes = np.full(self.known.size, -1, dtype=np.int64)
+        codes[self.known] = self.codes
+        return pd.Categorical.from_codes(codes, categories=pd.Index(self.names))
 
 
 def read_labels(adata: AnnData, key: str, argument: str) -> Labels:
@@ -68,7 +82,8 @@ def read_labels(adata: AnnData, key: str, argument: str) -> Labels:
     if _are_numbers(found) and (fractions := [label for label in found if isinstance(label, float)]):
         msg = f"{what} holds fractions such as {fractions[0]:g}: it must hold class labels."
         raise ValueError(msg)
-    return Labels(_names(found, key, argument)[codes[known]], known)
+    names, place = np.unique(_names(found, key, argument), return_inverse=True)
+    return Labels(names, place[codes[known]], known)
 
 
 def read_groups(adata: AnnData, key: str, argument: str) -> np.ndarray:

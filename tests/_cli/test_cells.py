@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from falcon_sc._cli.cells import check_output, compression_of, read_cells, write_cells
+from falcon_sc._cli.cells import read_cells, write_cells
+from falcon_sc._on_disk.files import compression_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,26 +52,6 @@ def test_what_cannot_be_read_is_named(planted: AnnData, tmp_path: Path, name: st
     (tmp_path / "other.zarr" / "zarr.json").write_text("{}")
     with pytest.raises(error, match=message):
         read_cells(tmp_path / name)
-
-
-@pytest.mark.parametrize("name", ["out.csv", "out.h5", "out.h5ad.gz", "out", "out.loom"])
-def test_unknown_format(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=r"is of an unknown format: give a name that ends in \.h5ad or \.zarr"):
-        check_output(tmp_path / name)
-
-
-def test_only_a_store_is_replaced_by_a_store(planted: AnnData, tmp_path: Path) -> None:
-    photographs = tmp_path / "photographs.zarr"
-    photographs.mkdir()
-    assert check_output(photographs) == photographs  # nothing to lose
-    (photographs / "1.png").touch()
-    with pytest.raises(ValueError, match="is a folder with other files, and no zarr store"):
-        check_output(photographs)
-    (tmp_path / "file.zarr").touch()
-    with pytest.raises(ValueError, match="is a file, but a folder is to be written there"):
-        check_output(tmp_path / "file.zarr")
-    planted.write_zarr(tmp_path / "cells.zarr")
-    assert check_output(tmp_path / "cells.zarr") == tmp_path / "cells.zarr"
 
 
 @pytest.mark.parametrize("name", ["cells.h5ad", "cells.zarr"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import warnings
 from typing import TYPE_CHECKING, Any
 
-from falcon_sc._cli.cells import check_source, write_then_move
+from falcon_sc._cli.cells import check_source
 from falcon_sc._cli.console import one_line
+from falcon_sc._on_disk.copying import Place, write_store
+from falcon_sc._on_disk.files import opened, write_then_move
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ def open_cells(source: Path) -> AnnData:
     """
     check_source(source)
     try:
-        with _opened(source, "r") as store:
+        with opened(source, "r") as store:
             return _cells_in(store)
     except Exception as error:
         msg = f"{str(source)!r} cannot be read as an AnnData ({type(error).__name__}: {one_line(error)})."
@@ -50,41 +50,7 @@ def _cells_in(store: Any) -> AnnData:
 
 def write_copy(adata: AnnData, source: Path, output: Path, compression: dict[str, Any]) -> None:
     """Write a copy of the file whose cells these are, with what `adata` has in memory in the place of what was read."""
-
-    def write(whole: Path) -> None:
-        from anndata.io import write_elem
-
-        if source.is_dir():
-            shutil.copytree(source, whole)
-        else:
-            shutil.copyfile(source, whole)
-        options = {} if source.is_dir() else compression
-        with _opened(whole, "r+") as store:
-            for name in _READ:
-                values = getattr(adata, name)
-                write_elem(store, name, values if name in ("obs", "var") else dict(values), dataset_kwargs=options)
-        if source.is_dir():
-            _consolidate(whole)
-
-    write_then_move(output, write)
-
-
-def _consolidate(folder: Path) -> None:
-    """Say at the root of a zarr store what is in it, as anndata does."""
-    import zarr
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Consolidated metadata is currently not part", UserWarning)
-        zarr.consolidate_metadata(str(folder))
-
-
-def _opened(path: Path, mode: str) -> Any:
-    """A context with the root of a file or store, which is looked at itself rather than what is said of it at the root."""
-    import contextlib
-
-    import h5py
-    import zarr
-
-    if path.is_dir():
-        return contextlib.nullcontext(zarr.open_group(path, mode=mode, use_consolidated=False))
-    return h5py.File(path, mode)
+    with opened(source, "r") as store:
+        attributes, left = dict(store.attrs), {name: Place(source, name) for name in store if name not in _READ}
+    parts = {name: getattr(adata, name) if name in ("obs", "var") else dict(getattr(adata, name)) for name in _READ}
+    write_then_move(output, lambda whole: write_store(whole, parts, left, compression, **attributes))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from falcon_sc._cli.cells import check_file, check_output, compression_of, is_zarr, read_cells, write_cells, write_table
+from falcon_sc._cli.cells import check_file, read_cells, write_cells, write_table
 from falcon_sc._cli.keeping import Output
 from falcon_sc._cli.on_disk import open_cells, write_copy
+from falcon_sc._on_disk.files import check_cells_file, compression_of, is_zarr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ class Target:
     @classmethod
     def checked(cls, source: Path, output: Path, csv: Path | None, key: str, *, on_disk: bool) -> Target:
         """Refuse, before any work, what cannot be written."""
-        output = check_output(output)
+        output = check_cells_file(output, "--output")
         if on_disk and source.exists() and is_zarr(output) != source.is_dir():
             suffix = ".zarr" if source.is_dir() else ".h5ad"
             msg = f"--output={str(output)!r}: with --on-disk the file is copied, so give a name that ends in {suffix}."

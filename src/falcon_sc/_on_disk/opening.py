@@ -22,7 +22,7 @@ _BLOCK = 1 << 25  # bytes that are read at once, where nobody has chosen chunks
 
 def is_on_disk(stored: Any) -> bool:
     """Whether a matrix of an AnnData is read from disk when it is asked for."""
-    return _is_dask(stored) or _is_dense_store(stored) or _is_sparse_store(stored)
+    return is_dask(stored) or _is_dense_store(stored) or is_sparse_store(stored)
 
 
 def open_rows(stored: Any, name: str, adata: AnnData) -> StoredRows:
@@ -66,7 +66,7 @@ def as_dask(stored: Any) -> Any:
     from anndata.io import sparse_dataset
 
     stored = sparse_dataset(stored) if hasattr(stored, "keys") else stored
-    if _is_sparse_store(stored) and stored.format == "csc":  # in blocks of columns: refused where rows are asked for
+    if is_sparse_store(stored) and stored.format == "csc":  # in blocks of columns: refused where rows are asked for
         return read_elem_lazy(stored.group)
     n_rows, n_columns = (int(length) for length in stored.shape)
     if _is_dense_store(stored):
@@ -82,7 +82,7 @@ def as_dask(stored: Any) -> Any:
 
 def _check_by_rows(stored: Any, store: Store) -> None:
     block = getattr(stored, "_meta", stored)  # of dask: an empty block
-    kind = block.format if sparse.issparse(block) or _is_sparse_store(block) else None
+    kind = block.format if sparse.issparse(block) or is_sparse_store(block) else None
     if kind == "csc":
         msg = (
             f"{store} is stored by columns (CSC), so that its rows cannot be read without reading all of it: store it by "
@@ -113,7 +113,7 @@ def _whole_rows(block: Any, n_columns: int) -> sparse.csr_matrix:
 
 def _check_complete(source: Any, store: Store) -> None:
     """Zarr reads zeros where a chunk is not there; values and columns of a sparse matrix have none that are only zeros."""
-    if _is_sparse_store(source) and store.path is not None and source.backend == "zarr":
+    if is_sparse_store(source) and store.path is not None and source.backend == "zarr":
         for part in ("data", "indices"):
             stored = source.group[part]  # in shards, those beyond the end count as well
             if stored.nchunks_initialized < stored.nchunks and source.shape[1] > 1:
@@ -123,14 +123,15 @@ def _check_complete(source: Any, store: Store) -> None:
 
 def _source_of(stored: Any, adata: AnnData) -> Any:
     """What a matrix is read from: something of h5py, zarr or anndata, or a path; None where that cannot be told."""
-    if not _is_dask(stored):
+    if not is_dask(stored):
         return stored
-    return _source_in_graph(stored) or adata.file.filename
+    source = as_read(stored)
+    return (source.args[0] if isinstance(source, partial) else source) or adata.file.filename
 
 
 def _path_of(source: Any) -> Path | None:
     """The file or folder of it."""
-    if _is_sparse_store(source):
+    if is_sparse_store(source):
         source = source.group
     if isinstance(source, str | Path):
         return Path(source)
@@ -141,14 +142,19 @@ def _path_of(source: Any) -> Path | None:
     return None if root is None else Path(root) / inside
 
 
-def _source_in_graph(array: Any) -> Any:
-    """What the first task of a dask array reads: a path, or something of h5py, zarr or anndata; None if it is hidden."""
-    looked_at: list[Any] = [array.dask[array.__dask_keys__()[0][0]]]
+def as_read(array: Any) -> Any:
+    """What the first task of a dask array reads: something of h5py, zarr or anndata, a path or what opens it; None if it is hidden."""
+    graph = array.dask
+    looked_at: list[Any] = [graph[array.__dask_keys__()[0][0]]]
     for _ in range(1000):
         if not looked_at:
             return None
         found = looked_at.pop(0)
-        if _is_sparse_store(found) or isinstance(found, Path) or _is_dense_store(found):
+        if is_sparse_store(found) or _is_dense_store(found):
+            return found
+        if isinstance(found, Path):
+            return found
+        if isinstance(found, partial) and len(found.args) == 2 and isinstance(found.args[0], Path):
             return found
         if isinstance(found, dict):
             looked_at += list(found.values())
@@ -156,11 +162,14 @@ def _source_in_graph(array: Any) -> Any:
             looked_at += list(found)
         else:
             looked_at += [getattr(found, name, None) for name in ("func", "args", "kwargs", "keywords", "value")]
+            if not hasattr(found, "func") and isinstance(key := getattr(found, "key", None), str) and key in graph:
+                looked_at.append(graph[key])  # what another task refers to
         looked_at = [one for one in looked_at if one is not None]
     return None
 
 
-def _is_dask(stored: Any) -> bool:
+def is_dask(stored: Any) -> bool:
+    """Whether it is a dask array."""
     array = sys.modules.get("dask.array")
     return array is not None and isinstance(stored, array.Array)
 
@@ -172,7 +181,8 @@ def _is_dense_store(stored: Any) -> bool:
     )
 
 
-def _is_sparse_store(stored: Any) -> bool:
+def is_sparse_store(stored: Any) -> bool:
+    """Whether it is a sparse matrix of anndata that lies on disk."""
     from anndata.abc import CSCDataset, CSRDataset
 
     return isinstance(stored, CSRDataset | CSCDataset)

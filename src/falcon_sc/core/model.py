@@ -184,7 +184,7 @@ class Falcon(Predictor):
         distributed.join(device)
         outcome = fit(problem, run)
         self.embedding_ = outcome.embedding
-        self.found_ = Found(outcome.proba, outcome.proba.argmax(axis=1), outcome.agreement, outcome.tree)
+        self.found_ = Found(outcome.proba, outcome.labels, outcome.agreement, outcome.tree)
         self._started_in = outcome.start_labels
         outcome.fitted.feature_names = None if feature_names is None else np.asarray(feature_names)
         self._adopt(outcome.fitted)

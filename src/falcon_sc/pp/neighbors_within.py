@@ -120,8 +120,7 @@ def neighbors_within(
     points = _points(adata, use_rep, layer, values)
     warn_missing(labels, coarse_key, "coarse_key", "they get no neighbors")
 
-    codes = np.unique(labels.values, return_inverse=True)[1]
-    distances, connectivities = _graph(points[labels.known], codes, n_neighbors)
+    distances, connectivities = _graph(points[labels.known], labels.codes, n_neighbors)
     place = np.flatnonzero(labels.known)
 
     keys = {"distances_key": f"{key_added}_distances", "connectivities_key": f"{key_added}_connectivities"}

@@ -26,7 +26,7 @@ AUTO = "auto"
 
 def report_small_classes(labels: Labels, coarse_key: str, n_neighbors: int) -> None:
     """Say which classes have no `n_neighbors` other cells, and warn of those that are too small to be split."""
-    names, sizes = np.unique(labels.values, return_counts=True)
+    names, sizes = labels.names, labels.sizes
     tiny = names[sizes < LEAST_TO_SPLIT]
     if tiny.size:
         msg = (
@@ -41,7 +41,7 @@ def report_small_classes(labels: Labels, coarse_key: str, n_neighbors: int) -> N
 
 def count_coarse(labels: Labels, dataset: np.ndarray | None) -> int:
     """Number of coarse classes, of the data set that has most."""
-    blocks = [labels.values] if dataset is None else [labels.values[dataset == name] for name in np.unique(dataset)]
+    blocks = [labels.codes] if dataset is None else [labels.codes[dataset == name] for name in np.unique(dataset)]
     return max(np.unique(block).size for block in blocks)
 
 
@@ -69,8 +69,9 @@ def check_n_fine(
             msg = f"fixed is given with n_fine={AUTO!r}: give the total, for instance that of falcon_sc.tl.estimate_n_fine."
             raise ValueError(msg)
         return None
-    taxonomy = Taxonomy.of(labels.values, dataset)
-    codes = taxonomy.encode(labels.values, dataset)
+    values = labels.values
+    taxonomy = Taxonomy.of(values, dataset)
+    codes = taxonomy.encode(values, dataset)
     budget = fine_budget(n_fine, taxonomy, codes, len(codes))  # type: ignore[arg-type]
     check_fixed(fixed, budget, taxonomy, codes)  # type: ignore[arg-type]
     return budget if isinstance(budget, int) else dict(zip(taxonomy.names, budget.tolist(), strict=True))

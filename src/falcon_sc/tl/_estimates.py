@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from falcon_sc._labels import Labels
@@ -33,7 +32,7 @@ def estimate(
     from falcon_sc.core.fitting.processor import processor_of
     from falcon_sc.core.start.estimation import estimate_numbers
 
-    codes = np.unique(labels.values, return_inverse=True)[1]
+    codes = labels.codes
     numbers = estimate_numbers(
         start,
         codes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
 from falcon_sc._checks import obs_column
 from falcon_sc.core.state.decisions import Decision, FineClasses, as_table, from_table
@@ -103,19 +104,31 @@ def _found_after(result: Refined, found: Found, column: int, features: Any) -> F
     cells = np.flatnonzero(cells_of(found, column))
     begin, end = _places(found.tree.leaf_coarse == column)
     n_own = result.proba.shape[1]
-    before, block, after = found.proba[:, :begin], np.zeros((len(found.proba), n_own), np.float32), found.proba[:, end:]
-    proba = np.concatenate([before, block, after], axis=1).astype(np.float32)
-    proba[cells, begin : begin + n_own] = result.proba
-    unlabeled = found.labels < 0
-    if unlabeled.any():
-        mass = found.proba[unlabeled, begin:end].sum(axis=1, keepdims=True)
-        proba[unlabeled, begin : begin + n_own] = mass * result.refinement.proba(features[unlabeled])
+    unlabeled = np.flatnonzero(found.labels < 0)
+    new = result.proba
+    if len(unlabeled):
+        mass = sparse.csr_matrix(found.proba[unlabeled])[:, begin:end].sum(axis=1)
+        new = np.concatenate([new, np.asarray(mass) * result.refinement.proba(features[unlabeled])])
+    block = _rows_at(np.concatenate([cells, unlabeled]), new.astype(np.float32), len(found.labels))
+    if sparse.issparse(found.proba):
+        proba = sparse.hstack([found.proba[:, :begin], block, found.proba[:, end:]], format="csr", dtype=np.float32)
+    else:
+        proba = np.hstack([found.proba[:, :begin], block.toarray(), found.proba[:, end:]])
     labels = np.where(found.labels >= end, found.labels + n_own - (end - begin), found.labels)
     labels[cells] = begin + result.proba.argmax(axis=1)
     assert found.agreement is not None
     agreement = found.agreement.copy()
     agreement[cells] = result.agreement
     return Found(proba, labels, agreement, found.tree.with_class(column, result.tree))
+
+
+def _rows_at(places: np.ndarray, rows: np.ndarray, n: int) -> sparse.csr_matrix:
+    """A matrix with n rows, of which these are at `places`, and all others empty."""
+    n_columns, order = rows.shape[1], np.argsort(places)
+    lengths = np.zeros(n + 1, dtype=np.int64)
+    lengths[places + 1] = n_columns
+    columns = np.tile(np.arange(n_columns), len(places))
+    return sparse.csr_matrix((rows[order].ravel(), columns, np.cumsum(lengths)), shape=(n, n_columns))
 
 
 def _of_classes(

@@ -10,6 +10,7 @@ import numpy as np
 from falcon_sc._checks import check_adata, check_int, check_unique_genes
 from falcon_sc._labels import read_batch, read_groups, read_labels, warn_missing
 from falcon_sc._log import show_log
+from falcon_sc._output import Output
 from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc._written import CLASSES, check_free
 from falcon_sc.core.data.budget import check_shared_out
@@ -51,6 +52,7 @@ def run(
     key_added: str = "falcon",
     save_model: str | Path | None = None,
     checkpoint: str | Path | None = None,
+    output: str | Path | None = None,
     copy: bool = False,
 ) -> tuple[Falcon, AnnData]:
     """The fitted model, and the object that holds the results: `adata`, or its copy.
@@ -77,8 +79,10 @@ def run(
     if save_model is not None:
         check_unique_genes(adata)
     model_folder, checkpoint = check_folders(save_model, checkpoint)
+    target = Output.checked(output, adata, key_added)
 
     from falcon_sc.core.model import Falcon
+    from falcon_sc.core.runtime import distributed
     from falcon_sc.core.runtime.device import resolve_device
 
     where = resolve_device(device)
@@ -97,7 +101,7 @@ def run(
     if budget is None:
         found = estimate(inputs.start, labels, device=where, rng=rng, progress_bar=progress_bar, n_jobs=config.n_jobs)
         about |= totals(found)
-        budget = dict(zip(np.unique(labels.values).tolist(), found.estimate.tolist(), strict=True))
+        budget = dict(zip(labels.names.tolist(), found.estimate.tolist(), strict=True))
         check_license(config, budget, count_coarse(labels, dataset))
     model = Falcon(budget, config, fixed=fixed, device=where, rng=rng, progress_bar=progress_bar)
     names = None if inputs.genes is None else adata.var_names[inputs.genes].to_numpy(dtype=np.str_)
@@ -115,9 +119,13 @@ def run(
     params = plain(config.to_dict() | model.metadata | about_run(model, rng) | saved)
     results = _results(model, inputs, labels, params)
     write(adata, key_added, model, results)
-    if model_folder is not None:
-        column = f"adata.obs[{f'{key_added}_fine'!r}]"
-        save_fitted(model, model_folder, labels=column + (", of error.adata" if copy else ""), adata=adata)
+    try:
+        if target is not None and distributed.rank() == 0:
+            target.write(adata, copied=copy)
+    finally:
+        if model_folder is not None:
+            column = f"adata.obs[{f'{key_added}_fine'!r}]"
+            save_fitted(model, model_folder, labels=column + (", of error.adata" if copy else ""), adata=adata)
     return model, adata
 
 
@@ -128,9 +136,10 @@ def _results(model: Falcon, inputs: Inputs, labels: Labels, params: dict[str, An
     known, found = labels.known, model.found_
     proba, embedding, by_leaf = model.proba_, model.embedding_, found.proba
     if not known.all():
-        others = model.infer(inputs.others)
-        pairs = ((proba, others.proba), (embedding, others.embedding), (by_leaf, others.outputs))
-        proba, embedding, by_leaf = (_of_all(known, own, other) for own, other in pairs)
+        others = model.infer(inputs.others, with_outputs=True)
+        proba, embedding = _of_all(known, proba, others.proba), _of_all(known, embedding, others.embedding)
+        assert others.outputs is not None
+        by_leaf = _rows_of_all(known, by_leaf, others.outputs)
     fine, confidence, leaf = (
         _of_all(known, own, fill)
         for own, fill in ((model.labels_, -1), (model.confidence_, np.nan), (found.labels, -1))
@@ -148,3 +157,14 @@ def _of_all(known: np.ndarray, own: np.ndarray, others: np.ndarray | float) -> n
     together = np.empty((known.size, *own.shape[1:]), dtype=own.dtype)
     together[known], together[~known] = own, others
     return together
+
+
+def _rows_of_all(known: np.ndarray, own: Any, others: np.ndarray) -> Any:
+    """The same of a matrix that may be CSR."""
+    from scipy import sparse
+
+    if not sparse.issparse(own):
+        return _of_all(known, own, others)
+    place = np.empty(known.size, dtype=np.int64)
+    place[known], place[~known] = np.arange(own.shape[0]), own.shape[0] + np.arange(len(others))
+    return sparse.vstack([own, sparse.csr_matrix(others)], format="csr")[place]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from falcon_sc._checks import obs_column
 from falcon_sc._on_disk.opening import is_on_disk
@@ -24,14 +25,12 @@ if TYPE_CHECKING:
 MITOCHONDRIA = "pct_counts_mt"  # where sc.pp.calculate_qc_metrics(adata, qc_vars=["mt"]) puts it
 
 
-def tree_slots(
-    adata: AnnData, classes: FineClasses, found: Found
-) -> tuple[dict[str, Any], pd.Series, np.ndarray, np.ndarray]:
+def tree_slots(adata: AnnData, classes: FineClasses, found: Found) -> tuple[dict[str, Any], pd.Series, np.ndarray, Any]:
     """What is written of a tree: its arrays, and of each cell the leaf, the agreement and the probabilities of the leaves."""
     assert found.tree is not None
     assert classes.leaves is not None
-    names = np.array([*classes.leaves[0], None], dtype=object)
-    leaf = pd.Series(pd.Categorical(names[found.labels], categories=names[:-1]), index=adata.obs_names)
+    leaves = pd.Categorical.from_codes(found.labels, categories=pd.Index(classes.leaves[0], dtype=object))
+    leaf = pd.Series(leaves, index=adata.obs_names)
     return (
         tree_arrays(found.tree, classes) | {"mitochondria": _mitochondria(adata, found)},
         leaf,
@@ -96,7 +95,8 @@ def read_found(adata: AnnData, about: Mapping[str, Any], key: str) -> Found:
             "them the classes cannot be cut otherwise. Run falcon_sc.tl.discover again."
         )
         raise KeyError(msg)
-    proba = np.asarray(adata.obsm[proba_name])
+    proba: Any = adata.obsm[proba_name]
+    proba = sparse.csr_matrix(proba) if sparse.issparse(proba) else np.asarray(proba)
     names = [str(name) for name in about["tree"]["leaf_names"]]
     column = obs_column(adata, leaf_name, "key")
     leaf = pd.Index(names).get_indexer(pd.Index(column.astype(object)))

@@ -112,7 +112,7 @@ def _slots(adata: AnnData, key: str, model: Falcon, results: Results) -> list[tu
     leaves: list[Any] = [_MISSING] * len(LEAF_SLOTS)
     if results.leaves is not None:
         about["tree"], *leaves = tree_slots(adata, model.classes_, results.leaves)
-    fine = pd.Series(pd.Categorical.from_codes(results.fine.tolist(), categories=names.tolist()), index=adata.obs_names)
+    fine = pd.Series(pd.Categorical.from_codes(results.fine, categories=names.tolist()), index=adata.obs_names)
     fine = fine.cat.remove_unused_categories()  # scanpy's plots fail at a category without a cell
     slots = [
         (adata.obs, f"{key}_fine", fine),

@@ -42,6 +42,7 @@ def discover(
     key_added: str = "falcon",
     save_model: str | Path | None = None,
     checkpoint: str | Path | None = None,
+    output: str | Path | None = None,
     copy: bool = False,
 ) -> AnnData | None:
     """Discover fine classes inside the coarse classes of ``adata.obs[coarse_key]`` (FALCON, :cite:p:`Grcic2024`).
@@ -116,6 +117,11 @@ def discover(
         Folder to save the model in, for :meth:`falcon_sc.Falcon.load` and :func:`falcon_sc.tl.predict`.
     checkpoint
         Folder for the state of the run, from which an interrupted one goes on when it is called again.
+    output
+        A ``.h5ad`` file or ``.zarr`` store to write the cells with their results to, once there are some. Of a matrix or
+        layer on disk the chunks are copied as they lie there, if the format is the same, and else a few blocks of rows at
+        a time: it is never whole in memory. Refused if it is what `adata` is read from, or exists and is not an
+        earlier result under the same `key_added`, which is replaced.
     copy
         Work on a copy and return it.
 
@@ -139,8 +145,9 @@ def discover(
         Last hidden layer, for ``sc.pp.neighbors(adata, use_rep="X_falcon")``.
     ``adata.obs["falcon_leaf"]``, ``adata.obs["falcon_agreement"]``, ``adata.obsm["falcon_leaf_proba"]``
         What :func:`falcon_sc.tl.cut` needs: the leaf of the tree of splits in which each cell is, how far the clusterings agree
-        on its fine class, and the probabilities of the leaves. Not written where there is no tree: several data sets, a random
-        start, ``leaves_per_class=1`` in `config`.
+        on its fine class, and the probabilities of the leaves (float32, n_obs x leaves; of several coarse classes a CSR matrix,
+        without the leaves of the others). Not written where there is no tree: several data sets, a random start,
+        ``leaves_per_class=1`` in `config`.
     ``adata.uns["falcon"]`` : dict
         ``M`` (uint8, n_fine x n_coarse, 1 where a fine class hangs under a coarse class),
         ``fine_names``, ``coarse_names`` (and ``coarse_dataset`` with several data sets, whose M
@@ -163,15 +170,16 @@ def discover(
         negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer` or `values`; duplicate cell names; `adata`
         is empty; a device that is not there.
         A matrix on disk that is stored by columns, damaged, or changed while it is read; ``copy=True`` in backed mode.
+        `output` is of another format, is read, or holds something else.
     ImportError
         A matrix on disk, and no dask (the extra ``disk``).
     RuntimeError
         ``relation_solver="gurobi"`` and no license, or one too small for this problem.
     PermissionError
-        `save_model` or `checkpoint` cannot be written.
+        `save_model`, `checkpoint` or `output` cannot be written.
     OSError
-        `save_model` could be written before the run and not after it. Then `adata` holds the results, and the error
-        has them and the fitted model, as `error.adata` and `error.model`.
+        `save_model` or `output` could be written before the run and not after it. Then `adata` holds the results, and the
+        error has them as `error.adata`, and the fitted model as `error.model` if that is what could not be written.
 
     Examples
     --------
@@ -208,6 +216,7 @@ def discover(
         key_added=key_added,
         save_model=save_model,
         checkpoint=checkpoint,
+        output=output,
         copy=copy,
     )
     return result if copy else None

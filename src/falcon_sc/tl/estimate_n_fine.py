@@ -131,7 +131,7 @@ def estimate_n_fine(
     found = estimate(
         start, labels, device=where, rng=rng, progress_bar=progress_bar, max_per_class=max_per_class, n_jobs=n_jobs
     )
-    names, sizes = np.unique(labels.values, return_counts=True)
+    names, sizes = labels.names, labels.sizes
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer}
     about |= {
         "values": values,

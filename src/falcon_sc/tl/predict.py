@@ -12,6 +12,7 @@ from falcon_sc._checks import check_adata, listed
 from falcon_sc._expression import read_embedding
 from falcon_sc._labels import read_groups, read_labels
 from falcon_sc._log import show_log
+from falcon_sc._output import Output
 from falcon_sc._written import CLASSES, check_free
 from falcon_sc.core.data.labels import match
 from falcon_sc.tl._inputs import check_choice
@@ -21,6 +22,9 @@ from falcon_sc.tl._params import plain
 from falcon_sc.tl._write import Results, write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
     from anndata import AnnData
     from scipy import sparse
 
@@ -42,6 +46,7 @@ def predict(
     missing_genes: MissingGenes = "error",
     dataset_key: str | None = None,
     key_added: str = "falcon",
+    output: str | Path | None = None,
     copy: bool = False,
 ) -> AnnData | None:
     """Put new cells into the fine classes of a model.
@@ -78,6 +83,8 @@ def predict(
     key_added
         Prefix of everything that is written. Refused if that would replace anything but earlier results that
         this function or :func:`falcon_sc.tl.discover` wrote under the same prefix, or what this call reads.
+    output
+        A ``.h5ad`` file or ``.zarr`` store to write the cells with their results to; see :func:`falcon_sc.tl.discover`.
     copy
         Work on a copy and return it.
 
@@ -95,7 +102,12 @@ def predict(
     ValueError
         Genes of the model are missing, or too many to fill them; values that cannot be brought to those of the training
         cells, or that cannot be what `values` says; a coarse label is unknown to the model; an embedding has
-        another number of dimensions; wrong values in the matrix; `adata` is empty.
+        another number of dimensions; wrong values in the matrix; `adata` is empty; `output` is of another format, is
+        read, or holds something else.
+    PermissionError
+        `output` cannot be written.
+    OSError
+        It could be written before the run and not after it. Then `adata` holds the results, as does `error.adata`.
 
     Examples
     --------
@@ -116,6 +128,7 @@ def predict(
     coarse = None if coarse_key is None else _coarse(adata, coarse_key, model)
     dataset = _dataset(adata, coarse_key, dataset_key, model)
     genes = match_genes(adata, use_rep, model, missing_genes)
+    target = Output.checked(output, adata, key_added)
     adata = adata.copy() if copy else adata  # first: where there is no memory for it, no work is lost
     features, assumed = _features(adata, genes, model, layer=layer, values=values, use_rep=use_rep)
 
@@ -132,6 +145,8 @@ def predict(
     params = plain(model.metadata | about | {"falcon_sc": version("falcon-sc"), "device": str(model.device_)})
     used = None if genes is None else np.isin(np.arange(adata.n_vars), genes)
     write(adata, key_added, model, Results(fine, proba, confidence, embedding, used, params))
+    if target is not None:
+        target.write(adata, copied=copy)
     return adata if copy else None
 
 
@@ -146,8 +161,8 @@ def _check_model(model: object) -> None:
         raise TypeError(msg)
 
 
-def _coarse(adata: AnnData, coarse_key: str, model: Falcon) -> np.ndarray:
-    """Coarse labels, all of them known to the model, object, n_obs; None where the label is missing."""
+def _coarse(adata: AnnData, coarse_key: str, model: Falcon) -> pd.Categorical:
+    """Coarse labels, all of them known to the model, n_obs; missing where there is none."""
     labels = read_labels(adata, coarse_key, "coarse_key")
     known = list(dict.fromkeys(model.coarse_names_.tolist()))
     unknown = [name for name, place in zip(labels.names, match(labels.names, known), strict=True) if place < 0]
@@ -157,9 +172,7 @@ def _coarse(adata: AnnData, coarse_key: str, model: Falcon) -> np.ndarray:
             f"It knows {listed(known)}. Rename them, or set them to NA to let the model choose freely."
         )
         raise ValueError(msg)
-    coarse = np.full(adata.n_obs, None, dtype=object)
-    coarse[labels.known] = labels.values
-    return coarse
+    return labels.of_all()
 
 
 def _dataset(adata: AnnData, coarse_key: str | None, dataset_key: str | None, model: Falcon) -> np.ndarray | None:

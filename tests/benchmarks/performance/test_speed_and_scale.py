@@ -37,13 +37,49 @@ def test_scale_reports_stages_that_add_up_beside_leiden(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"scale.csv", "scale.md", "scale.png"}
 
 
-def test_scale_without_leiden_has_no_ratios_and_says_how_it_grows():
+def test_scale_without_leiden_has_no_ratios():
     took = {"cpu_s": 2.0, "wall_s": 1.0, "peak_gib": 0.5}
-    row = scale._row(100, "discover", took, None)
-    assert np.isnan(row["cpu_ratio"])
-    doubled = scale._row(200, "discover", {name: 2 * value for name, value in took.items()}, took)
-    assert doubled["wall_ratio"] == 2
-    assert scale._exponents(pd.DataFrame([row, doubled])) == "cpu_s 1.00, wall_s 1.00, peak_gib 1.00"
+    assert np.isnan(scale._row(100, "discover", took, None)["cpu_ratio"])
+    assert scale._row(200, "discover", {name: 2 * value for name, value in took.items()}, took)["wall_ratio"] == 2
+
+
+def test_scale_says_how_each_stage_grows_from_ten_thousand_cells_on():
+    rows = [
+        {"n_obs": n, "what": what, "cpu_s": seconds, "wall_s": seconds, "peak_gib": memory}
+        for n in (3_000, 10_000, 100_000, 1_000_000)
+        for what, seconds, memory in (
+            ("discover", 7.0 if n == 3_000 else n**1.1, n / 1e6),
+            ("discover: writing", 0.0, np.nan),
+            *([("Leiden", float(n), 1.0)] if n <= 10_000 else [("Leiden: not run", np.nan, np.nan)]),
+        )
+    ]
+    growth = scale._growth(pd.DataFrame(rows)).set_index("what")
+    assert growth.index.tolist() == ["discover", "discover: writing"]
+    assert growth.loc["discover", ["from", "to"]].tolist() == [10_000, 1_000_000]
+    assert growth.loc["discover", ["cpu_s", "wall_s", "peak_gib"]].tolist() == pytest.approx([1.1, 1.1, 1.0])
+    assert np.isnan(growth.loc["discover: writing", "cpu_s"])
+    few = scale._growth(pd.DataFrame(rows[:2] + rows[3:6])).set_index("what")  # 3,000 and 10,000: all there is
+    assert few.loc["discover", ["from", "to"]].tolist() == [3_000, 10_000]
+
+
+@pytest.mark.leiden
+def test_scale_does_not_run_leiden_on_many_cells(monkeypatch, tmp_path):
+    monkeypatch.setattr(scale, "_LEIDEN_UP_TO", 120)
+    run: list[str] = []
+
+    def measured(module: str, function: str, *arguments: object) -> object:  # what is measured takes half a minute
+        if function == "simulated":
+            return 0.1
+        run.append(str(arguments[1]))
+        call = {"cpu_s": 1.0, "wall_s": 1.0, "peak_gib": 0.1, "stages": {}}
+        return {"calls": [call], "accuracy": 0.5, "ari": 0.5}
+
+    monkeypatch.setattr(scale, "in_own_process", measured)
+    table = scale.run(out=tmp_path, cells=(100, 150), device="cpu").set_index(["n_obs", "what"])
+    assert run == ["discover", "Leiden", "discover"]
+    assert (150, "Leiden: not run") in table.index
+    assert (100, "Leiden: not run") not in table.index
+    assert "Growth exponents" in (tmp_path / "scale.md").read_text()
 
 
 def test_neighbors_compares_both_searches():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from falcon_sc.core.state.decisions import Decision, FineClasses
 from falcon_sc.core.state.found import Found
@@ -79,3 +80,14 @@ def test_without_clusterings_it_is_the_probability() -> None:
     proba = np.array([[0.5, 0.2, 0.2, 0.1]], dtype=np.float32)
     seen = Found(proba, np.array([0]), None, None).through(FineClasses.of("abcd", np.ones((4, 1), dtype=np.uint8)))
     assert seen.confidence == pytest.approx(0.5)
+
+
+def test_a_sparse_matrix_says_the_same_bit_for_bit(rng: np.random.Generator) -> None:
+    proba = rng.dirichlet(np.ones(4), 50).astype(np.float32)
+    proba[::3, :2] = 0
+    labels, agreement = proba.argmax(axis=1), rng.random(50).astype(np.float32)
+    for classes in (_classes(), _classes().after([Decision("cut", {"a.0": "b", "a.1": "a", "b.0": "b", "b.1": "b"})])):
+        dense = Found(proba, labels, agreement, _Tree()).through(classes)
+        found = Found(sparse.csr_matrix(proba), labels, agreement, _Tree()).through(classes)
+        for own, expected in zip(found, dense, strict=True):
+            np.testing.assert_array_equal(own, expected)

@@ -18,7 +18,7 @@ def test_a_block_at_a_time_is_the_same(rng, device, monkeypatch):
     hidden = inference.embed(classifier, samples, SameViews(), "float32")
     proba = inference.probabilities(classifier.head, hidden, codes, RELATION)
     samples.block = 7
-    monkeypatch.setattr(inference, "_ROWS", 6)
+    monkeypatch.setattr(inference, "ROWS", 6)
     blocks = inference.embed(classifier, samples, SameViews(), "float32")
     np.testing.assert_allclose(blocks, hidden, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(
@@ -29,3 +29,16 @@ def test_a_block_at_a_time_is_the_same(rng, device, monkeypatch):
     assert (proba[codes == 0, 2] == 0).all()
     assert (proba[codes == 1][:, :2] == 0).all()
     assert (proba[codes == -1] > 0).all()
+
+
+def test_sparse_probabilities_and_labels_are_the_same(rng, device, monkeypatch):
+    monkeypatch.setattr(inference, "ROWS", 7)
+    codes = rng.integers(-1, 2, 25)
+    head = torch.nn.Linear(5, 3).to(device)
+    hidden = rng.normal(size=(25, 5)).astype(np.float32)
+    proba = inference.probabilities(head, hidden, codes, RELATION)
+    found = inference.sparse_probabilities(head, hidden, codes, RELATION)
+    np.testing.assert_array_equal(found.toarray(), proba)
+    assert found.dtype == np.float32
+    assert found.nnz == 3 * (codes == -1).sum() + 2 * (codes == 0).sum() + (codes == 1).sum()
+    np.testing.assert_array_equal(inference.most_probable(head, hidden, codes, RELATION), proba.argmax(axis=1))

@@ -5,9 +5,10 @@ import torch
 
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import SameViews, as_samples
-from falcon_sc.core.state.inference import embed, probabilities
+from falcon_sc.core.state import revival
+from falcon_sc.core.state.inference import embed, most_probable, probabilities
 from falcon_sc.core.state.revival import revive_empty_classes
-from falcon_sc.core.training.networks import build_mlp_classifier
+from falcon_sc.core.training.networks import FineClassifier, build_mlp_classifier
 
 RELATION = np.eye(2, dtype=np.uint8)[[0, 0, 1, 1]]
 
@@ -39,3 +40,19 @@ def test_nothing_changes_when_all_classes_are_used(rng):
     bias = classifier.head.bias.detach().clone()
     assert revive_empty_classes(classifier, hidden, codes, relation, np.array([25, 25])) == []
     assert torch.equal(bias, classifier.head.bias)
+
+
+def test_several_data_sets_and_blocks_of_samples(rng, monkeypatch):
+    """A fine class has a coarse class in each data set; samples of all of them are candidates."""
+    monkeypatch.setattr(revival, "_BLOCK", 7)
+    relation = np.array([[1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 0, 1]], dtype=np.uint8)
+    codes = np.repeat([0, 1, 2, 3], 15)
+    hidden = rng.normal(size=(60, 5)).astype(np.float32)
+    classifier = FineClassifier(torch.nn.Identity(), 5, 3)
+    with torch.no_grad():
+        classifier.head.weight.copy_(torch.from_numpy(rng.normal(size=(3, 5))))
+        classifier.head.bias.copy_(torch.tensor([0.0, -100.0, 0.0]))
+    assert revive_empty_classes(classifier, hidden, codes, relation, np.array([20, 9, 20])) == [1]
+    labels = most_probable(classifier.head, hidden, codes, relation)
+    assert (labels == 1).sum() == 9
+    assert set(codes[labels == 1]) == {0, 3}

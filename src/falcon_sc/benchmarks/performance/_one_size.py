@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
-import resource
-import subprocess
-import sys
 import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from falcon_sc.benchmarks.performance._measuring import Clock, Stages, begin_peak_anew, memory_gib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +19,6 @@ if TYPE_CHECKING:
 
 AGAIN_BELOW = 60.0  # CPU seconds of the first call: above, imports and compilation are a small part of it
 _N_PCS = 50
-# What is over when the log says a line that begins like this; the first that fits counts.
-_ENDS = {
-    "start: fine classes": "start",
-    "start: the clusterings": "start",
-    "start: ": "genes and projection",
-    "neighbors: ": "neighbors",
-    "training: ": "training",
-}
 
 
 @dataclass
@@ -41,13 +29,6 @@ class Call:
     wall_s: float
     peak_gib: float
     stages: dict[str, tuple[float, float]] = field(default_factory=dict)
-
-
-def in_own_process(function: str, *arguments: object) -> Any:
-    """What a function of this file prints as JSON, in a new process."""
-    code = f"from {__name__} import {function}; {function}(*{arguments!r})"
-    finished = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(finished.stdout.splitlines()[-1])
 
 
 def simulated(path: str, n_obs: int, n_genes: int, n_coarse: int, n_fine: int) -> None:
@@ -69,7 +50,7 @@ def measured(path: str, method: str, n_fine: int, device: str | None, began: flo
 
     from falcon_sc.metrics import adjusted_rand_index, clustering_accuracy
 
-    before_reading = _Clock()
+    before_reading = Clock()
     adata = anndata.read_h5ad(path)
     reading = before_reading.seconds()
     first, labels = _call(METHODS[method], adata, n_fine, device)
@@ -88,67 +69,25 @@ def measured(path: str, method: str, n_fine: int, device: str | None, began: flo
 
 
 def _call(method: Callable[..., Any], adata: AnnData, n_fine: int, device: str | None) -> tuple[Call, Any]:
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
-    held, clock = memory_kib("VmRSS"), _Clock()
-    stages = _Stages(clock)
+    begin_peak_anew()
+    held, clock = memory_gib("VmRSS"), Clock()
+    stages = Stages(clock)
     labels = method(adata, n_fine, device, stages)
     cpu, wall = clock.seconds()
-    return Call(cpu, wall, (memory_kib("VmHWM") - held) / 2**20, stages.lengths()), labels
+    return Call(cpu, wall, memory_gib("VmHWM") - held, stages.lengths()), labels
 
 
-class _Clock:
-    def __init__(self) -> None:
-        self._began = time.process_time(), time.perf_counter()
-
-    def seconds(self) -> tuple[float, float]:
-        """CPU and wall seconds since it was made."""
-        return time.process_time() - self._began[0], time.perf_counter() - self._began[1]
-
-
-class _Stages(logging.Handler):
-    """When stages were over, as the log of the package says, or a method itself."""
-
-    def __init__(self, clock: _Clock) -> None:
-        super().__init__()
-        self._clock = clock
-        self._ends: dict[str, tuple[float, float]] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        told = record.getMessage()
-        over = next((stage for begin, stage in _ENDS.items() if told.startswith(begin)), None)
-        if over is not None:
-            self.end(over)
-
-    def end(self, stage: str) -> None:
-        """A stage is over."""
-        self._ends[stage] = self._clock.seconds()
-
-    def lengths(self) -> dict[str, tuple[float, float]]:
-        """CPU and wall seconds of every stage."""
-        lengths, last = {}, (0.0, 0.0)
-        for stage, at in self._ends.items():
-            lengths[stage] = at[0] - last[0], at[1] - last[1]
-            last = at
-        return lengths
-
-
-def _discover(adata: AnnData, n_fine: int, device: str | None, stages: _Stages) -> NDArray[np.str_]:
+def _discover(adata: AnnData, n_fine: int, device: str | None, stages: Stages) -> NDArray[np.str_]:
     """`tl.discover` with its defaults."""
     from falcon_sc.tl import discover
 
-    logger = logging.getLogger("falcon_sc")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(stages)
-    try:
+    with stages.of_log():
         discover(adata, "coarse", n_fine, device=device, progress_bar=False)
-    finally:
-        logger.removeHandler(stages)
     stages.end("writing")
     return adata.obs["falcon_fine"].to_numpy(dtype=np.str_)
 
 
-def _leiden(adata: AnnData, n_fine: int, _device: str | None, stages: _Stages) -> NDArray[np.int64]:
+def _leiden(adata: AnnData, n_fine: int, _device: str | None, stages: Stages) -> NDArray[np.int64]:
     """The loop that people write, made fair: inside each coarse class, one resolution bisected until the total is right."""
     import scanpy as sc
 
@@ -165,11 +104,3 @@ def _leiden(adata: AnnData, n_fine: int, _device: str | None, stages: _Stages) -
 
 
 METHODS = {"discover": _discover, "Leiden": _leiden}
-
-
-def memory_kib(field: str) -> int:
-    """Memory of this process: "VmRSS" now, "VmHWM" at its peak. Where there is no /proc, the peak for both."""
-    status = Path("/proc/self/status")
-    if status.exists():  # the peak of `resource` is inherited from the parent process, this one is not
-        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(field))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 import zlib
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.benchmarks import _tables
-from falcon_sc.benchmarks.performance._one_size import memory_kib
+from falcon_sc.benchmarks.performance._measuring import Clock, in_own_process, memory_gib
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +34,8 @@ def run(
 
     With `whole`, all of `discover`, 83 fine classes, with its defaults.
     The store is zarr as anndata writes it, or h5ad without compression. Memory is the peak of the whole process, and
-    what it held before anything was opened. Times in CPU seconds, of all threads; of the whole also as they pass.
+    what it held before anything was opened. Times in CPU seconds, of all threads; of the whole also as they pass, and both
+    over those in memory, into which the cells are read before the clock starts.
 
     Parameters
     ----------
@@ -63,13 +62,21 @@ def run(
     rows: list[dict[str, Any]] = []
     for size in cells:
         with tempfile.TemporaryDirectory() as folder:
-            _in_process(f"write({size}, {folder!r}, {size if whole else _SIMULATED})")
+            in_own_process(__name__, "write", size, folder, size if whole else _SIMULATED)
             measured = "measure_whole" if whole else "measure"
-            rows += [json.loads(_in_process(f"{measured}({way!r}, {folder!r})")) for way in ways]
-    table = pd.DataFrame(rows)
+            rows += [in_own_process(__name__, measured, way, folder) for way in ways]
+    table = _with_ratios(pd.DataFrame(rows)) if whole else pd.DataFrame(rows)
     print(_tables.to_markdown(table))
     if out is not None:
         _tables.save(table, out, "on_disk")
+    return table
+
+
+def _with_ratios(table: pd.DataFrame) -> pd.DataFrame:
+    """Times over those of as many cells in memory; NaN where these were not measured."""
+    in_memory = table[table["from"] == "memory"].set_index("n_obs")
+    for kind in ("cpu", "wall"):
+        table[f"{kind}_ratio"] = table[f"{kind}_s"] / table["n_obs"].map(in_memory[f"{kind}_s"])
     return table
 
 
@@ -98,7 +105,7 @@ def measure(way: str, folder: str) -> None:
     from falcon_sc.core.start.coarse_classes import CoarseClasses
     from falcon_sc.tl._inputs import read_inputs
 
-    held, begin = memory_kib("VmRSS"), time.process_time()
+    held, begin = memory_gib("VmRSS"), time.process_time()
     adata = _open(way, Path(folder))
     codes = adata.obs["coarse"].cat.codes.to_numpy().astype(np.int64)
     times, known = [time.process_time()], np.ones(adata.n_obs, dtype=bool)
@@ -117,8 +124,8 @@ def measure(way: str, folder: str) -> None:
         "genes": times[1] - times[0],
         "projection": times[2] - times[1],
         "coarse_classes": times[3] - times[2],
-        "imports_gib": held / 2**20,
-        "peak_gib": memory_kib("VmHWM") / 2**20,
+        "imports_gib": held,
+        "peak_gib": memory_gib("VmHWM"),
         "checksum": float(np.abs(projected).sum(dtype=np.float64)),
     }
     print(json.dumps(found))
@@ -128,19 +135,19 @@ def measure_whole(way: str, folder: str) -> None:
     """All of `discover` in one way; prints a line of JSON."""
     from falcon_sc.tl import discover
 
-    held = memory_kib("VmRSS")
+    held = memory_gib("VmRSS")
     adata = _open(way, Path(folder))
-    cpu, wall = time.process_time(), time.perf_counter()
+    clock = Clock()
     discover(adata, "coarse", _N_FINE, progress_bar=False)
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    cpu, wall = clock.seconds()
     labels = adata.obs["falcon_fine"].cat.codes.to_numpy(dtype=np.int32)
     found = {
         "n_obs": adata.n_obs,
         "from": way,
         "cpu_s": cpu,
         "wall_s": wall,
-        "imports_gib": held / 2**20,
-        "peak_gib": memory_kib("VmHWM") / 2**20,
+        "imports_gib": held,
+        "peak_gib": memory_gib("VmHWM"),
         "labels": f"{zlib.crc32(labels.tobytes()):08x}",
     }
     print(json.dumps(found))
@@ -160,9 +167,3 @@ def _open(way: str, folder: Path) -> AnnData:
     var: Any = anndata.io.read_elem(store["var"])
     X = anndata.experimental.read_elem_lazy(store["X"], chunks=(_ROWS, store["X"].attrs["shape"][1]))
     return anndata.AnnData(X, obs=obs, var=var)
-
-
-def _in_process(call: str) -> str:
-    code = f"from falcon_sc.benchmarks.performance.on_disk import measure, measure_whole, write; {call}"
-    finished = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
-    return finished.stdout.splitlines()[-1]

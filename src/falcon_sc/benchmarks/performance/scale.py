@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.benchmarks import _tables
-from falcon_sc.benchmarks.performance._one_size import METHODS, in_own_process
+from falcon_sc.benchmarks.performance import _one_size
+from falcon_sc.benchmarks.performance._measuring import in_own_process
+from falcon_sc.benchmarks.performance._one_size import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-_CELLS = (3_000, 10_000, 100_000)
+_IN = _one_size.__name__
+_CELLS = (3_000, 10_000, 100_000, 1_000_000)
+_LEIDEN_UP_TO = 20_000  # cells: the loop bisects up to 25 times
+_GROWS_FROM = 10_000  # cells: below, time does not grow with their number but with that of the classes
 
 
 def run(
@@ -35,7 +40,7 @@ def run(
     Leiden runs inside each coarse class on 50 principal components, with one resolution for all, bisected until
     the total is `n_fine`. Both in processes of their own, twice: the first call is cold, all since the
     process began counts, imports and compilation too; the second is warm, and its stages are shown. Where the first
-    takes more than a minute of CPU time there is no second, and it stands for both.
+    takes more than a minute of CPU time there is no second, and it stands for both. Beyond 20,000 cells Leiden is not run.
     Memory is the peak of the process in the first call above what it held before, which is the data: libraries that
     are imported by then, 0.6 GiB with torch, are in it.
 
@@ -53,8 +58,8 @@ def run(
     Returns
     -------
     A row for each number of cells and each call or stage, with CPU and wall seconds; `cpu_ratio` and `wall_ratio`
-    divide them by those of Leiden: cold by cold, all else by warm. The growth exponents that are printed are
-    slopes of the logarithms.
+    divide them by those of Leiden: cold by cold, all else by warm. What is printed below, and stands above the table in
+    `scale.md`, are the growth exponents: slopes of the logarithms over the numbers of cells from 10,000 on.
     """
     import pandas as pd
 
@@ -64,21 +69,24 @@ def run(
         rows += _rows_of(size, methods, device, (n_genes, n_coarse, n_fine))
     table = pd.DataFrame(rows)
     print(_tables.to_markdown(table))
-    if len(cells) > 1:
-        for what in methods:
-            print(f"growth exponents of {what}: {_exponents(table[table['what'] == what])}")
+    about = ""
+    if len(set(cells)) > 1:
+        about = f"Growth exponents:\n\n{_tables.to_markdown(_growth(table))}"
+        print(about)
     if out is not None:
-        _tables.save(table, out, "scale")
+        _tables.save(table, out, "scale", about=about)
         _plot(table, out)
     return table
 
 
 def _rows_of(size: int, methods: list[str], device: str | None, shape: tuple[int, int, int]) -> list[dict[str, Any]]:
+    beyond = ["Leiden"] if "Leiden" in methods and size > _LEIDEN_UP_TO else []
+    methods = [what for what in methods if what not in beyond]
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "cells.h5ad")
-        input_gib = in_own_process("simulated", path, size, *shape)
-        found = {what: in_own_process("measured", path, what, shape[2], device, time.time()) for what in methods}
-    rows = []
+        input_gib = in_own_process(_IN, "simulated", path, size, *shape)
+        found = {what: in_own_process(_IN, "measured", path, what, shape[2], device, time.time()) for what in methods}
+    rows: list[dict[str, Any]] = [{"n_obs": size, "what": f"{what}: not run"} for what in beyond]
     for what, result in found.items():
         cold, warm = result["calls"][0], result["calls"][-1]
         beside = found["Leiden"]["calls"] if "Leiden" in found else [None]
@@ -99,11 +107,26 @@ def _row(size: int, what: str, took: dict[str, Any], beside: dict[str, Any] | No
     return {"n_obs": size, "what": what, **seconds, **ratios, "peak_gib": took.get("peak_gib", np.nan)}
 
 
-def _exponents(whole: pd.DataFrame) -> str:
-    slopes = {
-        name: np.polyfit(np.log(whole["n_obs"]), np.log(whole[name]), 1)[0] for name in ("cpu_s", "wall_s", "peak_gib")
-    }
-    return ", ".join(f"{name} {slope:.2f}" for name, slope in slopes.items())
+def _growth(table: pd.DataFrame) -> pd.DataFrame:
+    """Exponents of what was measured at several numbers of cells, from 10,000 on where two of them are that large."""
+    import pandas as pd
+
+    large = table[table["n_obs"] >= _GROWS_FROM]
+    table = large if large["n_obs"].nunique() > 1 else table
+    rows = []
+    for what, own in table[table["cpu_s"].notna()].groupby("what", sort=False):
+        if len(own) > 1:
+            sizes = {"from": int(own["n_obs"].min()), "to": int(own["n_obs"].max())}
+            slopes = {name: _slope(own["n_obs"], own[name]) for name in ("cpu_s", "wall_s", "peak_gib")}
+            rows.append({"what": what, **sizes, **slopes})
+    return pd.DataFrame(rows)
+
+
+def _slope(sizes: pd.Series, took: pd.Series) -> float:
+    """Of the logarithms; NaN where something took no time that can be measured."""
+    if not (took > 0).all():
+        return np.nan
+    return float(np.polyfit(np.log(sizes), np.log(took), 1)[0])
 
 
 def _plot(table: pd.DataFrame, out: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,8 @@ from falcon_sc.core.training.networks import build_classifier, build_mlp_classif
 from falcon_sc.core.training.trainer import Trainer
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from falcon_sc.core.fitting.outcome import Outcome
     from falcon_sc.core.fitting.prepare import Prepared
     from falcon_sc.core.fitting.problem import Problem
@@ -50,26 +53,35 @@ def _fit(problem: Problem, run: Run) -> Outcome:
     checkpoint = _open_checkpoint(problem, prepared, run)
     start = distributed.share(lambda: initialize(problem, prepared, run, start_rng, checkpoint))
     let_go(prepared.start_input.matrix)  # from here on the method reads samples only
-    # in a matrix, neighbors are those of the class-local representation, if the start made one
-    space = start.latents if prepared.is_matrix and start.latents is not None else prepared.space
-    near = distributed.share(
-        lambda: neighbors_within_classes(
-            space,
-            codes,
-            config.n_neighbors,
-            metric=config.metric,
-            device=run.device,
-            n_jobs=config.n_jobs,
-            rng=input_rng,
-        )
-    )
+    neighbors = distributed.share(lambda: _neighbors(prepared, start, codes, run, input_rng))
     logger.info("neighbors: %d in each of %d coarse classes", config.n_neighbors, problem.taxonomy.n_coarse)
+    start = replace(
+        start, latents=None
+    )  # what is not needed any more is let go: of ten million samples it is gigabytes
     data = TrainingData(
-        prepared.samples, codes, near.indices, problem.taxonomy, start.output_labels, run.views, start.class_of_output
+        prepared.samples, codes, neighbors, problem.taxonomy, start.output_labels, run.views, start.class_of_output
     )
+    del neighbors
     trainer = _trainer(problem, data, start, run, train_rng)
+    del data
     trained = trainer.run(checkpoint=checkpoint if is_leader else None, progress_bar=run.progress_bar and is_leader)
+    del trainer
     return predictions(_fitted(problem, prepared, run, trained, start), prepared, codes, start)
+
+
+def _neighbors(
+    prepared: Prepared, start: Start, codes: NDArray[np.int64], run: Run, rng: np.random.Generator
+) -> NDArray[np.int64 | np.int32]:
+    """Neighbors of each sample, (N, L), in as few bytes as hold them: beside the samples they are the largest there is.
+
+    In a matrix they are those of the class-local representation, if the start made one.
+    """
+    config = run.config
+    space = start.latents if prepared.is_matrix and start.latents is not None else prepared.space
+    indices = neighbors_within_classes(
+        space, codes, config.n_neighbors, metric=config.metric, device=run.device, n_jobs=config.n_jobs, rng=rng
+    ).indices
+    return indices.astype(np.int32) if len(codes) <= np.iinfo(np.int32).max else indices
 
 
 def _open_checkpoint(problem: Problem, prepared: Prepared, run: Run) -> Checkpoint | None:

@@ -14,6 +14,7 @@ from falcon_sc.core.state.revival import revive_empty_classes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from falcon_sc.core.fitting.prepare import Prepared
     from falcon_sc.core.start.start import Start
@@ -28,7 +29,8 @@ class Outcome:
     """What a fit ends with; N samples. The outputs are the fine classes or, where there is a `tree`, its leaves."""
 
     fitted: Fitted
-    proba: NDArray[np.float32]  # (N, outputs)
+    proba: NDArray[np.float32] | sparse.csr_matrix  # (N, outputs)
+    labels: NDArray[np.int64]  # (N,), the most probable output
     agreement: NDArray[np.float32] | None  # (N,), of the clusterings on the fine class; none without them
     embedding: NDArray[np.float32]  # (N, n_hidden), last hidden layer
     start_labels: NDArray[np.int64] | None  # (N,), outputs; none for a random start
@@ -38,24 +40,26 @@ class Outcome:
 def predictions(fitted: Fitted, prepared: Prepared, codes: NDArray[np.int64], start: Start) -> Outcome:
     """Predictions for the samples, with no fine class of the start empty, and the outputs in their order.
 
-    The network passes over the samples once; what changes afterwards, bias and temperature, is the head's.
+    The network passes over the samples once; what changes afterwards, bias and temperature, is the head's, which is asked again.
     """
     embedding = fitted.embed(prepared.samples)
-    proba = fitted.probabilities(embedding, codes)  # the largest array there is beside the samples: never two of it
+    outputs = fitted.most_probable(embedding, codes)  # (N,); their probabilities are large, and made once, at the end
     if start.output_labels is not None and fitted.config.restrict_to_coarse:
-        revived = _revive(fitted, embedding, codes, found=proba.argmax(axis=1), wanted=start.output_labels)
-        if revived:
-            del proba
-            proba = fitted.probabilities(embedding, codes)
+        revived = _revive(fitted, embedding, codes, found=outputs, wanted=start.output_labels)
+        outputs = fitted.most_probable(embedding, codes) if revived else outputs
     agreement = None
     if start.agreement is not None:
         assert start.labels is not None
-        some = slice(None, None, -(-len(proba) // SAMPLES))
-        calibrate(fitted.classifier, fitted.classes.pooled(proba[some]), start.agreement)
-        labels = fitted.classes.members[proba.argmax(axis=1)]
+        some = slice(None, None, -(-len(codes) // SAMPLES))
+        calibrate(
+            fitted.classifier,
+            fitted.classes.pooled(fitted.probabilities(embedding[some], codes[some])),
+            start.agreement,
+        )
+        labels = fitted.classes.members[outputs]
         # of a label that training changed, the clusterings back at most what they did not give the other one
         agreement = np.where(labels == start.labels, start.agreement, 1 - start.agreement)
-    order = fitted.order_by_size(proba.argmax(axis=1))
+    order = fitted.order_by_size(outputs)
     tree = None
     if start.tree is not None and fitted.class_of_output is not None:
         tree = start.tree.reordered(order, fitted.class_of_output)
@@ -63,9 +67,9 @@ def predictions(fitted: Fitted, prepared: Prepared, codes: NDArray[np.int64], st
         logger.warning("training moved fine classes to other coarse classes: the tree of splits does not hold any more")
         tree = None
     start_labels = None if start.output_labels is None else np.argsort(order)[start.output_labels]
-    del proba
-    proba = fitted.probabilities(embedding, codes)  # in order and calibrated, bit for bit what a saved model will give
-    return Outcome(fitted, proba, agreement, embedding, start_labels, tree)
+    # in order and calibrated, bit for bit what a saved model will give
+    proba, labels = fitted.proba_of_fit(embedding, codes), fitted.most_probable(embedding, codes)
+    return Outcome(fitted, proba, labels, agreement, embedding, start_labels, tree)
 
 
 def _revive(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from scipy import sparse
 
 from falcon_sc.core.data.labels import listed, missing_as_text
 
@@ -98,8 +99,14 @@ class FineClasses:
             classes = FineClasses(tuple(place), classes.relation[first], members[classes.members], classes.leaves)
         return classes
 
-    def pooled(self, proba: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities of the classes, (N, K_F), as sums of those of their members, (N, outputs)."""
+    def pooled(self, proba: NDArray[np.float32] | sparse.csr_matrix) -> NDArray[np.float32]:
+        """Probabilities of the classes, (N, K_F), as sums of those of their members, (N, outputs), dense or CSR."""
+        if sparse.issparse(proba):
+            into = np.eye(len(self.names), dtype=np.float32)[self.members]
+            pooled: NDArray[np.float32] = (
+                proba @ sparse.csr_matrix(into)
+            ).toarray()  # the same sums, in the same order
+            return np.minimum(pooled, 1, out=pooled)
         if len(self.names) == len(self.members):
             return proba
         pooled = np.zeros((len(proba), len(self.names)), dtype=np.float32)

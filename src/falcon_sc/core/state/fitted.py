@@ -13,11 +13,12 @@ from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.data.naming import fine_names
 from falcon_sc.core.data.rows import in_memory
 from falcon_sc.core.state.decisions import FineClasses
-from falcon_sc.core.state.inference import embed, probabilities
+from falcon_sc.core.state.inference import embed, most_probable, probabilities, sparse_probabilities
 from falcon_sc.core.state.refinement import refined_outputs, refined_probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.data.batches import Views
@@ -78,11 +79,28 @@ class Fitted:
 
         `X`: the features, which refinements read.
         """
-        relation = self.relation if self.config.restrict_to_coarse else np.ones_like(self.relation)
-        proba = probabilities(self.classifier.head, hidden, codes, relation)
+        proba = probabilities(self.classifier.head, hidden, codes, self._allowed)
         return (
             refined_probabilities(proba, self.relation, self.refinements, in_memory(X)) if self.refinements else proba
         )
+
+    def proba_of_fit(
+        self, hidden: NDArray[np.float32], codes: NDArray[np.int64]
+    ) -> NDArray[np.float32] | sparse.csr_matrix:
+        """The same before there are refinements; of the leaves of several coarse classes, most of which are 0, as CSR."""
+        is_sparse = self.class_of_output is not None and self.relation.shape[1] > 1
+        return (sparse_probabilities if is_sparse else probabilities)(
+            self.classifier.head, hidden, codes, self._allowed
+        )
+
+    def most_probable(self, hidden: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The most probable output of each sample, (N,), before there are refinements."""
+        return most_probable(self.classifier.head, hidden, codes, self._allowed)
+
+    @property
+    def _allowed(self) -> NDArray[np.uint8]:
+        """Which outputs may be predicted in each coarse class, (outputs, K_C)."""
+        return self.relation if self.config.restrict_to_coarse else np.ones_like(self.relation)
 
     def order_by_size(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Sort the outputs by parent, then by falling size of their fine class and of their own; returns the order taken.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,11 +30,11 @@ class Seen(NamedTuple):
 class Found:
     """N samples, by the outputs of the network: the fine classes of the fit or, with a `tree`, its leaves.
 
-    `proba`: (N, outputs). `labels`: (N,), the most probable output, -1 for none. `agreement`: (N,), how far the clusterings
+    `proba`: (N, outputs), CSR where most are 0. `labels`: (N,), the most probable output, -1 for none. `agreement`: (N,), how far the clusterings
     of the start agree on the fine class of the fit; None without them, NaN where there is no label.
     """
 
-    proba: NDArray[np.float32]
+    proba: NDArray[np.float32] | sparse.csr_matrix
     labels: NDArray[np.int64]
     agreement: NDArray[np.float32] | None
     tree: Tree | None
@@ -58,7 +59,9 @@ class Found:
         support = np.ones(len(at_fit)) if self.tree is None else self.tree.path_support(classes.members)
         for begin in range(0, len(some), _ROWS):
             block = some[begin : begin + _ROWS]
-            moved = _moved(self.agreement[block], self.proba[block], self.labels[block], at_fit, classes.members)
+            rows: Any = self.proba[block]
+            rows = rows.toarray() if sparse.issparse(rows) else rows
+            moved = _moved(self.agreement[block], rows, self.labels[block], at_fit, classes.members)
             confidence[block] = moved * (1 + support[self.labels[block]]) / 2
         return Seen(labels, proba, confidence)
 

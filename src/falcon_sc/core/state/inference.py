@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.device import autocast
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from falcon_sc.core.training.networks import FineClassifier
 
 
-_ROWS = 8192  # of the last hidden layer that the head reads at once
+ROWS = 8192  # of the last hidden layer that the head reads at once
 
 
 def embed(classifier: FineClassifier, samples: Samples, views: Views, precision: Precision) -> NDArray[np.float32]:
@@ -41,17 +42,49 @@ def probabilities(
 
     A code of -1 says that the coarse class is not known: every fine class may be predicted.
     """
+    proba = np.empty((len(hidden), len(relation)), dtype=np.float32)
+    for block, _, own in _blocks(head, hidden, codes, relation):
+        proba[block] = own
+    return proba
+
+
+def sparse_probabilities(
+    head: nn.Linear, hidden: NDArray[np.float32], codes: NDArray[np.int64], relation: NDArray[np.uint8]
+) -> sparse.csr_matrix:
+    """The same as a CSR matrix, which has no entries for the children of other coarse classes. It is never there twice."""
+    n_children = np.append(relation.sum(axis=0, dtype=np.int64), len(relation))  # the last one is for code -1
+    ends = np.concatenate([[0], np.cumsum(n_children[codes])])
+    data, columns = np.empty(ends[-1], dtype=np.float32), np.empty(ends[-1], dtype=np.int32)
+    for block, allowed, own in _blocks(head, hidden, codes, relation):
+        entries = slice(ends[block.start], ends[block.start + len(own)])
+        data[entries], columns[entries] = own[allowed], np.nonzero(allowed)[1]
+    return sparse.csr_matrix((data, columns, ends), shape=(len(hidden), len(relation)))
+
+
+def most_probable(
+    head: nn.Linear, hidden: NDArray[np.float32], codes: NDArray[np.int64], relation: NDArray[np.uint8]
+) -> NDArray[np.int64]:
+    """The class of the largest of these probabilities, (N,)."""
+    labels = np.empty(len(hidden), dtype=np.int64)
+    for block, _, own in _blocks(head, hidden, codes, relation):
+        labels[block] = own.argmax(axis=1)
+    return labels
+
+
+def _blocks(
+    head: nn.Linear, hidden: NDArray[np.float32], codes: NDArray[np.int64], relation: NDArray[np.uint8]
+) -> Iterator[tuple[slice, NDArray[np.bool_], NDArray[np.float32]]]:
+    """Rows, which classes may be predicted for each (rows, K_F), and their probabilities."""
     device = head.weight.device
     parents = torch.from_numpy(relation.T.astype(bool)).to(device)
     parents = torch.cat([parents, torch.ones_like(parents[:1])])  # (K_C + 1, K_F); -1 picks the last row
-    proba = np.empty((len(hidden), len(relation)), dtype=np.float32)
-    with torch.no_grad():
-        for begin in range(0, len(hidden), _ROWS):
-            block = slice(begin, begin + _ROWS)
+    for begin in range(0, len(hidden), ROWS):
+        block = slice(begin, begin + ROWS)
+        with torch.no_grad():
             allowed = parents[torch.from_numpy(codes[block]).to(device)]  # (rows, K_F)
             logits = head(torch.from_numpy(hidden[block]).to(device)).masked_fill(~allowed, -torch.inf)
-            proba[block] = logits.softmax(dim=1).cpu().numpy()
-    return proba
+            proba = logits.softmax(dim=1)
+        yield block, allowed.cpu().numpy(), proba.cpu().numpy()
 
 
 def features_of(

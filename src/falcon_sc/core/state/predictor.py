@@ -10,6 +10,7 @@ from falcon_sc.core.data.inputs import as_input, n_features, n_samples
 from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.state import persistence
+from falcon_sc.core.state.inference import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,9 @@ class Prediction(NamedTuple):
     proba: NDArray[np.float32]  # (N, K_F), rows sum to 1
     embedding: NDArray[np.float32]  # (N, n_hidden), last hidden layer
     labels: NDArray[np.int64]  # (N,), the class of the most probable output of the network
-    outputs: NDArray[np.float32]  # (N, outputs of the network): the fine classes, or the leaves of a tree through them
+    outputs: (
+        NDArray[np.float32] | None
+    )  # (N, outputs of the network), classes or leaves of a tree; None unless asked for
 
 
 class Predictor:
@@ -114,15 +117,29 @@ class Predictor:
         """Last hidden layer, float32 (N, n_hidden)."""
         return self._fitted.embed(self._fitted.project(self._check_input(X)))
 
-    def infer(self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None) -> Prediction:
+    def infer(
+        self,
+        X: Any,
+        coarse: ArrayLike | None = None,
+        dataset: ArrayLike | None = None,
+        *,
+        with_outputs: bool = False,
+    ) -> Prediction:
         """What :meth:`predict_proba`, :meth:`transform` and :meth:`predict` give, from one pass of the network over the samples."""
         X = self._check_input(X)
-        unknown = np.full(n_samples(X), -1)
-        codes = unknown if coarse is None else self._fitted.taxonomy.encode(coarse, dataset)
+        n = n_samples(X)
+        codes = np.full(n, -1) if coarse is None else self._fitted.taxonomy.encode(coarse, dataset)
         embedding = self._fitted.embed(self._fitted.project(X))
-        outputs = self._fitted.probabilities(embedding, codes, X)
-        classes = self._fitted.classes
-        return Prediction(classes.pooled(outputs), embedding, classes.members[outputs.argmax(axis=1)], outputs)
+        classes, reads_features = self._fitted.classes, bool(self._fitted.refinements)
+        proba, labels = np.empty((n, len(classes.names)), dtype=np.float32), np.empty(n, dtype=np.int64)
+        all_outputs = np.empty((n, len(classes.members)), dtype=np.float32) if with_outputs else None
+        for begin in range(0, n, ROWS):
+            block = slice(begin, min(begin + ROWS, n))
+            outputs = self._fitted.probabilities(embedding[block], codes[block], X[block] if reads_features else None)
+            proba[block], labels[block] = classes.pooled(outputs), classes.members[outputs.argmax(axis=1)]
+            if all_outputs is not None:
+                all_outputs[block] = outputs
+        return Prediction(proba, embedding, labels, all_outputs)
 
     def _check_input(self, X: Any) -> Any:
         if not hasattr(self, "_fitted"):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.training.networks import FineClassifier
 
+_BLOCK = 2**14  # samples that are looked at at once
 _ROUNDS = 5  # a revived class may take the last samples of another
 
 
@@ -39,27 +40,49 @@ def revive_empty_classes(
         (K_F,) samples of each fine class in the start.
     """
     weight, bias = (p.detach().cpu().numpy() for p in (classifier.head.weight, classifier.head.bias))
-    logits = hidden @ weight.T
-    logits += bias  # in place, here and below: beside the probabilities there is no larger array
-    logits[relation.T[codes] == 0] = -np.inf
     raised: NDArray[np.float64] = np.zeros(len(bias))
     revived: set[int] = set()
     for _ in range(_ROUNDS):
-        empty = np.flatnonzero(np.bincount(logits.argmax(axis=1), minlength=len(bias)) == 0)
+        now = (bias + raised).astype(np.float32)
+        empty = np.flatnonzero(_sizes(hidden, codes, weight, now, relation) == 0)
         if not len(empty):
             break
         for f in empty:
-            rows = np.flatnonzero(np.isfinite(logits[:, f]))
+            rows = np.flatnonzero(relation[f][codes])
             if len(rows):
-                rivals = logits[rows]
-                rivals[:, f] = -np.inf
-                missing = np.sort(rivals.max(axis=1) - logits[rows, f])
+                rivals = np.flatnonzero(relation[:, relation[f] == 1].any(axis=1))  # in the coarse classes that have it
+                logits = _logits(hidden[rows], weight[rivals], (bias + raised)[rivals].astype(np.float32))
+                logits[relation[rivals].T[codes[rows]] == 0] = -np.inf
+                own = logits[:, rivals == f][:, 0].copy()
+                logits[:, rivals == f] = -np.inf
+                missing = np.sort(logits.max(axis=1) - own)
                 missing = np.append(missing, missing[-1] + 1)
                 taken = min(int(sizes[f]), len(rows))
-                step = float(missing[taken - 1] + missing[taken]) / 2  # between the last one taken and the next
-                logits[:, f] += step
-                raised[f] = raised[f] + step
+                raised[f] += float(missing[taken - 1] + missing[taken]) / 2  # between the last one taken and the next
         revived.update(empty.tolist())
     with torch.no_grad():
         classifier.head.bias.add_(torch.from_numpy(raised).to(classifier.head.bias))
     return sorted(revived)
+
+
+def _sizes(
+    hidden: NDArray[np.float32],
+    codes: NDArray[np.int64],
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    relation: NDArray[np.uint8],
+) -> NDArray[np.int64]:
+    """Samples that are predicted to be in each fine class, (K_F,)."""
+    found = np.zeros(len(bias), dtype=np.int64)
+    for begin in range(0, len(hidden), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        logits = _logits(hidden[block], weight, bias)
+        logits[relation.T[codes[block]] == 0] = -np.inf
+        found += np.bincount(logits.argmax(axis=1), minlength=len(bias))
+    return found
+
+
+def _logits(hidden: NDArray[np.float32], weight: NDArray[np.float32], bias: NDArray[np.float32]) -> NDArray[np.float32]:
+    logits = hidden @ weight.T
+    logits += bias
+    return logits

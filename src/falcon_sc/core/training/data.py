@@ -23,7 +23,7 @@ class TrainingData:
 
     samples: Samples
     codes: NDArray[np.int64]  # (N,) column of M of each sample
-    neighbors: NDArray[np.int64]  # (N, L)
+    neighbors: NDArray[np.int64 | np.int32]  # (N, L)
     taxonomy: Taxonomy
     start_labels: NDArray[np.int64] | None = None  # (N,) or none for a random start
     views: Views = field(default_factory=SameViews)

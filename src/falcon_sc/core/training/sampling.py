@@ -52,7 +52,7 @@ class BatchSampler:
     """
 
     def __init__(
-        self, samples: Samples, neighbors: NDArray[np.int64], config: FalconConfig, generator: Generator
+        self, samples: Samples, neighbors: NDArray[np.int64 | np.int32], config: FalconConfig, generator: Generator
     ) -> None:
         self._samples = samples
         self._neighbors = torch.from_numpy(neighbors).to(samples.device)
@@ -85,4 +85,4 @@ class BatchSampler:
     def _draw_neighbors(self, index: Tensor) -> Tensor:
         """Some of the neighbors of each sample, without repetition: (B, n drawn)."""
         keys = torch.rand(len(index), self._neighbors.shape[1], generator=self.generator, device=index.device)
-        return self._neighbors[index].gather(1, keys.topk(self._n_drawn, dim=1).indices)
+        return self._neighbors[index].gather(1, keys.topk(self._n_drawn, dim=1).indices).long()
