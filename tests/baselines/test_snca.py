@@ -53,3 +53,6 @@ def test_a_sample_alone_in_its_class_has_no_slope_of_nan(rng):
     snca_loss(x, torch.from_numpy(unit(rng, 4, 3)), torch.tensor([0, 1]), torch.tensor([0, 1, 1, 1])).backward()
     assert torch.isfinite(x.grad).all()
     assert (x.grad[0] == 0).all()
+    only = x.detach()[:1].requires_grad_()
+    snca_loss(only, torch.from_numpy(unit(rng, 4, 3)), torch.tensor([0]), torch.tensor([0, 1, 1, 1])).backward()
+    assert (only.grad == 0).all()

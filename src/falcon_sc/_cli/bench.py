@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
 
 from falcon_sc._cli.options import as_path
-
-if TYPE_CHECKING:
-    import argparse
 
 HELP = "measure: one table a name"
 
@@ -65,6 +62,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", default=None, help="network that takes them, such as efficientnet-lite1")
     parser.add_argument("--preset", default=None, help="settings: paper (its text), published (its code) or ours")
     parser.add_argument("--epochs", type=int, default=None, help="in place of those of the preset, to try things out")
+    parser.add_argument("--lr", type=float, default=None, help="learning rate on the settings of the paper")
+    parser.add_argument(
+        "--scale",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="z-scores of the genes for what trains on the settings of the paper",
+    )
+    parser.add_argument("--min-iterations", type=int, default=None, help="steps of all that trains, at least")
+    parser.add_argument(
+        "--jobs", type=int, default=None, help="runs at once, each on one core, for those that can (all cores)"
+    )
     for level, example in (("coarse", "cell_type"), ("fine", "cell_state"), ("donor", "patient_id")):
         parser.add_argument(f"--{level}-key", default=None, help=f"column of obs in a file of --data ({example})")
     parser.add_argument("--device", default=None, help="cpu, cuda, ... (a GPU if there is one)")

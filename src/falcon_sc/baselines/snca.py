@@ -96,10 +96,14 @@ def snca_loss(v: Tensor, memory: Tensor, index: Tensor, codes: Tensor) -> Tensor
     codes
         (N,), coarse classes. A sample that is alone in its class adds nothing.
     """
-    similarity = v @ memory.T / _TEMPERATURE  # (B, N)
-    similarity = similarity.scatter(1, index[:, None], -math.inf)
-    same = codes[index][:, None] == codes  # (B, N)
-    has_others = same.sum(dim=1) > 1
-    similarity, same = similarity[has_others], same[has_others]
-    log_p = similarity.masked_fill(~same, -math.inf).logsumexp(dim=1) - similarity.logsumexp(dim=1)
-    return -log_p.sum() / len(v)
+    v = v / _TEMPERATURE
+    own = codes[index]
+    to_all = (v @ memory.T).scatter_(1, index[:, None], -math.inf).logsumexp(dim=1)  # (B,)
+    log_p = 0 * v.sum()  # a slope, of 0, for a batch of samples that are all alone
+    for c in own.unique():  # of its class alone: far fewer pairs than a mask over all of them
+        rows, members = (own == c).nonzero().squeeze(1), (codes == c).nonzero().squeeze(1)
+        if len(members) > 1:
+            itself = members == index[rows][:, None]
+            to_own = (v[rows] @ memory[members].T).masked_fill(itself, -math.inf).logsumexp(dim=1)
+            log_p = log_p + (to_own - to_all[rows]).sum()
+    return -log_p / len(v)

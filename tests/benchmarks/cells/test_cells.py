@@ -18,11 +18,11 @@ TINY: dict[str, Any] = {"n_obs": 240, "n_vars": 120, "n_coarse": 2, "n_fine": 5,
 @pytest.mark.usefixtures("two_epochs")
 def test_run(tmp_path, capsys):
     methods = [name for name in METHODS if name != "falcon_sc (oracle)"]  # the same code as falcon_sc, and slow
-    table = cells.run(out=tmp_path, seeds=1, methods=methods, simulations={"easy": TINY})
+    table = cells.run(out=tmp_path, seeds=1, methods=methods, simulations={"easy": TINY}, jobs=1)
     assert table["method"].tolist() == methods
     assert table.columns.tolist() == [
-        "data", "group", "n_obs", "n_coarse", "n_fine", "method", "kind", "seed",
-        "accuracy", "macro_accuracy", "ari", "seconds", "classes_used",
+        "data", "source", "seed", "method", "group", "n_obs", "n_coarse", "n_fine", "kind",
+        "accuracy", "macro_accuracy", "ari", "cpu_seconds", "classes_used",
     ]  # fmt: skip
     kinds = dict(zip(table["method"], table["kind"], strict=True))
     assert {name for name, kind in kinds.items() if kind == "oracle"} == {
@@ -33,7 +33,7 @@ def test_run(tmp_path, capsys):
     assert METHODS["falcon_sc (oracle)"].kind == "oracle"
     assert [name for name, kind in kinds.items() if kind == "bound"] == ["supervised (bound)"]
     assert table[["accuracy", "macro_accuracy"]].stack().between(0, 100).all()
-    assert (table["seconds"] > 0).all()
+    assert (table["cpu_seconds"] > 0).all()
     easy = table.set_index("method")
     assert easy.loc["coarse labels alone", "classes_used"] == 2
     assert easy.loc["supervised (bound)", "accuracy"] > easy.loc["coarse labels alone", "accuracy"] + 20
@@ -57,10 +57,39 @@ def test_real_data_are_read_from_the_folder(tmp_path):
         if fine:
             made.adata.obs["mid"] = made.coarse
         made.adata.write_h5ad(tmp_path / f"{name}.h5ad")
-    table = cells.run(data=tmp_path, seeds=2, methods=["coarse labels alone"], simulations={})
+    table = cells.run(data=tmp_path, seeds=2, methods=["coarse labels alone"], simulations={}, jobs=1)
     assert table.groupby("group")["data"].nunique().to_dict() == {"real": 4, "few extra": 1}
     assert table["seed"].tolist() == 5 * [0, 1]
     assert (table.loc[table["data"] == "telencephalon mid", "accuracy"] == 100).all()
+
+
+def test_a_killed_run_goes_on_and_processes_give_the_same_scores(tmp_path, monkeypatch):
+    asked: dict[str, Any] = {
+        "seeds": 2,
+        "methods": ["coarse labels alone", "K-Means"],
+        "simulations": {"easy": TINY, "hard": TINY | {"difficulty": 1.0}},
+    }
+    scores = ["data", "seed", "method", "accuracy", "macro_accuracy", "ari", "classes_used"]
+    expected = cells.run(**asked, jobs=1)[scores]
+    measure, measured = cells._measure, []
+
+    def killed(found: Any, run: Any) -> dict[str, Any]:
+        measured.append((run["data"], run["seed"], run["method"]))
+        if len(measured) > 3:
+            raise KeyboardInterrupt
+        return measure(found, run)
+
+    monkeypatch.setattr(cells, "_measure", killed)
+    with pytest.raises(KeyboardInterrupt):
+        cells.run(**asked, out=tmp_path, jobs=1)
+    monkeypatch.setattr(cells, "_measure", measure)
+    assert len(pd.read_csv(tmp_path / "cells.csv")) == 3
+    table = cells.run(**asked, out=tmp_path, jobs=2)
+    pd.testing.assert_frame_equal(table[scores], expected)
+    assert len(pd.read_csv(tmp_path / "cells.csv")) == 8
+    # another simulation of the same name is another data set
+    other = cells.run(**asked | {"simulations": {"easy": TINY | {"n_obs": 300}}}, out=tmp_path, jobs=1)
+    assert other["n_obs"].tolist() == [300] * 4
 
 
 def test_files_that_are_not_there_are_named(tmp_path):
@@ -82,7 +111,7 @@ def test_one_file_of_a_folder_with_negative_values(tmp_path):
     obs = pd.DataFrame({"coarse": made.coarse, "fine": made.fine}, index=made.adata.obs_names)
     AnnData(values.astype(np.float32), obs).write_h5ad(tmp_path / "cytometry.h5ad")
     made.adata.write_h5ad(tmp_path / "unlabeled.h5ad")  # left out
-    table = cells.run(data=tmp_path, seeds=1, methods=["Leiden", "falcon_sc"], only=["cytometry"])
+    table = cells.run(data=tmp_path, seeds=1, methods=["Leiden", "falcon_sc"], only=["cytometry"], jobs=1)
     assert table["data"].tolist() == 2 * ["cytometry"]
     assert (table["accuracy"] > 40).all()
 
@@ -90,6 +119,8 @@ def test_one_file_of_a_folder_with_negative_values(tmp_path):
 def test_refusals():
     with pytest.raises(ValueError, match=r"\['Luvain'\] are not among \['coarse labels alone', 'Leiden'"):
         cells.run(methods=["Luvain"])
+    with pytest.raises(ValueError, match="jobs"):
+        cells.run(jobs=0)
 
 
 def test_methods_see_no_fine_label():
@@ -102,13 +133,16 @@ def test_methods_see_no_fine_label():
 def test_summary_and_means():
     rows = [
         {"data": data, "group": "real", "n_fine": 3, "method": "m", "kind": "method", "seed": seed, "accuracy": accuracy,
-         "macro_accuracy": 10.0, "ari": 5.0, "seconds": seconds, "classes_used": 3}
+         "macro_accuracy": 10.0, "ari": 5.0, "cpu_seconds": seconds, "classes_used": 3}
         for data, seed, accuracy, seconds in [("a", 0, 40.0, 9.0), ("a", 1, 60.0, 1.0), ("a", 2, 50.0, 1.0), ("b", 0, 80.0, 1.0)]
     ]  # fmt: skip
     table = pd.DataFrame(rows)
     summary = cells.summarize(table).set_index("data")
-    assert summary.loc["a", ["accuracy", "accuracy_sd", "seconds"]].tolist() == [50.0, 10.0, 1.0]
+    assert summary.loc["a", ["accuracy", "accuracy_sd", "cpu_seconds"]].tolist() == [50.0, 10.0, 1.0]
     assert np.isnan(summary.loc["b", "accuracy_sd"])
+    assert cells._long_ones(cells.summarize(table)) == ""
+    slow = cells.summarize(table.assign(cpu_seconds=[9.0, 90.0, 90.0, 1.0]))
+    assert cells._long_ones(slow) == " More than a minute of CPU time: m on a (90 s)."
     compact = cells.scores_by_method(table)
     assert compact["m"].tolist() == ["50.0 / 10.0 / 5.0", "80.0 / 10.0 / 5.0", "65.0 / 10.0 / 5.0"]
     assert compact["data"].tolist() == ["a", "b", "mean, real"]

@@ -14,32 +14,36 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUICK = ["upper bound", "SCAN-C", "SCGM", "FALCON (text)", "K-Means"]
+BRIEF = _on_cells.Training(10, 0.03, scale=False)
 
 
 def test_tables_stand_beside_the_paper_and_a_run_goes_on_where_it_was(tmp_path: Path, monkeypatch, capsys):
-    table = pbmc.run(simulate=240, out=tmp_path, seeds=1, methods=QUICK, min_iterations=10)
+    table = pbmc.run(simulate=240, out=tmp_path, seeds=1, methods=QUICK, min_iterations=10, jobs=1)
     assert table["method"].tolist() == QUICK
     assert table["accuracy"].between(10, 100).all()
     assert table["ged"].notna().tolist() == [False, False, True, True, False]
     text = (tmp_path / "pbmc_tables.md").read_text(encoding="utf-8")
     assert "75.8 (T2), 74.2 ± 0.5 (H2)" in text
     assert "Measured on" in text
+    assert "simulated, 240 cells. At least 10 iterations of all that trains" in text
+    assert "a learning rate of 0.1, z-scores" in text
+    assert (table["cpu_seconds"] > 0).all()
     started = []
     measure = pbmc._measure
     monkeypatch.setattr(pbmc, "_measure", lambda *what: started.append(what[2:]) or measure(*what))
-    again = pbmc.run(simulate=240, out=tmp_path, seeds=2, methods=QUICK[1:2], min_iterations=10)
+    again = pbmc.run(simulate=240, out=tmp_path, seeds=2, methods=QUICK[1:2], min_iterations=10, jobs=1)
     assert started == [("SCAN-C", 1)]
     assert again["accuracy"].iloc[0] == pytest.approx(table["accuracy"].iloc[1])
     assert len(pd.read_csv(tmp_path / "pbmc.csv")) == 6
-    pbmc.run(simulate=240, out=tmp_path, seeds=1, methods=["K-Means"], min_iterations=11)  # another setting
+    pbmc.run(simulate=240, out=tmp_path, seeds=1, methods=["K-Means"], min_iterations=11, jobs=1)  # another setting
     assert started[1:] == [("K-Means", 0)]
 
 
 def test_every_system_runs_on_the_same_cells():
     """Those that need UMAP or extras, and the longest one, have tests of their own."""
     atlas = _atlas.twin(240)
-    for name in set(_on_cells.SYSTEMS) - {*QUICK, "GEORGE", "Leiden", "falcon_sc"}:
-        labels, relation = _on_cells.SYSTEMS[name](atlas, 0, 10)
+    for name in set(_on_cells.SYSTEMS) - {*QUICK, "GEORGE", "GEORGE (ours)", "Leiden", "falcon_sc"}:
+        labels, relation = _on_cells.SYSTEMS[name](atlas, 0, BRIEF)
         assert len(labels) == len(atlas.fine), name
         assert relation is None or relation.shape == atlas.relation.shape
 
@@ -81,9 +85,27 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path, change, keys, error,
         _atlas.read(tmp_path / "atlas.h5ad", **columns)
 
 
+def test_the_settings_of_the_paper_can_be_given_z_scores():
+    atlas = _atlas.twin(240)
+    scaled = _on_cells._input("paper", atlas, BRIEF._replace(scale=True))
+    varies = atlas.X.toarray().std(axis=0) > 0
+    assert varies.any()
+    assert scaled[:, ~varies] == pytest.approx(0, abs=1e-3)
+    kept = np.abs(scaled).max(axis=0) < 10  # not clipped
+    assert scaled[:, varies & kept].mean(axis=0) == pytest.approx(0, abs=1e-4)
+    assert scaled[:, varies & kept].std(axis=0) == pytest.approx(1, abs=1e-3)
+    assert np.abs(scaled).max() == 10
+    for preset, training in (("ours", BRIEF._replace(scale=True)), ("paper", BRIEF)):
+        assert _on_cells._input(preset, atlas, training) is atlas.X
+
+
 def test_an_unknown_method_is_named():
     with pytest.raises(ValueError, match=r"methods: \['KNN'\] are not among"):
         pbmc.run(methods=["KNN"])
+    with pytest.raises(ValueError, match=r"lr=0 is no learning rate"):
+        pbmc.run(lr=0)
+    with pytest.raises(ValueError, match="jobs"):
+        pbmc.run(jobs=0)
 
 
 def test_names_can_be_listed_with_commas():
@@ -96,5 +118,6 @@ def test_a_small_twin_gets_its_iterations(min_iterations, n_epochs, monkeypatch)
     fitted = []
     fit = Falcon.fit
     monkeypatch.setattr(Falcon, "fit", lambda self, *data: fitted.append(self) or fit(self, *data))
-    _on_cells.SYSTEMS["FALCON (published code)"](atlas, 0, min_iterations)
+    _on_cells.SYSTEMS["FALCON (published code)"](atlas, 0, _on_cells.Training(min_iterations, 0.07, scale=True))
+    assert fitted[0].config.lr == 0.07
     assert fitted[0].history_["iteration"][-1] == n_epochs

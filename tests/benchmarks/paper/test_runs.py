@@ -48,7 +48,7 @@ def test_an_interrupted_table_goes_on(tmp_path: Path, capsys) -> None:
     assert table[["method", "seed", "accuracy"]].to_numpy().tolist() == [
         ["A", 0, 100], ["A", 1, 75], ["B", 0, 100], ["B", 1, 75]
     ]  # fmt: skip
-    assert "run 2 of 2: B, seed 1\n    ACC / ARI 75.0" in capsys.readouterr().out
+    assert "B, seed 1 ...\nB, seed 1: ACC / ARI 75.0" in capsys.readouterr().out
     complete(path, SETTING | {"size": 64}, ["A"], 1, lambda *run: started.append(run) or measure(*run))
     assert started[2:] == [("A", 0)]
     assert len(pd.read_csv(path)) == 5
@@ -71,6 +71,20 @@ def test_a_run_that_diverges_is_shown_and_does_not_end_the_table(tmp_path: Path,
     assert again["failed"].notna().tolist() == [True, True, False, False, False, False]
     together = all_data_sets(table, {"A": "SCAN", "B": "FALCON"})
     assert together["cifar100 ACC"].tolist() == ["75.0, 2 diverged (47.1)", "83.3 ± 14.4 (59.6)"]
+    assert lines["classes"].tolist() == ["2.0", "2.3 ± 0.6"]
     # all of them
     alone = complete(None, SETTING, ["A"], 2, diverging)
     assert beside_the_paper(alone, "cifar100", {"A": "SCAN"})["ACC"].tolist() == ["-"]
+
+
+def test_a_system_with_all_samples_in_one_class_has_not_trained() -> None:
+    def measured(method: str, seed: int) -> dict[str, float]:
+        labels = FINE if (method, seed) == ("B", 1) else np.zeros(4, dtype=int)
+        return scores(Result(labels), FINE, TRUTH) | {"seconds": 1.0, "cpu_seconds": 2.0}
+
+    table = complete(None, SETTING, ["A", "B"], 2, measured)
+    lines = beside_the_paper(table, "cifar100", {"A": "SCAN", "B": "FALCON"})
+    assert lines["seeds"].tolist() == ["2, of which 2 did not train", "2, of which 1 did not train"]
+    assert lines["CPU s"].tolist() == ["2.0 ± 0.0"] * 2
+    together = all_data_sets(table, {"A": "SCAN", "B": "FALCON"})
+    assert together["cifar100 ACC"].str.contains("did not train").all()

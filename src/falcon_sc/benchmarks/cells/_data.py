@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +54,7 @@ class Cells:
     inputs: Inputs
     scores: NDArray[np.float32]
     scaled_scores: NDArray[np.float32]
-    seconds: Mapping[str, float]
+    cpu_seconds: Mapping[str, float]
 
     @property
     def coarse(self) -> NDArray[np.str_]:
@@ -72,6 +72,38 @@ class Cells:
         return {str(name): len(np.unique(self.fine[self.coarse == name])) for name in np.unique(self.coarse)}
 
 
+@dataclass(frozen=True)
+class Source:
+    """A data set before it is read: what another process, or a run that goes on, knows it by."""
+
+    name: str
+    group: str
+    fine_key: str = "fine"
+    path: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)  # of a simulation
+
+    @property
+    def about(self) -> str:
+        """What tells it from another one of this name."""
+        if self.path is None:
+            return ", ".join(f"{key} {value}" for key, value in self.settings.items())
+        return f"{self.path.name}, {self.path.stat().st_size} bytes"
+
+    def cells(self, seed: int) -> Cells:
+        """Read or simulate it; every seed gives other simulated cells."""
+        import anndata
+
+        if self.path is None:
+            return simulated(self.name, self.settings, seed)
+        return _cells(self.name, self.group, anndata.read_h5ad(self.path), self.fine_key)
+
+
+def sources(data: Path | None, simulations: Mapping[str, Mapping[str, Any]], only: Sequence[str] = ()) -> list[Source]:
+    """The data sets in the folder `data`, if there is one, and the simulated ones."""
+    simulated_ones = [Source(name, SIMULATED, settings=settings) for name, settings in simulations.items()]
+    return [*(() if data is None else _files(data, only)), *simulated_ones]
+
+
 def problems(
     data: Path | None, seeds: int, simulations: Mapping[str, Mapping[str, Any]], only: Sequence[str] = ()
 ) -> Iterator[tuple[Cells, int]]:
@@ -86,19 +118,26 @@ def problems(
 
 def real(data: Path, only: Sequence[str] = ()) -> Iterator[Cells]:
     """Read the h5ad files in the folder `data` that have the columns `coarse` and `fine`, or those named in `only`."""
+    for source in _files(data, only):
+        yield source.cells(0)
+
+
+def _files(data: Path, only: Sequence[str]) -> Iterator[Source]:
+    """The data sets in a folder: those with both columns, or all of `only`."""
     import anndata
 
     for path in named(data, only):
-        adata = anndata.read_h5ad(path)
-        if not {"coarse", "fine"} <= set(adata.obs):
+        adata = anndata.read_h5ad(path, backed="r")
+        columns = set(adata.obs)
+        adata.file.close()
+        if not {"coarse", "fine"} <= columns:
             if path.stem in only:
                 msg = f"only={path.stem!r}: {str(path)!r} lacks the columns 'coarse' and 'fine' of obs."
                 raise ValueError(msg)
             continue
-        levels = [(path.stem, REAL, "fine"), (f"{path.stem} {FURTHER_LEVEL}", FEW_EXTRA, FURTHER_LEVEL)]
-        for name, group, key in levels:
-            if key in adata.obs:
-                yield _cells(name, group, adata.copy(), key)
+        yield Source(path.stem, REAL, "fine", path)
+        if FURTHER_LEVEL in columns:
+            yield Source(f"{path.stem} {FURTHER_LEVEL}", FEW_EXTRA, FURTHER_LEVEL, path)
 
 
 def named(data: Path, only: Sequence[str]) -> list[Path]:
@@ -133,20 +172,20 @@ def _cells(name: str, group: str, adata: AnnData, fine_key: str) -> Cells:
     adata.obs = adata.obs[["coarse"]]
     matrix: Any = adata.X
     values: Values | None = "continuous" if matrix.min() < 0 else None  # arcsinh of cytometry, z-scores
-    began = time.perf_counter()
+    began = time.process_time()
     known = np.ones(adata.n_obs, dtype=bool)
     inputs = read_inputs(adata, known=known, layer=None, use_rep=None, n_top_genes=2000, batch=None, values=values)
-    chosen = time.perf_counter()
+    chosen = time.process_time()
     scores = _principal_components(adata, inputs.genes, normalize=values is None, scale=False)
-    ended = time.perf_counter()
+    ended = time.process_time()
     scaled_scores = _principal_components(adata, inputs.genes, normalize=values is None, scale=True)
-    seconds = {
+    cpu_seconds = {
         "counts": 0.0,
         "inputs": chosen - began,
         "scores": ended - began,
-        "scaled_scores": chosen - began + time.perf_counter() - ended,
+        "scaled_scores": chosen - began + time.process_time() - ended,
     }
-    return Cells(name, group, adata, values, fine, inputs, scores, scaled_scores, seconds)
+    return Cells(name, group, adata, values, fine, inputs, scores, scaled_scores, cpu_seconds)
 
 
 def _principal_components(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
-from falcon_sc.benchmarks.cells._data import SIMULATIONS, problems, simulated
+from falcon_sc.benchmarks._runs import complete, n_jobs
+from falcon_sc.benchmarks.cells._data import SIMULATIONS, simulated, sources
 from falcon_sc.benchmarks.cells._figure import plot
 from falcon_sc.benchmarks.cells._methods import METHODS
 
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from falcon_sc.benchmarks.cells._data import Cells
+    from falcon_sc.benchmarks.cells._data import Cells, Source
 
 SCORES = ("accuracy", "macro_accuracy", "ari")
+A_MINUTE = 60.0  # of CPU time for a data set: what every method of the published tables stays below
 
 
 def run(
@@ -29,6 +32,7 @@ def run(
     methods: Sequence[str] = tuple(METHODS),
     simulations: Mapping[str, Mapping[str, Any]] = SIMULATIONS,
     only: Sequence[str] = (),
+    jobs: int | None = None,
 ) -> pd.DataFrame:
     """Run every method on every data set with every seed.
 
@@ -45,7 +49,8 @@ def run(
         `obs`, and `mid` where there is a level between; files without them are left out. None: simulated cells only.
     out
         Folder for `cells.csv` (a row a run), `cells_summary.csv` and `cells_summary.md` (means and spreads),
-        `cells.md` (data sets as rows, methods as columns) and `cells.png`. None: nothing is written.
+        `cells.md` (data sets as rows, methods as columns) and `cells.png`. Runs that are in `cells.csv` are not run again:
+        killed and repeated, the command goes on where it was. None: nothing is written.
     seeds
         Number of seeds, 0 to `seeds` - 1. They seed the methods, and the cells of the simulated sets.
     methods
@@ -54,18 +59,21 @@ def run(
         Keywords of `falcon_sc.datasets.simulate` for each simulated set.
     only
         Names of files in `data`, without ``.h5ad``; then no cells are simulated. Empty: all of them.
+    jobs
+        Runs at once, each in a process with one thread; the scores are those of one after the other. Default: as many
+        as there are cores.
 
     Returns
     -------
-    A row for each data set, method and seed: ``data``, ``group`` ("real", "simulated"; "few extra" where there are
-    only a few more fine classes than coarse ones), ``n_obs``, ``n_coarse``, ``n_fine``, ``method``, ``kind``
-    ("method", "oracle" or "bound"), ``seed``, ``accuracy``, ``macro_accuracy`` and ``ari`` (per cent), ``seconds``
-    (from the counts to the labels) and ``classes_used``.
+    A row for each data set, seed and method: ``data``, ``source`` (the size of its file, or how it was simulated),
+    ``seed``, ``method``, ``group`` ("real", "simulated"; "few extra" where there are only a few more fine classes than
+    coarse ones), ``n_obs``, ``n_coarse``, ``n_fine``, ``kind`` ("method", "oracle" or "bound"), ``accuracy``,
+    ``macro_accuracy`` and ``ari`` (per cent), ``cpu_seconds`` (from the counts to the labels) and ``classes_used``.
 
     Raises
     ------
     ValueError
-        If ``seeds`` is less than 1, or a method is unknown.
+        If ``seeds`` or ``jobs`` is less than 1, or a method is unknown.
     FileNotFoundError
         If there is no file in `data`, or one of `only` is missing.
 
@@ -74,67 +82,79 @@ def run(
     >>> from falcon_sc.benchmarks.cells import cells
     >>> table = cells.run(seeds=1, methods=["Leiden", "falcon_sc"])  # doctest: +SKIP
     """
-    import pandas as pd
-
     check_int(seeds, "seeds")
+    n_jobs(jobs)
     unknown = set(methods) - set(METHODS)
     if unknown:
         msg = f"methods: {sorted(unknown)} are not among {list(METHODS)}."
         raise ValueError(msg)
-    simulated("warm-up", {"n_obs": 100, "n_vars": 100, "n_coarse": 2, "n_fine": 4}, 0)  # imports are nobody's time
-    rows: list[dict[str, Any]] = []
-    for cells, seed in problems(data, seeds, {} if only else simulations, only):
-        rows += [_measure(cells, method, seed) for method in methods]
-        if out is not None:  # after each data set: a crash leaves what was measured
-            out.mkdir(parents=True, exist_ok=True)
-            pd.DataFrame(rows).to_csv(out / "cells.csv", index=False)
-    table = pd.DataFrame(rows)
-    compact = scores_by_method(table)
-    print(_tables.to_markdown(compact))
+    found = {source.name: source for source in sources(data, {} if only else simulations, only)}
+    asked = [
+        {"data": name, "source": source.about, "seed": seed, "method": method}
+        for name, source in found.items()
+        for seed in range(seeds)
+        for method in methods
+    ]
+    table = complete(None if out is None else out / "cells.csv", asked, partial(_measure, found), jobs=jobs)
+    summary, compact = summarize(table), scores_by_method(table)
+    about = f"ACC / macro ACC / ARI in per cent, means of {seeds} seeds.{_long_ones(summary)}"
+    print(f"{_tables.to_markdown(compact)}\n{about}")
     if out is not None:
-        _tables.save(summarize(table), out, "cells_summary")
-        (out / "cells.md").write_text(
-            f"ACC / macro ACC / ARI in per cent, means of {seeds} seeds.\n\n{_tables.to_markdown(compact)}",
-            encoding="utf-8",
-        )
-        plot(summarize(table), out / "cells.png")
+        _tables.save(summary, out, "cells_summary")
+        (out / "cells.md").write_text(f"{about}\n\n{_tables.to_markdown(compact)}", encoding="utf-8")
+        plot(summary, out / "cells.png")
     return table
 
 
-def _measure(cells: Cells, method: str, seed: int) -> dict[str, Any]:
-    """One method, data set and seed: a row of the table."""
+def _measure(found: Mapping[str, Source], run: Mapping[str, Any]) -> dict[str, Any]:
+    """One method, data set and seed: what a row of the table says beside these."""
     import numpy as np
 
     from falcon_sc import metrics
+    from falcon_sc.core.runtime.threads import at_most_threads
 
-    labels, seconds = METHODS[method](cells, seed)
+    source, method, seed = found[run["data"]], run["method"], run["seed"]
+    with at_most_threads(1):
+        cells = _prepared(source, seed if source.path is None else 0)
+        labels, cpu_seconds = METHODS[method](cells, seed)
     row = {
-        "data": cells.name,
         "group": cells.group,
         "n_obs": cells.adata.n_obs,
         "n_coarse": len(np.unique(cells.coarse)),
         "n_fine": cells.n_fine,
-        "method": method,
         "kind": METHODS[method].kind,
-        "seed": seed,
         "accuracy": 100 * metrics.clustering_accuracy(cells.fine, labels),
         "macro_accuracy": 100 * metrics.macro_accuracy(cells.fine, labels),
         "ari": 100 * metrics.adjusted_rand_index(cells.fine, labels),
-        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
         "classes_used": len(np.unique(labels)),
     }
-    print(f"{cells.name}, seed {seed}, {method}: {_triple(row)}, {seconds:.1f} s", flush=True)
+    print(f"{cells.name}, seed {seed}, {method}: {_triple(row)}, {cpu_seconds:.1f} s", flush=True)
     return row
 
 
+@lru_cache(maxsize=1)
+def _prepared(source: Source, seed: int) -> Cells:
+    """Methods take turns on a data set, in each process."""
+    simulated("warm-up", {"n_obs": 100, "n_vars": 100, "n_coarse": 2, "n_fine": 4}, 0)  # imports are nobody's time
+    return source.cells(seed)
+
+
+def _long_ones(summary: pd.DataFrame) -> str:
+    """Which methods took more than a minute, and where; nothing if none did."""
+    long = summary[summary["cpu_seconds"] > A_MINUTE]
+    where = [f"{row['method']} on {row['data']} ({row['cpu_seconds']:.0f} s)" for _, row in long.iterrows()]
+    return f" More than a minute of CPU time: {', '.join(where)}." if where else ""
+
+
 def summarize(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each data set and method: means over seeds, their standard deviations (``..._sd``), median seconds."""
+    """A row for each data set and method: means over seeds, their standard deviations (``..._sd``), median CPU seconds."""
     keys = ["data", "group", "n_fine", "method", "kind"]
     grouped = table.groupby(keys, sort=False)
     means = grouped[[*SCORES, "classes_used"]].mean()
     spread = grouped[list(SCORES)].std().add_suffix("_sd")
     # the median: the first call in a process compiles
-    return means.join(spread).join(grouped["seconds"].median()).reset_index()
+    return means.join(spread).join(grouped["cpu_seconds"].median()).reset_index()
 
 
 def scores_by_method(table: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,8 @@ def beside_the_paper(runs: pd.DataFrame, dataset: str, rows: Mapping[str, str]) 
     Parameters
     ----------
     runs
-        A row a run, with `method`, the columns of `SCORES`, and `failed`, which is missing where a run ended.
+        A row a run, with `method`, the columns of `SCORES`, `ged_matched`, `classes_used`, `cpu_seconds` if they were
+        measured, and `failed`, which is missing where a run ended.
     dataset
         One of the paper's.
     rows
@@ -33,10 +34,14 @@ def beside_the_paper(runs: pd.DataFrame, dataset: str, rows: Mapping[str, str]) 
         own = runs[runs["method"] == method]
         if own.empty:
             continue
-        line = {"method": method, "seeds": f"{len(own)}{_diverged(own, ', of which {} diverged')}"}
+        failed = _diverged(own, ", of which {} diverged") + _untrained(own, ", of which {} did not train")
+        line = {"method": method, "seeds": f"{len(own)}{failed}"}
         for score, column in SCORES.items():
             line |= {score: _mean(own[column]), f"paper, {score}": published(name, dataset, score)}
-        lines.append(line | {"GED, matched": _mean(own["ged_matched"])})
+        line |= {"GED, matched": _mean(own["ged_matched"]), "classes": _mean(own["classes_used"])}
+        if "cpu_seconds" in own:
+            line["CPU s"] = _mean(own["cpu_seconds"])
+        lines.append(line)
     return pd.DataFrame(lines)
 
 
@@ -61,7 +66,8 @@ def all_data_sets(runs: pd.DataFrame, rows: Mapping[str, str]) -> pd.DataFrame:
             own = runs[(runs["method"] == method) & (runs["dataset"] == dataset)]
             for score in ("ACC", "ARI", "GED"):
                 value = published(name, dataset, score).partition(" (")[0]
-                ours = _mean(own[SCORES[score]]) + _diverged(own, ", {} diverged")
+                failed = _diverged(own, ", {} diverged") + _untrained(own, ", {} did not train")
+                ours = _mean(own[SCORES[score]]) + failed
                 line[f"{dataset} {score}"] = f"{ours} ({value})"
         lines.append(line)
     return pd.DataFrame(lines)
@@ -71,6 +77,12 @@ def _diverged(runs: pd.DataFrame, words: str) -> str:
     """How many did, in these words; nothing if none did."""
     n_diverged = int(runs["failed"].notna().sum())
     return words.format(n_diverged) if n_diverged else ""
+
+
+def _untrained(runs: pd.DataFrame, words: str) -> str:
+    """How many ended with all samples in one class, in these words; nothing if none did."""
+    n_untrained = int((runs["classes_used"].astype(float) == 1).sum())
+    return words.format(n_untrained) if n_untrained else ""
 
 
 def _mean(values: pd.Series) -> str:

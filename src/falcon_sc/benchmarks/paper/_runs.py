@@ -1,4 +1,4 @@
-"""Runs of systems that take hours: what is finished is kept, and not run again."""
+"""Runs of the systems of the paper: their scores, and those that diverge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from falcon_sc.core.runtime.files import write_whole
+from falcon_sc.benchmarks import _runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,13 +43,15 @@ def complete(
     methods: Sequence[str],
     seeds: int,
     measure: Callable[[str, int], dict[str, Any]],
+    *,
+    jobs: int | None = 1,
 ) -> pd.DataFrame:
     """Measure each system with each seed, unless the file has it.
 
     Parameters
     ----------
-    path
-        CSV, written after each run; rows of other settings stay in it. None: nothing is written.
+    path, jobs
+        As for :func:`falcon_sc.benchmarks._runs.complete`.
     setting
         Columns that say what was run, all but the system and the seed.
     methods, seeds
@@ -61,43 +63,21 @@ def complete(
     -------
     A row for each system and seed, system by system. A run that diverged has no scores, and says so in `failed`.
     """
-    import pandas as pd
-
-    rows = kept(path)
     asked = [{**setting, "method": method, "seed": seed} for method in methods for seed in range(seeds)]
-    left = [run for run in asked if _find(rows, run) is None]
-    for number, run in enumerate(left, start=1):
-        print(f"run {number} of {len(left)}: {run['method']}, seed {run['seed']}", flush=True)
-        rows.append(run | _measured(measure, run["method"], run["seed"]))
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, partial(pd.DataFrame(rows).to_csv, index=False))
-    return pd.DataFrame([_find(rows, run) for run in asked])
+    return _runs.complete(path, asked, partial(_measured, measure), jobs=jobs)
 
 
-def _measured(measure: Callable[[str, int], dict[str, Any]], method: str, seed: int) -> dict[str, Any]:
+def _measured(measure: Callable[[str, int], dict[str, Any]], run: Mapping[str, Any]) -> dict[str, Any]:
     """What is measured; a system that diverges is a result as well, and ends no table that takes days."""
+    name = f"{run['method']}, seed {run['seed']}"
+    print(f"{name} ...", flush=True)
     try:
-        found = measure(method, seed)
+        found = measure(run["method"], run["seed"])
     except FloatingPointError as error:
-        print(f"    {error}", flush=True)
-        return dict.fromkeys(SCORES, np.nan) | {"failed": str(error)}
-    print(f"    ACC / ARI {found['accuracy']:.1f} / {found['ari']:.1f}, {found['seconds']:.1f} s", flush=True)
+        print(f"{name}: {error}", flush=True)
+        return dict.fromkeys((*SCORES, "classes_used"), np.nan) | {"failed": str(error)}
+    print(f"{name}: ACC / ARI {found['accuracy']:.1f} / {found['ari']:.1f}, {found['seconds']:.1f} s", flush=True)
     return found | {"failed": None}
-
-
-def kept(path: Path | None) -> list[dict[str, Any]]:
-    """Rows of runs before this one."""
-    import pandas as pd
-
-    if path is None or not path.is_file():
-        return []
-    return [{str(k): v for k, v in row.items()} for row in pd.read_csv(path).to_dict("records")]
-
-
-def _find(rows: Sequence[dict[str, Any]], run: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The row of a run; a file has read numbers out of text."""
-    return next((row for row in rows if all(str(row.get(key)) == str(value) for key, value in run.items())), None)
 
 
 def scores(result: Result, fine: NDArray[Any], truth: NDArray[np.uint8]) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int, listed
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._runs import kept
 from falcon_sc.benchmarks.paper._image_sets import PRESETS, SETS
 from falcon_sc.benchmarks.paper._layout import all_data_sets, beside_the_paper
 from falcon_sc.benchmarks.paper._on_images import AT_RANDOM, SYSTEMS, Images, Keeping
-from falcon_sc.benchmarks.paper._runs import check_methods, complete, kept, scores
+from falcon_sc.benchmarks.paper._runs import check_methods, complete, scores
 from falcon_sc.core.runtime.files import as_path
 
 if TYPE_CHECKING:
