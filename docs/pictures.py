@@ -24,7 +24,7 @@ digits = load_digits()
 shapes = np.array(["round", "straight", "open"])[[0, 1, 2, 2, 1, 2, 0, 1, 0, 0]][digits.target]
 model = fsc.Falcon(10, fsc.FalconConfig(prior="uniform"), device="cpu", progress_bar=False).fit(digits.data, shapes)
 pictures = (digits.images * (255 / 16)).astype(np.uint8)
-of_images = {"coarse_names": model.coarse_names_, "fine_names": model.fine_names_}
+of_images = {"labels": model.labels_, "coarse_names": model.coarse_names_, "fine_names": model.fine_names_}
 
 FOLDER.mkdir(exist_ok=True)
 fsc.tl.markers(adata)

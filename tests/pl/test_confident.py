@@ -42,6 +42,13 @@ def test_planted_markers_are_drawn(labeled: AnnData, fingerprint) -> None:
     assert fingerprint(labeled) == before
 
 
+def test_some_coarse_classes(labeled: AnnData) -> None:
+    ax = fsc.pl.confident(labeled, coarse=["µ glia", "B cell"])
+    assert _classes(ax) == ["B cell:0", "B cell:1", "µ glia:0", "µ glia:1"]  # in the order of the object
+    with pytest.raises(ValueError, match="coarse='glia' is no coarse class with fine classes"):
+        fsc.pl.confident(labeled, coarse=["B cell", "glia"])
+
+
 def test_genes_are_ranked_by_welchs_t_in_the_most_confident_cells(labeled: AnnData) -> None:
     ax = fsc.pl.confident(labeled, coarse="µ glia", n_cells=10, n_genes=5)
     values = labeled.X.toarray().astype(np.float64)

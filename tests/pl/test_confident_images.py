@@ -31,6 +31,22 @@ def test_the_surest_images_of_each_class_the_surest_first(found) -> None:
     axes[0].figure.draw_without_rendering()
 
 
+def test_the_class_of_an_image_may_be_another_than_the_most_probable_one(found) -> None:
+    """As in a model with a tree, whose label is the class of the most probable leaf."""
+    images, proba = found
+    labels = proba.argmax(axis=1)
+    labels[[1, 9]] = 1
+    axes = fsc.pl.confident_images(images, proba, RELATION, labels=labels, n_images=9)
+    rows = [[3, 2, 4, 0, 8, 7, 6, 5, 1, 9], []]
+    for ax, expected in zip(axes, rows, strict=True):
+        assert len(ax.images) == len(expected)
+        for drawn, row in zip(ax.images, expected, strict=True):
+            np.testing.assert_array_equal(drawn.get_array(), images[row, 1:5])
+    for wrong in (labels[1:], labels + 2, labels - 1, labels.astype(float)):
+        with pytest.raises(ValueError, match="labels must be 10 whole numbers from 0 to 2, found shape"):
+            fsc.pl.confident_images(images, proba, RELATION, labels=wrong)
+
+
 def test_names_are_inside_the_figure(found) -> None:
     images, proba = found
     names = ["a coarse class with a very long name", "none", "car"]

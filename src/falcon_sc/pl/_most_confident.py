@@ -10,17 +10,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def most_confident(proba: NDArray[Any], fine: int, n: int) -> NDArray[np.intp]:
-    """Rows of the samples that most probably are of this class, the most confident first; at most `n`.
+def most_confident(proba: NDArray[Any], labels: NDArray[Any], fine: int, n: int) -> NDArray[np.intp]:
+    """Rows of the samples of a fine class, the most confident first; at most `n`.
 
     Parameters
     ----------
     proba
         Probabilities of the fine classes, (N, K_F).
+    labels
+        Fine class of each sample, (N,).
     fine
-        Column of the class.
+        Number of the class.
     n
         How many.
     """
-    members = np.flatnonzero(proba.argmax(axis=1) == fine)
+    members = np.flatnonzero(labels == fine)
     return members[np.argsort(-proba[members, fine], kind="stable")[:n]]

@@ -13,6 +13,8 @@ from falcon_sc.pl._classes import check_column, read_about, read_classes
 from falcon_sc.pl._style import GRID, LITERAL, QUIET, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
@@ -26,7 +28,7 @@ def confident(
     adata: AnnData,
     *,
     key: str = "falcon",
-    coarse: str | None = None,
+    coarse: str | Sequence[str] | None = None,
     n_cells: int = 50,
     n_genes: int = 2,
     layer: str | None = None,
@@ -56,7 +58,7 @@ def confident(
     key
         Their `key_added`.
     coarse
-        Draw the fine classes of this coarse class only.
+        Draw the fine classes of this coarse class only, or of those in a list.
     n_cells
         Number of cells taken from each fine class.
     n_genes
@@ -124,14 +126,15 @@ def confident(
     return ax
 
 
-def _drawn(parents: np.ndarray, coarse: str | None) -> np.ndarray:
-    """Places of the classes to draw: all, or those of one coarse class."""
+def _drawn(parents: np.ndarray, coarse: str | Sequence[str] | None) -> np.ndarray:
+    """Places of the classes to draw: all, or those of some coarse classes."""
     if coarse is None:
         return np.arange(parents.size)
-    if str(coarse) not in parents:
-        msg = f"coarse={coarse!r} is no coarse class with fine classes; there are {listed(dict.fromkeys(parents))}."
+    asked = [str(name) for name in coarse] if isinstance(coarse, list | tuple | np.ndarray) else [str(coarse)]
+    if unknown := [name for name in asked if name not in parents]:
+        msg = f"coarse={unknown[0]!r} is no coarse class with fine classes; there are {listed(dict.fromkeys(parents))}."
         raise ValueError(msg)
-    return np.flatnonzero(parents == str(coarse))
+    return np.flatnonzero(np.isin(parents.astype(str), asked))
 
 
 def _most_confident(

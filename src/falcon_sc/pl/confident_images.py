@@ -30,6 +30,7 @@ def confident_images(
     proba: ArrayLike,
     relation: ArrayLike,
     *,
+    labels: ArrayLike | None = None,
     coarse_names: Sequence[Any] | NDArray[Any] | None = None,
     fine_names: Sequence[Any] | NDArray[Any] | None = None,
     coarse: Any = None,
@@ -43,8 +44,8 @@ def confident_images(
         :alt: Three handwritten digits for each of ten fine classes, in a row for each of three coarse classes
 
     In a row the fine classes stand side by side with a gap between them, in the order of the rows of `relation`, and
-    in each the images with the highest probability of that class, the highest first. Only images of which it is the
-    most probable class are drawn, so there may be fewer than `n_images`.
+    in each the images with the highest probability of that class, the highest first. Only images of that class are
+    drawn, so there may be fewer than `n_images`.
 
     Parameters
     ----------
@@ -54,6 +55,9 @@ def confident_images(
         Probabilities of the fine classes, (N, K_F): `proba_` of a fitted model, or what its `predict_proba` gives.
     relation
         M, (K_F, K_C): `relation_` of the model; with several data sets one of `relations_`.
+    labels
+        Fine class of each image, (N,): `labels_` of the model, or what its `predict` gives, which in a model with a tree
+        of splits is not always the most probable class. Default: the most probable one.
     coarse_names
         Names of the columns of `relation`: `coarse_names_` of the model. Default: their numbers.
     fine_names
@@ -92,6 +96,7 @@ def confident_images(
     names = list(range(relation.shape[-1]) if coarse_names is None else coarse_names)
     above = None if fine_names is None else [str(name) for name in fine_names]
     _check_shapes(images, proba, relation, names, above)
+    members = proba.argmax(axis=1) if labels is None else _checked_labels(labels, proba)
     drawn = _drawn(relation, names, coarse)
     classes = [np.flatnonzero(relation[:, column]) for column in drawn]
     grid = _Grid.of(classes, above, n_images, n_columns)
@@ -99,7 +104,7 @@ def confident_images(
     for row_ax, column, row in zip(axes, drawn, classes, strict=True):
         for place, fine in enumerate(row):
             left, bottom = grid.corner(place, row.size)
-            _draw(row_ax, images[most_confident(proba, int(fine), n_images)], left, bottom)
+            _draw(row_ax, images[most_confident(proba, members, int(fine), n_images)], left, bottom)
             if above is not None:
                 _write_above(row_ax, above[fine], left, bottom)
         row_ax.set(xlim=(0, grid.width), ylim=(0, grid.height(row.size)), aspect="equal", xticks=[], yticks=[])
@@ -219,3 +224,16 @@ def _check_shapes(
     if above is not None and len(above) != len(relation):
         msg = f"fine_names has {len(above)} names, relation has {len(relation)} fine classes."
         raise ValueError(msg)
+
+
+def _checked_labels(labels: ArrayLike, proba: NDArray[Any]) -> NDArray[Any]:
+    members = np.asarray(labels)
+    n, n_fine = proba.shape
+    if (
+        members.shape != (n,)
+        or members.dtype.kind not in "iu"
+        or (n and not 0 <= members.min() <= members.max() < n_fine)
+    ):
+        msg = f"labels must be {n} whole numbers from 0 to {n_fine - 1}, found shape {members.shape}, {members.dtype}."
+        raise ValueError(msg)
+    return members

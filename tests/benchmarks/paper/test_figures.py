@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from anndata import AnnData
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 from PIL import Image
@@ -22,7 +23,7 @@ from falcon_sc.benchmarks.paper import figures
 from falcon_sc.benchmarks.paper._class_sizes import draw_class_sizes
 from falcon_sc.benchmarks.paper._figure_classes import LeftOutError, Told
 from falcon_sc.benchmarks.paper._figures_of_images import SeenImages
-from falcon_sc.vision import discover
+from falcon_sc.vision import discover, image_samples, load
 from falcon_sc.vision.datasets import cifar, from_npz
 
 if TYPE_CHECKING:
@@ -82,12 +83,12 @@ def seen(saved: Saved) -> SeenImages:
 
 def best_three(seen: SeenImages, code: int) -> list[int]:
     """Row by row: images of the class, by falling probability."""
-    members = [i for i, row in enumerate(seen.proba) if row.tolist().index(max(row)) == code]
+    members = [i for i, label in enumerate(seen.labels) if label == code]
     return sorted(members, key=lambda i: -seen.proba[i, code])[:3]
 
 
 def majority(seen: SeenImages, code: int) -> str:
-    names = [DIGITS[f] for f, label in zip(seen.data.fine, seen.labels, strict=True) if label == code]
+    names = [DIGITS[f] for f, label in zip(seen.truth.fine, seen.labels, strict=True) if label == code]
     name, n = Counter(sorted(names, key=DIGITS.tolist().index)).most_common(1)[0]
     return f"{name} {100 * n / len(names):.0f} %"
 
@@ -96,7 +97,7 @@ def check_images(ax: Axes, seen: SeenImages, codes: list[int]) -> None:
     rows = [row for code in codes for row in best_three(seen, code)]
     assert len(ax.images) == len(rows)
     for drawn, row in zip(ax.images, rows, strict=True):
-        np.testing.assert_array_equal(drawn.get_array(), seen.data.images[row])
+        np.testing.assert_array_equal(drawn.get_array(), seen.images[row])
 
 
 def codes_of(seen: SeenImages, name: str) -> list[int]:
@@ -115,7 +116,7 @@ def test_figure_2(seen: SeenImages) -> None:
         check_images(ax, seen, codes)
         texts = [f"{letter}{i}  {majority(seen, code)}" for i, code in enumerate(codes, start=1)]
         assert [text.get_text() for text in ax.texts] == texts
-        own = [(seen.data.coarse[seen.labels == code] == seen.told.names.index(name)).any() for code in codes]
+        own = [(seen.truth.coarse[seen.labels == code] == seen.told.names.index(name)).any() for code in codes]
         named += [text[:2] for text, there in zip(texts, own, strict=True) if there]
     assert [text.get_text() for text in middle.texts] == named
     # a color is a coarse class of the images themselves, also where the model put them elsewhere
@@ -125,19 +126,17 @@ def test_figure_2(seen: SeenImages) -> None:
     assert [text.get_text() for text in legend.get_texts()] == sorted(SHAPES)
     assert middle.get_legend() is None
     counts = Counter(to_hex(color) for color in dots.get_facecolors())
-    inside = seen.told.parents()[seen.labels] == seen.data.coarse
+    inside = seen.told.parents()[seen.labels] == seen.truth.coarse
     groups = Counter(
         (int(coarse), int(label) if own else -1)
-        for coarse, label, own in zip(seen.data.coarse, seen.labels, inside, strict=True)
+        for coarse, label, own in zip(seen.truth.coarse, seen.labels, inside, strict=True)
     )
     assert sorted(counts.values()) == sorted(groups.values())
 
 
 def test_dots_have_the_color_of_their_own_coarse_class(seen: SeenImages) -> None:
     """A model that puts everything into one fine class shows one color for each coarse class, not one for all."""
-    proba = np.zeros_like(seen.proba)
-    proba[:, 0] = 1
-    figure, _ = replace(seen, proba=proba, asked=["round"]).draw("2")
+    figure, _ = replace(seen, labels=np.zeros_like(seen.labels), asked=["round"]).draw("2")
     left, middle, right = figure.axes
     assert len(Counter(to_hex(color) for color in middle.collections[0].get_facecolors())) == 3
     assert left.get_title(loc="left") == "A: round"
@@ -154,7 +153,7 @@ def test_figures_3_and_k1(seen: SeenImages) -> None:
             above = [majority(seen, code) if best_three(seen, code) else "no image" for code in codes_of(seen, name)]
             assert [text.get_text() for text in ax.texts] == above
         trios = [best_three(seen, code) for name in shown for code in codes_of(seen, name)]
-        alike = sum(len(set(seen.data.fine[trio])) == 1 for trio in trios if trio)
+        alike = sum(len(set(seen.truth.fine[trio])) == 1 for trio in trios if trio)
         n = sum(bool(trio) for trio in trios)
         assert alike > 0
         assert f"Images of one true class alone: {alike} of {n} fine classes" in caption
@@ -166,6 +165,21 @@ def test_classes_that_are_asked_for(saved: Saved) -> None:
     assert [ax.get_ylabel() for ax in figure.axes] == ["open"]
     with pytest.raises(ValueError, match="classes holds 'square', and the model was told 'round', 'straight', 'open'"):
         look(saved, asked=("square",))
+
+
+def test_an_image_is_shown_in_the_class_that_the_model_gives_it(seen: SeenImages, saved: Saved) -> None:
+    """Which in a model with a tree of splits is not always the most probable class."""
+    model = load(saved.coarse, backbone=small_network(), views=Shifts(), device="cpu")
+    np.testing.assert_array_equal(seen.labels, model.predict(image_samples(seen.images, device="cpu")))
+    one, other = codes_of(seen, "straight")[:2]
+    best, labels = best_three(seen, one)[0], seen.labels.copy()
+    labels[best] = other
+    labels[labels == other] = np.where(np.flatnonzero(labels == other) == best, other, one)  # it alone
+    moved = replace(seen, labels=labels)
+    figure, _ = moved.draw("K1")
+    ax = figure.axes[1]
+    check_images(ax, moved, codes_of(seen, "straight"))
+    assert ax.texts[1].get_text() == f"{DIGITS[seen.truth.fine[best]]} 100 %"
 
 
 def test_figures_4_and_l1(saved: Saved) -> None:
@@ -187,7 +201,7 @@ def test_figures_4_and_l1(saved: Saved) -> None:
 def test_the_classes_of_the_captions_are_shown_where_the_data_have_them(seen: SeenImages) -> None:
     names = ("bear", "salamander", "spider")
     told = replace(seen.told, names=names)
-    figure, _ = replace(seen, told=told, data=replace(seen.data, coarse_names=names)).draw("3")
+    figure, _ = replace(seen, told=told, truth=replace(seen.truth, coarse_names=names)).draw("3")
     assert [ax.get_ylabel() for ax in figure.axes] == ["salamander", "bear"]
 
 
@@ -203,11 +217,9 @@ def test_what_a_model_does_not_give(saved: Saved, model: str, figure: str, why: 
 
 
 def test_nothing_divided(seen: SeenImages) -> None:
-    proba = np.zeros_like(seen.proba)
-    proba[:, 0] = 1
     for number in ("2", "3"):
         with pytest.raises(LeftOutError, match="the model divides no class"):
-            replace(seen, proba=proba).draw(number)
+            replace(seen, labels=np.zeros_like(seen.labels)).draw(number)
 
 
 def test_figure_f1(saved: Saved) -> None:
@@ -334,12 +346,17 @@ def test_classes_are_recognized_by_name_or_by_all_numbers() -> None:
     [
         ({"out": None}, ValueError, r"out is not given: name a folder for the figures \(-o\)"),
         ({"figures": ["5"]}, ValueError, "figures holds '5': there are '2', '3', '4', 'F1', 'K1', 'L1'"),
-        ({"data_file": None}, ValueError, "give either dataset and root, for a data set of the paper, or data, an npz"),
+        (
+            {"data_file": None},
+            ValueError,
+            "give either dataset and root, for a data set of the paper, or data, an npz of images or an h5ad",
+        ),
         ({"dataset": "cifar100"}, ValueError, "give either dataset and root"),
         ({"data_file": None, "dataset": "mnist"}, ValueError, "dataset must be one of 'cifar100', .* found 'mnist'"),
         ({"data_file": None, "dataset": "cifar68"}, ValueError, "root is not given: name the folder"),
         ({"data_file": "gone.npz"}, FileNotFoundError, "data='gone.npz' is no file"),
         ({"model": "gone"}, FileNotFoundError, "path='gone' holds no saved Falcon"),
+        ({"coarse_key": "coarse"}, ValueError, "the data are images: 'coarse_key' would be ignored. Leave them out"),
         ({"split": "test90"}, ValueError, "split must be one of 'train'"),
         ({"backbone": None}, ValueError, r"was fitted with network of its own \(SmallNetwork\)"),
     ],
@@ -371,3 +388,19 @@ def test_data_that_do_not_fit(saved: Saved, tmp_path: Path) -> None:
              save_model=tmp_path / "of_features")  # fmt: skip
     with pytest.raises(ValueError, match=r"of_features' was fitted on 192 features, not on images: give one that"):
         figures.run(data_file=saved.data_file, **options | {"model": tmp_path / "of_features"})
+    with pytest.raises(ValueError, match=r"coarse' is one of images, and data are cells: give its images"):
+        figures.run(
+            model=saved.coarse,
+            data_file=_as_cells(arrays, tmp_path),
+            coarse_key="coarse",
+            fine_key="fine",
+            out=tmp_path,
+        )
+
+
+def _as_cells(arrays: dict[str, np.ndarray], folder: Path) -> Path:
+    obs = pd.DataFrame({"coarse": SHAPES[arrays["coarse"]], "fine": DIGITS[arrays["fine"]]}).set_index(
+        np.arange(600).astype(str)
+    )
+    AnnData(arrays["images"].reshape(600, -1).astype(np.float32), obs=obs).write_h5ad(folder / "digits.h5ad")
+    return folder / "digits.h5ad"

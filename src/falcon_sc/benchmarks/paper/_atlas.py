@@ -61,19 +61,33 @@ def read(path: Path, *, coarse_key: str, fine_key: str, donor_key: str) -> Atlas
     import anndata
 
     adata = anndata.read_h5ad(path)
-    for argument, key in (("coarse_key", coarse_key), ("fine_key", fine_key), ("donor_key", donor_key)):
+    check_labels(adata, coarse_key=coarse_key, fine_key=fine_key, donor_key=donor_key)
+    return prepared(path.name, adata, coarse_key, fine_key, donor_key)
+
+
+def check_labels(adata: AnnData, **columns: str) -> None:
+    """Columns of obs, `coarse_key` and `fine_key` among them, are there, without gaps, and the fine classes in one coarse class.
+
+    Raises
+    ------
+    KeyError
+        If a column is missing.
+    ValueError
+        If a fine class lies in several coarse ones, or a label is missing.
+    """
+    for argument, key in columns.items():
         if key not in adata.obs:
             msg = f"{argument}={key!r} is no column of obs; there are {list(adata.obs.columns)}."
             raise KeyError(msg)
         if adata.obs[key].isna().any():
             msg = f"{argument}={key!r} has {int(adata.obs[key].isna().sum())} cells without a value: remove them."
             raise ValueError(msg)
-    pairs = sorted({(str(f), str(c)) for f, c in zip(adata.obs[fine_key], adata.obs[coarse_key], strict=True)})
+    labels = (adata.obs[columns[name]] for name in ("fine_key", "coarse_key"))
+    pairs = sorted({(str(f), str(c)) for f, c in zip(*labels, strict=True)})
     several = sorted({one[0] for one, other in pairwise(pairs) if one[0] == other[0]})
     if several:
-        msg = f"fine_key={fine_key!r}: classes in several coarse ones: {several[:5]}. Each must lie in one."
+        msg = f"fine_key={columns['fine_key']!r}: classes in several coarse ones: {several[:5]}. Each must lie in one."
         raise ValueError(msg)
-    return prepared(path.name, adata, coarse_key, fine_key, donor_key)
 
 
 def twin(n_obs: int) -> Atlas:

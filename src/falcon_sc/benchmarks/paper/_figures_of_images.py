@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.benchmarks.paper._figure_classes import Told, check_asked, check_level, mostly, of_one_class, shown
+from falcon_sc.benchmarks.paper._figure_classes import Told, check_asked, of_one_class
+from falcon_sc.benchmarks.paper._figure_seen import DARKEST, N_POINTS, Seen, counted, short_names
 from falcon_sc.pl._most_confident import most_confident
 from falcon_sc.pl._style import LITERAL, scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -24,23 +25,13 @@ if TYPE_CHECKING:
     from falcon_sc.vision.datasets import ImageData
 
 _N_IMAGES = 3  # "three most confident predictions"
-_N_POINTS = 2000  # of t-SNE
-_LETTERS = "AB"  # of the two coarse classes in figure 2
-_N_EXAMPLES = 6  # fine classes of each of these: more would be too small to see
 
 
 @dataclass(frozen=True)
-class SeenImages:
-    """Images with their true classes, and what a model says of them, coarse classes unknown.
+class SeenImages(Seen):
+    """Images, and what a model says of them."""
 
-    `proba` is (N, K_F), `embedding` (N, d); `asked` are the classes that the user wants to see.
-    """
-
-    data: ImageData
-    told: Told
-    proba: NDArray[np.float32]
-    embedding: NDArray[np.float32]
-    asked: Sequence[str]
+    images: NDArray[Any]
 
     @classmethod
     def by(
@@ -76,31 +67,9 @@ class SeenImages:
         asked = check_asked(asked, told)
         samples = image_samples(data.images, size=round(size * 8 / 7), device=model.device_)
         found = model.infer(samples)
-        return cls(data, told, found.proba, found.embedding, asked)
+        return cls(data, told, found.labels, found.proba, found.embedding, asked, data.images)
 
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Fine class of each image, (N,)."""
-        return self.proba.argmax(axis=1).astype(np.int64)
-
-    def draw(self, figure: str) -> tuple[Figure, str]:
-        """A figure by its number in the paper, and what is on it.
-
-        Raises
-        ------
-        LeftOutError
-            If this model and these images do not give it.
-        """
-        check_level(figure, self.told)
-        names = shown(figure, self.told, self.labels, self.asked)
-        draw: Callable[[list[str]], tuple[Figure, str]] = {
-            "2": self._embedding,
-            "3": self._fine_classes,
-            "K1": self._fine_classes,
-        }.get(figure, self._subclasses)
-        return draw(names)
-
-    def _embedding(self, names: list[str]) -> tuple[Figure, str]:
+    def draw_embedding(self, names: list[str]) -> tuple[Figure, str]:
         """The t-SNE in the middle, examples of two coarse classes on its sides."""
         from matplotlib.figure import Figure
 
@@ -108,14 +77,14 @@ class SeenImages:
 
         figure = Figure(figsize=(11.5, 7), layout="constrained")
         left, middle, right = figure.subplots(1, 3, width_ratios=[1, 2.6, 1])
-        examples = {letter: self._largest(name) for letter, name in zip(_LETTERS, names, strict=False)}
-        short = {code: f"{letter}{i}" for letter, own in examples.items() for i, code in enumerate(own, start=1)}
-        coarse = np.array(self.data.coarse_names)[self.data.coarse]
-        shades = self._shades()
+        examples = self.examples(names)
+        short = short_names(examples)
+        coarse = np.array(self.truth.coarse_names)[self.truth.coarse]
+        shades = self.shades()
         named = {code: text for code, text in short.items() if code in shades}
-        pl.embedding(self.embedding, shades, coarse, named=named, n_max=_N_POINTS, ax=middle)
+        pl.embedding(self.embedding, shades, coarse, named=named, n_max=N_POINTS, ax=middle)
         _legend_below(figure, middle)
-        above = [f"{short.get(code, '')}  {self._mostly(code)}" for code in range(len(self.told.relation))]
+        above = [f"{short.get(code, '')}  {self.mostly(code)}" for code in range(len(self.told.relation))]
         right.set_axis_off()  # for one class alone
         for ax, (letter, own), name in zip((left, right), examples.items(), names, strict=False):
             ax.set_axis_on()
@@ -124,31 +93,21 @@ class SeenImages:
             self._confident(name, relation=relation, fine_names=above, n_columns=1, ax=ax)
             ax.set_ylabel("")
             ax.set_title(f"{letter}: {name}", fontsize=scaled(10), loc="left", **LITERAL)
-        n = min(_N_POINTS, len(self.data))
+        n = min(N_POINTS, len(self.truth))
         return figure, (
-            f"t-SNE of {n:,} of {len(self.data):,} images in the embedding; colors are their coarse classes, shades the "
-            f"fine classes that the model puts them in (the darkest: one of another coarse class). On the sides the three most confident images of the largest fine classes "
-            f"(up to {_N_EXAMPLES}) in {' and in '.join(names)}, with the true class of most images in each and its share."
+            f"t-SNE of {n:,} of {len(self.truth):,} images in the embedding; colors are their coarse classes, shades the "
+            f"fine classes that the model puts them in ({DARKEST}). On the sides the three most confident images of the "
+            f"largest fine classes in {' and in '.join(names)}, with the true class of most images in each and its share."
         )
 
-    def _shades(self) -> NDArray[np.int64]:
-        """Fine class of each image, (N,), or a number below 0 for each coarse class where that is not the image's own."""
-        coarse_of = np.array([self.data.coarse_names.index(name) for name in self.told.names])[self.told.parents()]
-        return np.where(coarse_of[self.labels] == self.data.coarse, self.labels, -1 - self.data.coarse)
-
-    def _largest(self, name: str) -> list[int]:
-        """The largest fine classes in one that the model was told, in the order of their numbers; those without an image are not shown."""
-        sizes = np.bincount(self.labels, minlength=len(self.told.relation))
-        sizes[self.told.relation[:, self.told.names.index(name)] == 0] = 0
-        largest = np.argsort(-sizes, kind="stable")[:_N_EXAMPLES]
-        return [int(code) for code in np.sort(largest) if sizes[code]]
-
-    def _fine_classes(self, names: list[str]) -> tuple[Figure, str]:
+    def draw_fine_classes(self, names: list[str]) -> tuple[Figure, str]:
         """The most confident images of the fine classes, with the true ones."""
-        above = [self._mostly(code) for code in range(len(self.told.relation))]
+        above = [self.mostly(code) for code in range(len(self.told.relation))]
         axes = self._confident(names, fine_names=above)
         codes = np.flatnonzero(self.told.relation[:, [self.told.names.index(name) for name in names]].any(axis=1))
-        alike, n = of_one_class([most_confident(self.proba, int(code), _N_IMAGES) for code in codes], self.data.fine)
+        alike, n = of_one_class(
+            [most_confident(self.proba, self.labels, int(code), _N_IMAGES) for code in codes], self.truth.fine
+        )
         empty = codes.size - n
         caption = (
             "The three most confident images of each fine class, a row for each coarse class by the relations that were "
@@ -157,29 +116,24 @@ class SeenImages:
         )
         return axes[0].figure, caption + (f"; {empty} have no image." if empty else ".")
 
-    def _subclasses(self, names: list[str]) -> tuple[Figure, str]:
+    def draw_subclasses(self, names: list[str]) -> tuple[Figure, str]:
         """The most confident images of the subclasses that were found in fine classes."""
-        sizes = np.bincount(self.labels, minlength=len(self.told.relation))
-        axes = self._confident(names, fine_names=[_counted(int(n)) for n in sizes])
+        axes = self._confident(names, fine_names=[counted(int(n), "image", "images") for n in self.sizes()])
         return axes[0].figure, (
             f"The three most confident images of each subclass that was found within {', '.join(names)}, and the number of "
             "images in it. There are no true subclasses to compare with."
         )
-
-    def _mostly(self, code: int) -> str:
-        return mostly(self.data.fine[self.labels == code], self.data.fine_names)
 
     def _confident(
         self, coarse: str | list[str], *, relation: NDArray[Any] | None = None, **options: Any
     ) -> NDArray[Any]:
         from falcon_sc import pl
 
-        what = (self.data.images, self.proba, self.told.relation if relation is None else relation)
-        return pl.confident_images(*what, coarse_names=self.told.names, coarse=coarse, n_images=_N_IMAGES, **options)
-
-
-def _counted(n: int) -> str:
-    return "no image" if n == 0 else "1 image" if n == 1 else f"{n:,} images"
+        what = (self.images, self.proba, self.told.relation if relation is None else relation)
+        names = self.told.names
+        return pl.confident_images(
+            *what, labels=self.labels, coarse_names=names, coarse=coarse, n_images=_N_IMAGES, **options
+        )
 
 
 def _legend_below(figure: Figure, ax: Axes) -> None:
