@@ -100,7 +100,7 @@ def snca_loss(v: Tensor, memory: Tensor, index: Tensor, codes: Tensor) -> Tensor
     own = codes[index]
     to_all = (v @ memory.T).scatter_(1, index[:, None], -math.inf).logsumexp(dim=1)  # (B,)
     log_p = 0 * v.sum()  # a slope, of 0, for a batch of samples that are all alone
-    for c in own.unique():  # of its class alone: far fewer pairs than a mask over all of them
+    for c in own.bincount().nonzero():  # of its class alone: far fewer pairs than a mask over all of them
         rows, members = (own == c).nonzero().squeeze(1), (codes == c).nonzero().squeeze(1)
         if len(members) > 1:
             itself = members == index[rows][:, None]

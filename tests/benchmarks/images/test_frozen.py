@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from falcon_sc.baselines._task import FROM_RANDOM_WEIGHTS
 from falcon_sc.benchmarks.images import _frozen_methods, images
 from falcon_sc.benchmarks.images._features import FeatureData, read_features
 from falcon_sc.benchmarks.images._frozen_methods import METHODS, FrozenProblem
@@ -101,10 +102,10 @@ def test_the_text_and_the_code_from_our_start_differ_from_random_in_the_start_al
     assert code.anneal_to_one_hot is True
 
 
-def test_random_starts_train_as_long_as_our_default():
+def test_random_starts_train_as_long_as_the_baselines():
     for n_samples in (300, 12_500, 50_000):
         steps = _frozen_methods.epochs_of(n_samples) * _frozen_methods._text().iterations_per_epoch(n_samples)
-        assert 1400 <= steps < 1400 * 1.2
+        assert FROM_RANDOM_WEIGHTS.min_iterations <= steps < FROM_RANDOM_WEIGHTS.min_iterations * 1.2
 
 
 def test_refusals(files, tmp_path):

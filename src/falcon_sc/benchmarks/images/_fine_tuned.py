@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc.benchmarks.images._clusterings import Outcome
 from falcon_sc.benchmarks.images._lite0 import Frozen
-from falcon_sc.benchmarks.images._methods import BOUND, METHODS, Method, Outcome, _discover
+from falcon_sc.benchmarks.images._methods import BOUND, METHODS, Method, _discover
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +77,8 @@ def _start_of_two_taxonomies(problem: Problem) -> Outcome:
     coarse, half = _halves(problem)
     config = replace(from_our_start(problem), max_epochs=1)  # the start is wanted, not the training on features
     model = Falcon(problem.n_fine, config, device=problem.device, rng=problem.seed, progress_bar=False)
-    labels: NDArray[np.int64] = model.fit(problem.features, coarse, half).start_labels_
+    labels = model.fit(problem.features, coarse, half).start_labels_
+    assert labels is not None  # our start has some
     means = np.stack([problem.features[labels == k].mean(axis=0) for k in range(problem.n_fine)])
     distance = cdist(problem.test_features, means)
     relation = np.zeros((problem.n_fine, len(problem.train.coarse_names)), dtype=np.uint8)

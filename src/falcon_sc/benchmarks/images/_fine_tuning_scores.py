@@ -10,7 +10,7 @@ from falcon_sc.benchmarks.images._scores import INSIDE, _inside, slashed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from falcon_sc.benchmarks.images._methods import Outcome
+    from falcon_sc.benchmarks.images._clusterings import Outcome
     from falcon_sc.benchmarks.images._problem import Problem
 
 SCORES = ("accuracy", "ari")

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def epochs_of(n_samples: int) -> int:
-    """Passes over the data in the paper's batches that take as many steps as the training of falcon_sc has at least."""
-    from falcon_sc.core.config import FalconConfig
+    """Passes over the data in the paper's batches that take as many steps as the baselines have from random weights."""
+    from falcon_sc.baselines._task import FROM_RANDOM_WEIGHTS
 
-    return math.ceil(FalconConfig().min_iterations / _text().iterations_per_epoch(n_samples))
+    return math.ceil(FROM_RANDOM_WEIGHTS.min_iterations / _text().iterations_per_epoch(n_samples))
 
 
 @dataclass(frozen=True)

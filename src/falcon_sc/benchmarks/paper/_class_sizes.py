@@ -45,11 +45,12 @@ def draw_class_sizes(
     ax = figure.subplots()
     left = 0
     order: list[int] = []
-    for column, (name, color) in enumerate(zip(coarse_names, palette(len(coarse_names)), strict=True)):
-        members = np.flatnonzero(relation[:, column])
+    children = [np.flatnonzero(column) for column in relation.T]
+    colors = shades(palette(len(coarse_names)), [members.size for members in children])
+    for name, members, own in zip(coarse_names, children, colors, strict=True):
         if members.size:
             places = left + np.arange(members.size)
-            ax.bar(places, sizes[members], width=0.85, color=shades(color, members.size), label=name)
+            ax.bar(places, sizes[members], width=0.85, color=own, label=name)
             left += members.size
             order += members.tolist()
     ax.set(xlim=(-0.7, left - 0.3), ylabel=f"{what} of the fine class")
