@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from falcon_sc._cli.bench import words
 from falcon_sc.benchmarks.images import _fine_tuned, fine_tuning
 from falcon_sc.benchmarks.images._fine_tuned import FINE_TUNED, from_our_start, start_only, text
 from falcon_sc.benchmarks.images._methods import Method
@@ -48,7 +49,7 @@ def test_run(folder, tmp_path):
     assert table["method"].unique().tolist() == list(FINE_TUNED)
     assert table[["accuracy", "ari", "inside_information", "inside_ari"]].stack().between(-100, 100).all()
     rows = table.set_index(["method", "split"])
-    trained = rows.loc[("our start, features move", "train")]
+    trained = rows.loc[("our start (features move)", "train")]
     assert trained["iterations"] == 2 * (144 // 64)  # the people are left out
     assert trained["n_used"] <= 6
     assert 0 <= trained["features_test_accuracy"] <= 100
@@ -63,7 +64,7 @@ def test_run(folder, tmp_path):
 def test_only_frozen_features_stay(folder):
     problem = _problem(folder)
     before = {name: tensor.clone() for name, tensor in problem.backbone.state_dict().items()}
-    moved, kept = (FINE_TUNED[f"our start, features {how}"].find(problem).model for how in ("move", "frozen"))
+    moved, kept = (FINE_TUNED[f"our start (features {how})"].find(problem).model for how in ("move", "frozen"))
     for name, tensor in problem.backbone.state_dict().items():  # the network that the next method begins with
         assert torch.equal(tensor, before[name]), name
     assert all(parameter.requires_grad for parameter in problem.backbone.parameters())
@@ -75,7 +76,7 @@ def test_an_interrupted_run_goes_on_from_its_state(folder, tmp_path, monkeypatch
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    first, second = "start alone", "our start, features move"
+    first, second = "start alone", "our start (features move)"
     options = {"data": folder, "out": tmp_path, "methods": [first, second], "setting": TINY, "device": "cpu"}
     whole = fine_tuning.run(**options | {"out": None})
     with monkeypatch.context() as patch:
@@ -102,7 +103,7 @@ def test_only_the_bound_learns_from_fine_labels(folder):
     mixed = np.random.default_rng(0).permutation(problem.train.fine)
     mixed = np.where(problem.train.relation.argmax(axis=1)[mixed] == problem.train.coarse, mixed, problem.train.fine)
     other = replace(problem, train=replace(problem.train, fine=mixed))
-    for name in ("start alone", "random start, features move"):
+    for name in ("start alone", "random start (features move)"):
         np.testing.assert_array_equal(FINE_TUNED[name].find(problem).train, FINE_TUNED[name].find(other).train)
     bounds = [_fine_tuned._upper_bound(given).test for given in (problem, other)]
     assert (bounds[0] != bounds[1]).any()
@@ -113,8 +114,12 @@ def test_both_taxonomies_group_the_same_fine_classes(folder):
     assert len(COARSE) == 4
     vehicles = {name for group in ("personal_vehicles", "transit_vehicles") for name in T2[group]}
     assert set(FINE[:6]) <= vehicles
-    model = FINE_TUNED["our start, two taxonomies"].find(_problem(folder)).model
+    model = FINE_TUNED["our start (two taxonomies)"].find(_problem(folder)).model
     assert {name: relation.shape for name, relation in model.relations_.items()} == {"T1": (6, 2), "T2": (6, 2)}
+
+
+def test_every_row_can_be_named_on_the_command_line():
+    assert words(",".join(FINE_TUNED)) == tuple(FINE_TUNED)
 
 
 def test_refusals(folder, tmp_path):

@@ -97,7 +97,7 @@ def run(
     Examples
     --------
     >>> from falcon_sc.benchmarks.images import fine_tuning
-    >>> table = fine_tuning.run(data="data", methods=["start alone", "our start, features move"])  # doctest: +SKIP
+    >>> table = fine_tuning.run(data="data", methods=["start alone", "our start (features move)"])  # doctest: +SKIP
     """
     from pathlib import Path
 
