@@ -66,6 +66,20 @@ def test_samples_without_a_class_are_gray(clusters) -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
 
 
+def test_samples_in_the_color_of_their_own_coarse_class(clusters) -> None:
+    """Also where the fine class is one of another coarse class, which shades would hide."""
+    points, labels = clusters
+    coarse = np.array(["pet", "pet", "car"], dtype=object)[labels]
+    coarse[:12] = None
+    ax = fsc.pl.embedding(points, np.zeros(60), coarse, shaded=False, named={0: "all"}, n_max=60)
+    colors = [to_hex(color) for color in ax.collections[0].get_facecolors()]
+    car, pet = fsc.pl._style.palette(2)
+    assert {color: colors.count(color) for color in set(colors)} == {car: 16, pet: 32, "#d0d0d0": 12}
+    assert [text.get_text() for text in ax.texts] == ["all"]
+    with pytest.raises(ValueError, match="shaded=False needs coarse"):
+        fsc.pl.embedding(points, labels, shaded=False)
+
+
 def test_names_in_the_middle_of_their_samples(clusters) -> None:
     points, labels = clusters
     ax = fsc.pl.embedding(points, np.array(["a", "b", "c"])[labels], named={"c": "the third", "a": "$x_1$"}, n_max=60)

@@ -26,6 +26,7 @@ def embedding(
     labels: ArrayLike,
     coarse: ArrayLike | None = None,
     *,
+    shaded: bool = True,
     named: Mapping[Any, str] | None = None,
     n_max: int = 2000,
     rng: int | np.random.Generator | None = 0,
@@ -47,6 +48,9 @@ def embedding(
     coarse
         Coarse class of each sample, (N,): the fine classes of a coarse class are then shades of one color, which the
         legend names.
+    shaded
+        False: a sample has the color of its own coarse class, whatever fine class it is in. For many fine classes, or
+        those of a model that was not told the coarse classes and mixes them.
     named
         Fine class: text to write in the middle of its samples. Default: none.
     n_max
@@ -63,7 +67,8 @@ def embedding(
     Raises
     ------
     ValueError
-        If the arrays do not fit together, there are fewer than 4 samples, or `named` holds what is not in `labels`.
+        If the arrays do not fit together, there are fewer than 4 samples, `shaded` is false without `coarse`, or `named`
+        holds what is not in `labels`.
 
     Examples
     --------
@@ -78,6 +83,9 @@ def embedding(
     points, fine = np.asarray(embedding, dtype=np.float32), np.asarray(labels)
     groups = None if coarse is None else np.asarray(coarse)
     _check_shapes(points, fine, groups)
+    if groups is None and not shaded:
+        msg = "shaded=False needs coarse: the coarse class of each sample, which gives it its color."
+        raise ValueError(msg)
     members, classes = pd.factorize(fine, sort=True)
     texts = _by_code(named or {}, classes)
     rng = np.random.default_rng(rng)
@@ -87,8 +95,12 @@ def embedding(
     if ax is None:
         room = 0 if groups is None else max(1.5, 0.5 + inches(pd.unique(groups), 8))
         _, ax = plt.subplots(figsize=(6 + room, 6), layout="constrained")
-    colors = np.array([*_colors(members, len(classes), groups), _NOBODY])
-    ax.scatter(places[:, 0], places[:, 1], s=8, c=colors[members[chosen]], linewidths=0)
+    if groups is None or shaded:
+        colors = np.array([*_colors(members, len(classes), groups), _NOBODY])[members]
+    else:
+        own, names = pd.factorize(groups, sort=True)
+        colors = np.array([*palette(len(names)), _NOBODY])[own]
+    ax.scatter(places[:, 0], places[:, 1], s=8, c=colors[chosen], linewidths=0)
     if groups is not None:
         _name_groups(ax, pd.factorize(groups, sort=True)[1])
     for code, text in texts.items():

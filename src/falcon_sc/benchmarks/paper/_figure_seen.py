@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from falcon_sc.benchmarks.paper._figure_classes import Told
 
 N_POINTS = 2000  # of t-SNE
-DARKEST = "the darkest, if there are such: one of another coarse class"  # see Seen.shades
 _LETTERS = "AB"  # of the two coarse classes in figure 2
 _N_EXAMPLES = 6  # fine classes of each of these: more would be too small to see
 
@@ -90,14 +89,6 @@ class Seen(ABC):
     @abstractmethod
     def draw_subclasses(self, names: list[str]) -> tuple[Figure, str]:
         """The same for a model that was told the fine classes."""
-
-    def shades(self) -> NDArray[np.int64]:
-        """Fine class of each sample, (N,), or a number below 0 for each coarse class where that is not the sample's own.
-
-        A class of these lies in one true coarse class, which can give it a color.
-        """
-        coarse_of = np.array([self.truth.coarse_names.index(name) for name in self.told.names])[self.told.parents()]
-        return np.where(coarse_of[self.labels] == self.truth.coarse, self.labels, -1 - self.truth.coarse)
 
     def examples(self, names: Sequence[str]) -> dict[str, list[int]]:
         """The largest fine classes of each coarse class, under its letter; classes without a sample are none."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.benchmarks.paper._figure_classes import LeftOutError, Told, check_asked
-from falcon_sc.benchmarks.paper._figure_seen import DARKEST, N_POINTS, Seen, counted, short_names
+from falcon_sc.benchmarks.paper._figure_seen import N_POINTS, Seen, counted, short_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,16 +91,15 @@ class SeenCells(Seen):
         from falcon_sc import pl
 
         short = short_names(self.examples(names))
-        shades = self.shades()
-        named = {code: f"{text} {self.mostly(code)}" for code, text in short.items() if code in shades}
+        named = {code: f"{text} {self.mostly(code)}" for code, text in short.items()}
         coarse = np.array(self.truth.coarse_names)[self.truth.coarse]
-        ax = pl.embedding(self.embedding, shades, coarse, named=named, n_max=N_POINTS)
+        ax = pl.embedding(self.embedding, self.labels, coarse, shaded=False, named=named, n_max=N_POINTS)
         n = min(N_POINTS, len(self.truth))
         figure: Figure = ax.figure  # type: ignore[assignment]  # of pyplot
         return figure, (
-            f"t-SNE of {n:,} of {len(self.truth):,} cells in the embedding; colors are their coarse classes, shades the fine "
-            f"classes that the model puts them in ({DARKEST}). Named are the largest fine classes in "
-            f"{' and in '.join(names)}, with the true class of most cells in each and its share."
+            f"t-SNE of {n:,} of {len(self.truth):,} cells in the embedding, in the colors of their coarse classes. Named are "
+            f"the largest fine classes that the model found in {' and in '.join(names)}, with the true class of most cells in "
+            "each and its share."
         )
 
     def draw_fine_classes(self, names: list[str]) -> tuple[Figure, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.benchmarks.paper._figure_classes import Told, check_asked, of_one_class
-from falcon_sc.benchmarks.paper._figure_seen import DARKEST, N_POINTS, Seen, counted, short_names
+from falcon_sc.benchmarks.paper._figure_seen import N_POINTS, Seen, counted, short_names
 from falcon_sc.pl._most_confident import most_confident
 from falcon_sc.pl._style import LITERAL, scaled
 
@@ -80,9 +80,7 @@ class SeenImages(Seen):
         examples = self.examples(names)
         short = short_names(examples)
         coarse = np.array(self.truth.coarse_names)[self.truth.coarse]
-        shades = self.shades()
-        named = {code: text for code, text in short.items() if code in shades}
-        pl.embedding(self.embedding, shades, coarse, named=named, n_max=N_POINTS, ax=middle)
+        pl.embedding(self.embedding, self.labels, coarse, shaded=False, named=short, n_max=N_POINTS, ax=middle)
         _legend_below(figure, middle)
         above = [f"{short.get(code, '')}  {self.mostly(code)}" for code in range(len(self.told.relation))]
         right.set_axis_off()  # for one class alone
@@ -95,9 +93,9 @@ class SeenImages(Seen):
             ax.set_title(f"{letter}: {name}", fontsize=scaled(10), loc="left", **LITERAL)
         n = min(N_POINTS, len(self.truth))
         return figure, (
-            f"t-SNE of {n:,} of {len(self.truth):,} images in the embedding; colors are their coarse classes, shades the "
-            f"fine classes that the model puts them in ({DARKEST}). On the sides the three most confident images of the "
-            f"largest fine classes in {' and in '.join(names)}, with the true class of most images in each and its share."
+            f"t-SNE of {n:,} of {len(self.truth):,} images in the embedding, in the colors of their coarse classes. On the "
+            "sides the three most confident images of the largest fine classes that the model found in "
+            f"{' and in '.join(names)}, with the true class of most images in each and its share."
         )
 
     def draw_fine_classes(self, names: list[str]) -> tuple[Figure, str]:
