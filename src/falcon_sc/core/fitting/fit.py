@@ -43,13 +43,29 @@ def fit(problem: Problem, run: Run) -> Outcome:
 
 
 def _fit(problem: Problem, run: Run) -> Outcome:
-    config, codes = run.config, problem.codes
+    config = run.config
     is_leader = distributed.rank() == 0
     start_rng, input_rng, train_rng = distributed.share(lambda: np.random.default_rng(run.rng).spawn(3))
     prepared = prepare(problem, config, run.device, input_rng)
     checkpoint = _open_checkpoint(problem, prepared, run)
     start = distributed.share(lambda: initialize(problem, prepared, run, start_rng, checkpoint))
     let_go(prepared.start_input.matrix)  # from here on the method reads samples only
+    kept = checkpoint if is_leader else None
+    return learn(problem, prepared, start, run, near_rng=input_rng, train_rng=train_rng, checkpoint=kept)
+
+
+def learn(
+    problem: Problem,
+    prepared: Prepared,
+    start: Start,
+    run: Run,
+    *,
+    near_rng: np.random.Generator,
+    train_rng: np.random.Generator,
+    checkpoint: Checkpoint | None = None,
+) -> Outcome:
+    """What follows a start: the neighbors, the training, and the predictions."""
+    config, codes = run.config, problem.codes
     # in a matrix, neighbors are those of the class-local representation, if the start made one
     space = start.latents if prepared.is_matrix and start.latents is not None else prepared.space
     near = distributed.share(
@@ -60,7 +76,7 @@ def _fit(problem: Problem, run: Run) -> Outcome:
             metric=config.metric,
             device=run.device,
             n_jobs=config.n_jobs,
-            rng=input_rng,
+            rng=near_rng,
         )
     )
     logger.info("neighbors: %d in each of %d coarse classes", config.n_neighbors, problem.taxonomy.n_coarse)
@@ -68,7 +84,8 @@ def _fit(problem: Problem, run: Run) -> Outcome:
         prepared.samples, codes, near.indices, problem.taxonomy, start.output_labels, run.views, start.class_of_output
     )
     trainer = _trainer(problem, data, start, run, train_rng)
-    trained = trainer.run(checkpoint=checkpoint if is_leader else None, progress_bar=run.progress_bar and is_leader)
+    shows_bar = run.progress_bar and distributed.rank() == 0
+    trained = trainer.run(checkpoint=checkpoint, progress_bar=shows_bar)
     return predictions(_fitted(problem, prepared, run, trained, start), prepared, codes, start)
 
 
