@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from falcon_sc.core.config import FalconConfig
 
 METHOD, ORACLE, BOUND = "method", "oracle", "bound"
+SCVI = "scVI + Leiden"
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,13 @@ class Method:
     """A method; an oracle is told the true number of fine classes of each coarse class, a bound the fine labels.
 
     `find`: cells, number of fine classes, seed -> labels. `begins_with`: what it takes of `Cells`; the time to that
-    counts as its own.
+    counts as its own. `by_default`: whether it runs unless asked for.
     """
 
     find: Callable[[Cells, Any, int], NDArray[Any]]
     kind: str = METHOD
     begins_with: str = "counts"
+    by_default: bool = True
 
     def __call__(self, cells: Cells, seed: int) -> tuple[NDArray[Any], float]:
         """Labels (n_obs,), and the CPU seconds they took from the counts on."""
@@ -53,6 +56,15 @@ def _baseline(name: str, kind: str = METHOD, begins_with: str = "scores") -> Met
         return labels
 
     return Method(find, kind, begins_with)
+
+
+def _scvi_leiden(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
+    """On the counts of the genes whose principal components the other clusterings get."""
+    from falcon_sc.baselines import SCVILeiden
+
+    counts: Any = cells.adata.X
+    labels: NDArray[np.int64] = SCVILeiden(n_fine, rng=seed).fit(counts[:, cells.inputs.genes], cells.coarse).labels_
+    return labels
 
 
 def _start(cells: Cells, n_fine: int, seed: int) -> NDArray[Any]:
@@ -111,6 +123,7 @@ METHODS = {
     "K-Means": _baseline("FairKMeans"),
     "K-Means, scaled genes": _baseline("FairKMeans", begins_with="scaled_scores"),
     "Gaussian mixture": _baseline("FairMixture"),
+    SCVI: Method(_scvi_leiden, begins_with="inputs", by_default=False),  # an extra, counts only, and minutes
     "FALCON, as published": Method(_published_falcon),
     "start alone": Method(_start, begins_with="inputs"),
     "falcon_sc": Method(_falcon),
@@ -120,3 +133,20 @@ METHODS = {
     "falcon_sc (oracle)": Method(_falcon, ORACLE),
     "supervised (bound)": Method(_supervised, BOUND, begins_with="scores"),
 }
+DEFAULTS = tuple(name for name, method in METHODS.items() if method.by_default)
+
+
+def check_methods(methods: Sequence[str]) -> None:
+    """Refuse unknown ones, and scVI where it is not installed: before the others have taken their time.
+
+    It is imported here, so that this is nobody's time.
+    """
+    unknown = set(methods) - set(METHODS)
+    if unknown:
+        msg = f"methods: {sorted(unknown)} are not among {list(METHODS)}."
+        raise ValueError(msg)
+    if SCVI in methods:
+        from falcon_sc.baselines._scvi import check_installed
+
+        check_installed(SCVI)
+        import_module("scvi")
