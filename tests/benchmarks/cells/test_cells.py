@@ -95,12 +95,12 @@ def test_a_killed_run_goes_on_and_processes_give_the_same_scores(tmp_path, monke
 
 def test_files_that_are_not_there_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"has no h5ad file"):
-        cells.run(data=tmp_path, methods=["Leiden"])
+        cells.run(data=tmp_path, methods=["K-Means"])
     simulated("", TINY, 0).adata.write_h5ad(tmp_path / "unlabeled.h5ad")
     with pytest.raises(FileNotFoundError, match=r"has no file 'mine.h5ad', found \['unlabeled'\]"):
-        cells.run(data=tmp_path, methods=["Leiden"], only=["mine"])
+        cells.run(data=tmp_path, methods=["K-Means"], only=["mine"])
     with pytest.raises(ValueError, match=r"only='unlabeled': .* lacks the columns 'coarse' and 'fine'"):
-        cells.run(data=tmp_path, methods=["Leiden"], only=["unlabeled"])
+        cells.run(data=tmp_path, methods=["K-Means"], only=["unlabeled"])
 
 
 @pytest.mark.leiden

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from falcon_sc.core.config import FalconConfig
 
 METHOD, ORACLE, BOUND = "method", "oracle", "bound"
-SCVI = "scVI + Leiden"
 
 
 @dataclass(frozen=True)
@@ -26,16 +25,19 @@ class Method:
     """A method; an oracle is told the true number of fine classes of each coarse class, a bound the fine labels.
 
     `find`: cells, number of fine classes, seed -> labels. `begins_with`: what it takes of `Cells`; the time to that
-    counts as its own. `by_default`: whether it runs unless asked for.
+    counts as its own. `needs`: a library of an extra, whose import is nobody's time; such a method
+    runs only where it is asked for.
     """
 
     find: Callable[[Cells, Any, int], NDArray[Any]]
     kind: str = METHOD
     begins_with: str = "counts"
-    by_default: bool = True
+    needs: str | None = None
 
     def __call__(self, cells: Cells, seed: int) -> tuple[NDArray[Any], float]:
         """Labels (n_obs,), and the CPU seconds they took from the counts on."""
+        if self.needs is not None:
+            import_module(self.needs)
         began = time.process_time()
         labels = self.find(cells, cells.n_per_class if self.kind == ORACLE else cells.n_fine, seed)
         return labels, cells.cpu_seconds[self.begins_with] + time.process_time() - began
@@ -123,7 +125,7 @@ METHODS = {
     "K-Means": _baseline("FairKMeans"),
     "K-Means, scaled genes": _baseline("FairKMeans", begins_with="scaled_scores"),
     "Gaussian mixture": _baseline("FairMixture"),
-    SCVI: Method(_scvi_leiden, begins_with="inputs", by_default=False),  # an extra, counts only, and minutes
+    "scVI + Leiden": Method(_scvi_leiden, begins_with="inputs", needs="scvi"),
     "FALCON, as published": Method(_published_falcon),
     "start alone": Method(_start, begins_with="inputs"),
     "falcon_sc": Method(_falcon),
@@ -133,20 +135,4 @@ METHODS = {
     "falcon_sc (oracle)": Method(_falcon, ORACLE),
     "supervised (bound)": Method(_supervised, BOUND, begins_with="scores"),
 }
-DEFAULTS = tuple(name for name, method in METHODS.items() if method.by_default)
-
-
-def check_methods(methods: Sequence[str]) -> None:
-    """Refuse unknown ones, and scVI where it is not installed: before the others have taken their time.
-
-    It is imported here, so that this is nobody's time.
-    """
-    unknown = set(methods) - set(METHODS)
-    if unknown:
-        msg = f"methods: {sorted(unknown)} are not among {list(METHODS)}."
-        raise ValueError(msg)
-    if SCVI in methods:
-        from falcon_sc.baselines._scvi import check_installed
-
-        check_installed(SCVI)
-        import_module("scvi")
+DEFAULTS = tuple(name for name, method in METHODS.items() if method.needs is None)

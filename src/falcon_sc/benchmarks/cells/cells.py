@@ -10,7 +10,8 @@ from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks._runs import complete, n_jobs
 from falcon_sc.benchmarks.cells._data import SIMULATIONS, simulated, sources
 from falcon_sc.benchmarks.cells._figure import plot
-from falcon_sc.benchmarks.cells._methods import DEFAULTS, METHODS, check_methods
+from falcon_sc.benchmarks.cells._methods import DEFAULTS, METHODS
+from falcon_sc.benchmarks.paper._runs import check_methods
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,7 +77,7 @@ def run(
     ValueError
         If ``seeds`` or ``jobs`` is less than 1, or a method is unknown.
     ImportError
-        If "scVI + Leiden" is asked for and scvi-tools is not installed.
+        If Leiden or scVI is asked for and not installed.
     FileNotFoundError
         If there is no file in `data`, or one of `only` is missing.
 
@@ -87,7 +88,7 @@ def run(
     """
     check_int(seeds, "seeds")
     n_jobs(jobs)
-    check_methods(methods)
+    check_methods(methods, METHODS)
     found = {source.name: source for source in sources(data, {} if only else simulations, only)}
     asked = [
         {"data": name, "source": source.about, "seed": seed, "method": method}
