@@ -6,7 +6,7 @@ import logging
 import os
 import random
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,13 @@ class Encoder:
         seed: int,
         progress_bar: bool,
     ) -> Self:
-        """On counts, (N, genes), dense or CSR, with the batch of each sample, (N,)."""
+        """On counts, (N, genes), dense or CSR, with the batch of each sample, (N,).
+
+        Raises
+        ------
+        FloatingPointError
+            If the training diverges, here or in :meth:`latent`.
+        """
         with _nothing_left_behind(seed):
             from scvi.model import SCVI
 
@@ -92,15 +98,18 @@ def _nothing_left_behind(seed: int) -> Iterator[None]:
     of_numpy, of_python, of_scvi = np.random.get_state(), random.getstate(), scvi.settings.seed  # noqa: NPY002
     cudnn = torch.backends.cudnn
     flags = cudnn.deterministic, cudnn.benchmark
-    with ExitStack() as afterwards:
-        # of data loaders and of each other: what a user can mend was refused before
-        afterwards.enter_context(warnings.catch_warnings(action="ignore"))
-        afterwards.enter_context(torch.random.fork_rng())
+    # they warn of data loaders and of each other: what a user can mend was refused before
+    with warnings.catch_warnings(action="ignore"), torch.random.fork_rng():
         try:
             for logger in loggers:
                 logger.setLevel(logging.ERROR)
             scvi.settings.seed = seed
             yield
+        except ValueError as error:
+            if "satisfy the constraint" not in str(error):  # a distribution of torch with NaN for its parameters
+                raise
+            msg = "the training of scVI diverged: look for cells or genes with extreme counts, or take another seed."
+            raise FloatingPointError(msg) from error
         finally:
             scvi.settings.seed = of_scvi  # seeds all generators, if it is a number: they come after it
             np.random.set_state(of_numpy)  # noqa: NPY002

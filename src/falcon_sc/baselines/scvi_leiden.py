@@ -127,11 +127,8 @@ class SCVILeiden(FairLeiden):
             seed=int(np.random.default_rng(self.rng).integers(2**31)),
             progress_bar=self.progress_bar,
         )
-        latent = encoder.latent(counts)
-        if not np.isfinite(latent).all():
-            msg = "the training of scVI diverged: look for cells or genes with extreme counts, or take another seed."
-            raise FloatingPointError(msg)
-        self._encoder, self.latent_ = encoder, latent
+        self.latent_ = encoder.latent(counts)
+        self._encoder = encoder
         return super().fit(self.latent_, coarse)
 
     def predict(self, X: Any, coarse: ArrayLike | None = None) -> NDArray[np.int64]:
