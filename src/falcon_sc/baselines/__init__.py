@@ -11,6 +11,7 @@ from falcon_sc.baselines.scan_c import SCANC
 from falcon_sc.baselines.scan_finetune import SCANFinetune
 from falcon_sc.baselines.scan_per_coarse import SCANPerCoarse
 from falcon_sc.baselines.scgm import SCGM
+from falcon_sc.baselines.scvi_leiden import SCVILeiden
 from falcon_sc.baselines.snca import SNCA
 from falcon_sc.baselines.turtle import TURTLE
 from falcon_sc.baselines.upper_bound import UpperBound
@@ -29,6 +30,7 @@ __all__ = [
     "PeakCounts",
     "SCANFinetune",
     "SCANPerCoarse",
+    "SCVILeiden",
     "UpperBound",
     "count_density_peaks",
 ]

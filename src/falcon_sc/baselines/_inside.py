@@ -38,7 +38,7 @@ class CoarseClasses:
         """Refuses what `falcon_sc.Falcon` refuses."""
         taxonomy = Taxonomy.of(coarse)
         codes = taxonomy.encode(coarse)
-        budget = fine_budget(n_fine, taxonomy, codes, len(X))
+        budget = fine_budget(n_fine, taxonomy, codes, np.shape(X)[0])
         members = [np.flatnonzero(codes == c) for c in range(taxonomy.n_coarse)]
         return cls(taxonomy, members, budget)
 

@@ -86,11 +86,8 @@ class FairLeiden(VotingBaseline):
             If `n_fine` cannot be had with these classes and samples, or is a mapping: one resolution gives no
             chosen numbers.
         """
+        classes, total = self._classes_and_total(X, coarse)
         igraph, leidenalg = _load_leiden()
-        classes = CoarseClasses.of(X, coarse, self.n_fine)
-        if not isinstance(classes.budget, int):
-            msg = f"n_fine={self.n_fine!r}: give the total; one resolution for all coarse classes cannot hit chosen numbers."
-            raise TypeError(msg)
         seed = int(np.random.default_rng(self.rng).integers(2**31))
         graphs = [igraph.Graph(len(rows), _edges(np.asarray(X)[rows], self.n_neighbors)) for rows in classes.members]
 
@@ -107,12 +104,21 @@ class FairLeiden(VotingBaseline):
             )
             return [np.asarray(partition.membership, dtype=np.int64) for partition in partitions]
 
-        best = _bisect(cluster, classes.budget)
+        best = _bisect(cluster, total)
         self.resolution_ = best.resolution
         self.labels_, self.n_per_class_ = classes.join(best.parts)
         self.coarse_names_ = classes.names
         self._remember(X, classes)
         return self
+
+    def _classes_and_total(self, X: Any, coarse: ArrayLike) -> tuple[CoarseClasses, int]:
+        """The coarse classes and `n_fine`, where they and Leiden can be had; of `X` only the number of samples is read."""
+        _load_leiden()
+        classes = CoarseClasses.of(X, coarse, self.n_fine)
+        if not isinstance(classes.budget, int):
+            msg = f"n_fine={self.n_fine!r}: give the total; one resolution for all coarse classes cannot hit chosen numbers."
+            raise TypeError(msg)
+        return classes, classes.budget
 
 
 @dataclass(frozen=True)

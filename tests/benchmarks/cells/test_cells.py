@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from anndata import AnnData
 
 from falcon_sc.benchmarks.cells import cells
 from falcon_sc.benchmarks.cells._data import simulated
-from falcon_sc.benchmarks.cells._methods import METHODS
+from falcon_sc.benchmarks.cells._methods import DEFAULTS, METHODS
 
 TINY: dict[str, Any] = {"n_obs": 240, "n_vars": 120, "n_coarse": 2, "n_fine": 5, "gini": 0.2, "difficulty": 0.3}
 
@@ -17,7 +18,7 @@ TINY: dict[str, Any] = {"n_obs": 240, "n_vars": 120, "n_coarse": 2, "n_fine": 5,
 @pytest.mark.leiden
 @pytest.mark.usefixtures("two_epochs")
 def test_run(tmp_path, capsys):
-    methods = [name for name in METHODS if name != "falcon_sc (oracle)"]  # the same code as falcon_sc, and slow
+    methods = [name for name in DEFAULTS if name != "falcon_sc (oracle)"]  # the same code as falcon_sc, and slow
     table = cells.run(out=tmp_path, seeds=1, methods=methods, simulations={"easy": TINY}, jobs=1)
     assert table["method"].tolist() == methods
     assert table.columns.tolist() == [
@@ -94,12 +95,12 @@ def test_a_killed_run_goes_on_and_processes_give_the_same_scores(tmp_path, monke
 
 def test_files_that_are_not_there_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"has no h5ad file"):
-        cells.run(data=tmp_path, methods=["Leiden"])
+        cells.run(data=tmp_path, methods=["K-Means"])
     simulated("", TINY, 0).adata.write_h5ad(tmp_path / "unlabeled.h5ad")
     with pytest.raises(FileNotFoundError, match=r"has no file 'mine.h5ad', found \['unlabeled'\]"):
-        cells.run(data=tmp_path, methods=["Leiden"], only=["mine"])
+        cells.run(data=tmp_path, methods=["K-Means"], only=["mine"])
     with pytest.raises(ValueError, match=r"only='unlabeled': .* lacks the columns 'coarse' and 'fine'"):
-        cells.run(data=tmp_path, methods=["Leiden"], only=["unlabeled"])
+        cells.run(data=tmp_path, methods=["K-Means"], only=["unlabeled"])
 
 
 @pytest.mark.leiden
@@ -114,6 +115,23 @@ def test_one_file_of_a_folder_with_negative_values(tmp_path):
     table = cells.run(data=tmp_path, seeds=1, methods=["Leiden", "falcon_sc"], only=["cytometry"], jobs=1)
     assert table["data"].tolist() == 2 * ["cytometry"]
     assert (table["accuracy"] > 40).all()
+
+
+@pytest.mark.leiden
+def test_scvi_runs_where_it_is_asked_for(monkeypatch):
+    pytest.importorskip("scvi", reason="the extra `scvi` is not installed")
+    monkeypatch.setattr("scvi.model.base._training_mixin.get_max_epochs_heuristic", lambda n: 2)
+    assert set(METHODS) - set(DEFAULTS) == {"scVI + Leiden"}
+    table = cells.run(seeds=1, methods=["scVI + Leiden"], simulations={"easy": TINY}, jobs=1)
+    assert table["classes_used"].tolist() == [5]
+    assert (table["cpu_seconds"] > 0.1).all()
+
+
+def test_scvi_is_missed_before_the_others_run(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scvi", None)
+    monkeypatch.setattr(cells, "_measure", lambda *what: pytest.fail("a method was run"))
+    with pytest.raises(ImportError, match=r"scVI \+ Leiden needs scvi-tools: pip install 'falcon-sc\[scvi\]'"):
+        cells.run(methods=["coarse labels alone", "scVI + Leiden"], simulations={"easy": TINY}, jobs=1)
 
 
 def test_refusals():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from falcon_sc.baselines import SCVILeiden
 from falcon_sc.benchmarks.paper import _atlas, _on_cells, pbmc
 from falcon_sc.core.model import Falcon
 from falcon_sc.datasets import simulate
@@ -42,10 +43,26 @@ def test_tables_stand_beside_the_paper_and_a_run_goes_on_where_it_was(tmp_path: 
 def test_every_system_runs_on_the_same_cells():
     """Those that need UMAP or extras, and the longest one, have tests of their own."""
     atlas = _atlas.twin(240)
-    for name in set(_on_cells.SYSTEMS) - {*QUICK, "GEORGE", "GEORGE (ours)", "Leiden", "falcon_sc"}:
+    for name in set(_on_cells.SYSTEMS) - {*QUICK, "GEORGE", "GEORGE (ours)", "Leiden", "falcon_sc", "scVI + Leiden"}:
         labels, relation = _on_cells.SYSTEMS[name](atlas, 0, BRIEF)
         assert len(labels) == len(atlas.fine), name
         assert relation is None or relation.shape == atlas.relation.shape
+
+
+def test_scvi_gets_the_counts_of_the_same_genes(monkeypatch):
+    given = []
+
+    def fit(self, X, coarse):  # the training has tests of its own, and takes hundreds of epochs here
+        given.append(X)
+        self.labels_ = np.zeros(len(coarse), dtype=np.int64)
+        return self
+
+    monkeypatch.setattr(SCVILeiden, "fit", fit)
+    atlas = _atlas.twin(240)
+    assert len(_on_cells.SYSTEMS["scVI + Leiden"](atlas, 0, BRIEF).labels) == len(atlas.fine)
+    assert given[0].shape == atlas.X.shape
+    assert ((given[0] > 0) != (atlas.X > 0)).nnz == 0  # log1p keeps zeros
+    assert set(_on_cells.SYSTEMS) - set(_on_cells.DEFAULTS) == {"scVI + Leiden"}
 
 
 def test_an_atlas_is_filtered_and_normalized(tmp_path: Path):

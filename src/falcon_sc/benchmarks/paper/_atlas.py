@@ -23,13 +23,14 @@ class Atlas:
     """Cells after the filters of the paper.
 
     `counts`: raw counts of all genes that are left, with ``obs["coarse"]`` alone. `X`: what every system of the tables is
-    given, log-normalized expression of the 2,000 genes that vary most across donors, CSR (N, 2,000). `fine`: only
-    for scoring and for the upper bound.
+    given, log-normalized expression of the 2,000 genes that vary most across donors, CSR (N, 2,000); `genes`, which of
+    those of `counts` they are. `fine`: only for scoring and for the upper bound.
     """
 
     name: str
     counts: AnnData
     X: Any
+    genes: NDArray[np.bool_]
     coarse: NDArray[np.str_]
     fine: NDArray[np.str_]
 
@@ -117,7 +118,8 @@ def prepared(name: str, adata: AnnData, coarse_key: str, fine_key: str, donor_ke
     normalized = adata.copy()
     sc.pp.normalize_total(normalized, target_sum=TOTAL)
     sc.pp.log1p(normalized)
-    X = sparse.csr_matrix(normalized[:, adata.var["falcon_highly_variable"].to_numpy()].X, dtype=np.float32)
+    genes = adata.var["falcon_highly_variable"].to_numpy()
+    X = sparse.csr_matrix(normalized[:, genes].X, dtype=np.float32)
     del adata.var["falcon_highly_variable"], adata.uns["falcon_highly_variable"]
     adata.obs = pd.DataFrame({"coarse": coarse}, index=adata.obs_names)
-    return Atlas(name, adata, X, coarse, fine)
+    return Atlas(name, adata, X, genes, coarse, fine)

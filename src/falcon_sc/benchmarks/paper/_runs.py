@@ -35,6 +35,10 @@ def check_methods(methods: Sequence[str], known: Iterable[str]) -> None:
     if "Leiden" in methods and not (find_spec("leidenalg") and find_spec("igraph")):
         msg = "methods: Leiden needs leidenalg and igraph: pip install 'scanpy[leiden]', or name the other methods."
         raise ImportError(msg)
+    if "scVI + Leiden" in methods:
+        from falcon_sc.baselines._scvi import check_installed
+
+        check_installed("methods: scVI + Leiden")
 
 
 def complete(

@@ -14,7 +14,7 @@ from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks._runs import n_jobs
 from falcon_sc.benchmarks.paper import _atlas
 from falcon_sc.benchmarks.paper._layout import beside_the_paper
-from falcon_sc.benchmarks.paper._on_cells import ROWS, SYSTEMS, Training
+from falcon_sc.benchmarks.paper._on_cells import DEFAULTS, ROWS, SYSTEMS, Training
 from falcon_sc.benchmarks.paper._runs import check_methods, complete, scores
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(
     donor_key: str = "patient_id",
     out: Path | None = None,
     seeds: int = 3,
-    methods: Sequence[str] = tuple(SYSTEMS),
+    methods: Sequence[str] = DEFAULTS,
     min_iterations: int | None = None,
     lr: float = 0.1,
     scale: bool | None = None,
@@ -64,7 +64,7 @@ def run(
     seeds
         Number of seeds, 0 to `seeds` - 1.
     methods
-        Names in `SYSTEMS`.
+        Names in `SYSTEMS`. Default: all but "scVI + Leiden", which needs the extra ``scvi`` and takes hundreds of epochs.
     min_iterations
         Where ten epochs are fewer, all that trains takes more epochs. Default: 400 for the twin, so that it ends in 20
         minutes on two cores; for a file 1,400, as :class:`falcon_sc.FalconConfig`. The paper's ten epochs of 372,000
@@ -94,7 +94,7 @@ def run(
     ValueError
         If ``seeds``, ``jobs`` or ``lr`` is out of range, a method is unknown, or the labels are not nested.
     ImportError
-        If Leiden is asked for and not installed.
+        If Leiden or scVI is asked for and not installed.
 
     Examples
     --------
