@@ -17,7 +17,7 @@ from PIL import Image
 from tests.vision.datasets.official_files import COARSE_NAMES, cifar_files, write_archive
 from tests.vision.digits import Shifts, digits, small_network
 
-from falcon_sc import FalconConfig
+from falcon_sc import Falcon, FalconConfig
 from falcon_sc._cli import main
 from falcon_sc.benchmarks.paper import figures
 from falcon_sc.benchmarks.paper._class_sizes import draw_class_sizes
@@ -73,7 +73,7 @@ def no_figure_left() -> Iterator[None]:
 
 def look(saved: Saved, model: str = "coarse", asked: tuple[str, ...] = ()) -> SeenImages:
     data = from_npz(saved.data_file, split="test")
-    options = {"backbone": small_network(seed=3), "views": Shifts(), "device": "cpu"}
+    options = {"features": None, "backbone": small_network(seed=3), "views": Shifts(), "device": "cpu"}
     return SeenImages.by(getattr(saved, model), data, asked, **options)
 
 
@@ -380,12 +380,6 @@ def test_data_that_do_not_fit(saved: Saved, tmp_path: Path) -> None:
     np.savez(tmp_path / "large.npz", **arrays | {"images": large})
     with pytest.raises(ValueError, match="X has 768 features, the model was fitted on 192"):
         figures.run(data_file=tmp_path / "large.npz", **options)
-    features = arrays["images"].reshape(600, -1).astype(np.float32)
-    config = FalconConfig(start="random", max_epochs=1, batch_size=64)
-    discover(features, SHAPE_OF[arrays["fine"]], 10, config=config, device="cpu", progress_bar=False,
-             save_model=tmp_path / "of_features")  # fmt: skip
-    with pytest.raises(ValueError, match=r"of_features' was fitted on 192 features, not on images: give one that"):
-        figures.run(data_file=saved.data_file, **options | {"model": tmp_path / "of_features"})
     with pytest.raises(ValueError, match=r"coarse' is one of images, and data are cells: give its images"):
         figures.run(
             model=saved.coarse,
@@ -402,3 +396,39 @@ def _as_cells(arrays: dict[str, np.ndarray], folder: Path) -> Path:
     )
     AnnData(arrays["images"].reshape(600, -1).astype(np.float32), obs=obs).write_h5ad(folder / "digits.h5ad")
     return folder / "digits.h5ad"
+
+
+def test_a_model_of_frozen_features(saved: Saved, tmp_path: Path, capsys) -> None:
+    """As `bench images --features` reads them: in the order of the images, with their labels."""
+    with np.load(saved.data_file) as file:
+        images, fine, split = (file[name] for name in ("images", "fine", "split"))
+    features = images[..., 0].reshape(600, -1).astype(np.float32)
+    np.savez(tmp_path / "features.npz", features=features, fine=fine, coarse=SHAPE_OF[fine], split=split)
+    train = split == "train"
+    discover(features[train], SHAPES[SHAPE_OF[fine[train]]], 10, config=CONFIG, device="cpu", progress_bar=False,
+             save_model=tmp_path / "model")  # fmt: skip
+    command = ["bench", "figures", "--data", str(saved.data_file), "--device", "cpu", "-o", str(tmp_path / "results")]
+    of_features = [*command, "--model", str(tmp_path / "model")]
+    assert main([*of_features, "--features", str(tmp_path / "features.npz"), "--figures", "3"]) == 0
+    assert (tmp_path / "results" / "figure_3.png").is_file()
+    # the images that are drawn are those of the test rows of the features
+    options = {"features": features[~train], "backbone": None, "views": None, "device": "cpu"}
+    seen = SeenImages.by(tmp_path / "model", from_npz(saved.data_file, split="test"), (), **options)
+    model = Falcon.load(tmp_path / "model", device="cpu")
+    np.testing.assert_array_equal(seen.labels, model.predict(features[~train]))
+    figure, _ = seen.draw("3")
+    check_images(figure.axes[0], seen, codes_of(seen, figure.axes[0].get_ylabel()))
+    capsys.readouterr()
+    for extra, message in (
+        ([], "was fitted on 64 features of them, not on images: give these (--features)."),
+        (["--features", str(tmp_path / "gone.npz")], "is no file."),
+        (["--features", str(saved.data_file)], "lacks the arrays 'features'; it has 'images'"),
+    ):
+        assert main([*of_features, *extra]) == 2
+        assert message in capsys.readouterr().err
+    np.savez(tmp_path / "other.npz", features=features, fine=fine[::-1], split=split)
+    assert main([*of_features, "--features", str(tmp_path / "other.npz")]) == 2
+    assert "features hold 200 samples of split='test' that are not the 200 images" in capsys.readouterr().err
+    of_images = [*command, "--model", str(saved.coarse), "--features", str(tmp_path / "features.npz")]
+    assert main(of_images) == 2
+    assert "was fitted on images: leave features out." in capsys.readouterr().err

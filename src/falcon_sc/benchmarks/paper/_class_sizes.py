@@ -27,7 +27,7 @@ def draw_class_sizes(
     fine
         Fine class of each sample, (N,), as positions in `fine_names`.
     relation
-        True M, (K_F, K_C): fine classes without a coarse class have no sample, and stand last.
+        True M, (K_F, K_C); a fine class without a sample has a row of zeros, and no bar.
     fine_names, coarse_names
         Names of its rows and columns.
     what

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from falcon_sc._checks import listed
 from falcon_sc.benchmarks.paper import _atlas
 from falcon_sc.benchmarks.paper._figure_classes import LeftOutError
@@ -19,18 +21,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anndata import AnnData
+    from numpy.typing import NDArray
 
     from falcon_sc.benchmarks.paper._figure_seen import Truth
     from falcon_sc.vision.datasets import ImageData
     from falcon_sc.vision.datasets._splits import Split
 
-_OF_IMAGES, _OF_CELLS = ("split", "backbone", "views"), ("coarse_key", "fine_key")
+_OF_IMAGES, _OF_CELLS = ("split", "features", "backbone", "views"), ("coarse_key", "fine_key")
 _COLUMNS = {"coarse_key": "cell_type", "fine_key": "cell_state"}  # as for `bench pbmc`
 
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Images of a split; `own` has `backbone` and `views` of a model that needs them."""
+    """Images of a split; `own` has the `features`, `backbone` and `views` of a model that needs them."""
 
     data: ImageData
     split: Split
@@ -86,8 +89,8 @@ def find_data(
     data_file
         In place of these two.
     given
-        `split`, `backbone` and `views`, which are for images, `coarse_key` and `fine_key`, which are for cells; None where
-        they are not given.
+        `split`, `features` (files), `backbone` and `views`, which are for images, `coarse_key` and `fine_key`, which are
+        for cells; None where they are not given.
 
     Raises
     ------
@@ -132,7 +135,34 @@ def _images(read: Callable[[Split], ImageData], given: dict[str, Any]) -> ImageS
     if not len(data):
         msg = f"split={split!r} has no image in these data: give --split train or all."
         raise ValueError(msg)
-    return ImageSource(data, split, read, {name: given[name] for name in ("backbone", "views")})
+    own = {"backbone": given["backbone"], "views": given["views"]}
+    own["features"] = None if given["features"] is None else _features(given["features"], split, data)
+    return ImageSource(data, split, read, own)
+
+
+def _features(files: Sequence[Path], split: Split, data: ImageData) -> NDArray[Any]:
+    """The features of the images of a split, out of the files that `bench images` reads: a row for each image of the data."""
+    from falcon_sc.vision.datasets._splits import rows_of
+
+    parts = []
+    for path in map(as_path, files):
+        if not path.is_file():
+            msg = f"features={str(path)!r} is no file."
+            raise FileNotFoundError(msg)
+        with np.load(path, allow_pickle=False) as file:
+            if missing := [name for name in ("features", "fine", "split") if name not in file]:
+                msg = f"features={str(path)!r} lacks the arrays {listed(missing)}; it has {listed(file)}."
+                raise ValueError(msg)
+            parts.append([file[name] for name in ("features", "fine", "split")])
+    features, fine, part_of = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    rows = rows_of(split, fine.astype(np.int64), part_of == "test")
+    if not np.array_equal(fine[rows], data.fine):
+        msg = (
+            f"features hold {int(rows.sum())} samples of split={split!r} that are not the {len(data)} images of the data, in "
+            "their order: give the features of these."
+        )
+        raise ValueError(msg)
+    return np.asarray(features[rows], dtype=np.float32)
 
 
 def _reader(dataset: str | None, root: Path | None, path: Path | None) -> Callable[[Split], ImageData]:

@@ -40,34 +40,41 @@ class SeenImages(Seen):
         data: ImageData,
         asked: Sequence[str],
         *,
+        features: NDArray[Any] | None,
         backbone: nn.Module | None,
         views: Views | None,
         device: str | None,
     ) -> SeenImages:
-        """Let a saved model look at the images.
+        """Let a saved model look at the images, or at the features of them that it was fitted on.
 
         Raises
         ------
         ValueError
-            If it is no model of images, or was told other classes than these.
+            If it looks at the other of the two, or was told other classes than these.
         """
+        from falcon_sc.core.model import Falcon
         from falcon_sc.core.state.persistence import describe
         from falcon_sc.vision import image_samples, load
 
         about = describe(path)
         size = about["metadata"].get("size")
-        if size is None:
-            msg = (
-                f"model={str(path)!r} was fitted on {about['n_features']} features, not on images: give one that "
-                "falcon_sc.vision.discover saved, or the cells of the model as an h5ad file."
-            )
+        if (size is None) != (features is not None):
+            found = "images" if size is not None else f"{about['n_features']} features of them, not on images"
+            what = "leave features out" if size is not None else "give these (--features)"
+            msg = f"model={str(path)!r} was fitted on {found}: {what}."
             raise ValueError(msg)
-        model = load(path, backbone=backbone, views=views, device=device)
+        model = (
+            Falcon.load(path, device=device)
+            if size is None
+            else load(path, backbone=backbone, views=views, device=device)
+        )
         told = Told.by(model, data.coarse_names, data.fine_names)
         asked = check_asked(asked, told)
-        samples = image_samples(data.images, size=round(size * 8 / 7), device=model.device_)
-        found = model.infer(samples)
-        return cls(data, told, found.labels, found.proba, found.embedding, asked, data.images)
+        if features is None:
+            seen = model.infer(image_samples(data.images, size=round(size * 8 / 7), device=model.device_))
+        else:
+            seen = model.infer(features)
+        return cls(data, told, seen.labels, seen.proba, seen.embedding, asked, data.images)
 
     def draw_embedding(self, names: list[str]) -> tuple[Figure, str]:
         """The t-SNE in the middle, examples of two coarse classes on its sides."""

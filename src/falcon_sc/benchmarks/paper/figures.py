@@ -42,6 +42,7 @@ def run(
     fine_key: str | None = None,
     figures: Sequence[str] = FIGURES,
     classes: Sequence[str] = (),
+    features: Sequence[Path] | None = None,
     backbone: nn.Module | None = None,
     views: Views | None = None,
     out: Path | None = None,
@@ -72,6 +73,9 @@ def run(
     classes
         Classes that figures 2 (the first two of them), 3 and 4 show. Default: those of the captions, if the data have
         them, else the first two that are divided.
+    features
+        Only for a model of features that were computed before: npz files as `bench images` reads them, with the features
+        of the images of the data in their order.
     backbone, views
         Only for a model of its own backbone or views, see :func:`falcon_sc.vision.load`.
     out
@@ -104,7 +108,8 @@ def run(
     folder = _checked_folder(out, figures)
     if model is not None:
         describe(model)  # or it is not there, or cannot be read
-    given = {"split": split, "backbone": backbone, "views": views, "coarse_key": coarse_key, "fine_key": fine_key}
+    given: dict[str, Any] = {"split": split, "features": features, "backbone": backbone, "views": views}
+    given |= {"coarse_key": coarse_key, "fine_key": fine_key}
     source = find_data(dataset, root, data_file, given)
     seen = None if model is None else source.look(as_path(model), classes, device)
     rows = [_row(figure, partial(_draw, source, seen, figure), folder) for figure in figures]
