@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import wrap_non_picklable_objects
 
 from falcon_sc.benchmarks._runs import complete, n_jobs
 from falcon_sc.core.start.parallel import n_threads
@@ -18,11 +19,13 @@ ASKED = [{"data": data, "seed": seed} for data in ("a", "b") for seed in range(3
 
 
 def test_processes_give_what_one_gives_and_have_one_core_each(tmp_path: Path) -> None:
-    def measured(run: Mapping[str, Any]) -> dict[str, Any]:  # here: other processes cannot import what tests hold
+    @wrap_non_picklable_objects  # other processes cannot import what tests hold
+    def measured(run: Mapping[str, Any]) -> dict[str, Any]:
         rng = np.random.default_rng(run["seed"])
         values = rng.normal(size=(50, 50)) + len(run["data"])
         return {"score": float((values @ values).sum()), "process": os.getpid(), "threads": n_threads(None)}
 
+    before = os.environ.get("LOKY_MAX_CPU_COUNT")
     alone = complete(None, ASKED, measured)
     path = tmp_path / "new" / "runs.csv"
     complete(path, ASKED[1:3], measured)
@@ -33,6 +36,7 @@ def test_processes_give_what_one_gives_and_have_one_core_each(tmp_path: Path) ->
     assert len(others) == len(ASKED) - 2  # what the file had was not run again
     assert others["threads"].tolist() == [1] * len(others)
     assert len(pd.read_csv(path)) == len(ASKED)
+    assert os.environ.get("LOKY_MAX_CPU_COUNT") == before
 
 
 def test_a_killed_table_keeps_what_ended(tmp_path: Path) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from functools import partial
+from itertools import islice
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int
@@ -17,6 +21,11 @@ if TYPE_CHECKING:
 
     # what is run, by columns of the table -> further columns
     Measure = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+_THREADS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
+    "LOKY_MAX_CPU_COUNT",  # what joblib.cpu_count goes by
+)
 
 
 def complete(
@@ -89,18 +98,31 @@ def _results(
     left: Sequence[dict[str, Any]], measure: Measure, jobs: int
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Runs and what was measured, as they end."""
-    from joblib import Parallel, delayed, parallel_config
-
     if min(jobs, len(left)) < 2:
         yield from ((run, measure(run)) for run in left)
         return
-    with parallel_config("loky", inner_max_num_threads=1):
-        # data go to a process with each run, not before, and as they are: what is mapped could not be written to
-        parallel = Parallel(jobs, return_as="generator_unordered", batch_size=1, pre_dispatch=jobs, max_nbytes=None)
-        yield from parallel(delayed(_alone)(measure, run) for run in left)
+    still = iter(left)
+    # not joblib's processes: they end when they have nothing to do for minutes, and the others were seen to wait for them
+    with _one_core_each(), ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        # what a run needs goes to a process with it, not before
+        running = {pool.submit(measure, run): run for run in islice(still, jobs)}
+        while running:
+            for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                run = running.pop(ended)
+                running |= {pool.submit(measure, following): following for following in islice(still, 1)}
+                yield run, ended.result()
 
 
-def _alone(measure: Measure, run: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """In a process of its own, for which the machine has one core."""
-    os.environ["LOKY_MAX_CPU_COUNT"] = "1"  # what joblib.cpu_count goes by
-    return run, measure(run)
+@contextmanager
+def _one_core_each() -> Iterator[None]:
+    """Processes that begin here compute on one thread; joblib, too, counts one core in them."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

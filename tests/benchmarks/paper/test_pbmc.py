@@ -125,6 +125,19 @@ def test_an_unknown_method_is_named():
         pbmc.run(jobs=0)
 
 
+def test_the_twin_leaves_out_what_is_long(monkeypatch):
+    asked = []
+
+    def complete(path, setting, methods, *rest, **options):
+        asked.append(list(methods))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pbmc, "complete", complete)  # all systems would take minutes
+    with pytest.raises(KeyboardInterrupt):
+        pbmc.run(simulate=240)
+    assert set(_on_cells.SYSTEMS) - set(asked[0]) == {"SNCA (ours)", "GEORGE (ours)"}
+
+
 def test_names_can_be_listed_with_commas():
     assert not any("," in name for name in _on_cells.SYSTEMS)
 
