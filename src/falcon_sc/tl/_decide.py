@@ -45,7 +45,8 @@ def decide(
     decisions = (*earlier, decision)
     after = classes.after([decision])
     if classes.leaves is not None and (has_leaves(adata, key) or decision.kind == "cut"):
-        slots = _slots_of_leaves(adata, key, about, after, codes)
+        order = after.names if decision.kind == "cut" else _order(adata, key, classes, decision)
+        slots = _slots_of_leaves(adata, key, about, after, codes, order=order)
     else:
         slots = _slots(adata, key, classes, codes, decision)
     slots.append((adata.uns, key, dict(about) | _about(after, about, decisions)))
@@ -76,14 +77,14 @@ def codes_of(adata: AnnData, key: str, classes: FineClasses) -> np.ndarray:
 
 
 def _slots_of_leaves(
-    adata: AnnData, key: str, about: Mapping[str, Any], after: FineClasses, codes: np.ndarray
+    adata: AnnData, key: str, about: Mapping[str, Any], after: FineClasses, codes: np.ndarray, *, order: Iterable[str]
 ) -> list[tuple[Any, str, Any]]:
     """What belongs to cells, of which the leaves of the tree are known; a cell without a class keeps none."""
     seen = read_found(adata, about, key).through(after)
     new = np.where(codes < 0, -1, seen.labels)
     confidence = np.where(codes < 0, np.float32(np.nan), seen.confidence)
     return [
-        fine_slot(adata, key, after.names, new, after.names),
+        fine_slot(adata, key, after.names, new, order),
         (adata.obsm, f"{key}_proba", seen.proba),
         (adata.obs, f"{key}_confidence", confidence),
     ]
@@ -104,10 +105,8 @@ def _slots(
 ) -> list[tuple[Any, str, Any]]:
     """What belongs to cells, of which no more than the classes is known."""
     after = FineClasses.of(classes.names, classes.relation).after([decision])
-    column = adata.obs[f"{key}_fine"]
-    order = column.cat.categories.astype(str) if hasattr(column, "cat") else classes.names
     new = np.where(codes < 0, -1, after.members[codes])
-    slots = [fine_slot(adata, key, after.names, new, (decision.names.get(name, name) for name in order))]
+    slots = [fine_slot(adata, key, after.names, new, _order(adata, key, classes, decision))]
     proba = np.asarray(adata.obsm.get(f"{key}_proba", ()))
     if proba.shape == (adata.n_obs, len(classes.names)):
         slots.append((adata.obsm, f"{key}_proba", after.pooled(proba)))
@@ -121,6 +120,13 @@ def _slots(
         )
         raise ValueError(msg)
     return slots
+
+
+def _order(adata: AnnData, key: str, classes: FineClasses, decision: Decision) -> list[str]:
+    """That of the categories before, under the names after a decision that gives names to them."""
+    column = adata.obs[f"{key}_fine"]
+    before = column.cat.categories.astype(str) if hasattr(column, "cat") else classes.names
+    return [decision.names.get(name, name) for name in before]
 
 
 def _about(classes: FineClasses, about: Mapping[str, Any], decisions: tuple[Decision, ...]) -> dict[str, Any]:
