@@ -46,7 +46,7 @@ def run_frozen(
     methods
         Of those in `METHODS`; None: all of them.
     epochs
-        Passes over the data of what trains on the paper's batches. None: as many as give the steps of our default.
+        Passes over the data of what trains on the paper's batches. None: see `epochs_of`.
 
     Returns
     -------

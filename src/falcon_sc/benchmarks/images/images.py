@@ -75,7 +75,7 @@ def run(
         `out`, once: "efficientnet-lite0", "efficientnet-lite1" or "efficientnet-lite2", from packages of their own.
     epochs
         Of discovery, in place of those of the setting; on frozen features, of what trains on the batches of the paper
-        (None: as many as give the steps of our default; the paper has 100).
+        (None: as many as give the steps that the baselines have from random weights; the paper has 100).
     device
         None: a GPU if there is one.
 
