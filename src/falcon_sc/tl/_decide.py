@@ -129,13 +129,6 @@ def _slots(
     return slots
 
 
-def _order(adata: AnnData, key: str, classes: FineClasses, decision: Decision) -> list[str]:
-    """That of the categories before, under the names after a decision that gives names to them."""
-    column = adata.obs[f"{key}_fine"]
-    before = column.cat.categories.astype(str) if hasattr(column, "cat") else classes.names
-    return [decision.names.get(name, name) for name in before]
-
-
 def _about(classes: FineClasses, about: Mapping[str, Any], decisions: tuple[Decision, ...]) -> dict[str, Any]:
     names = np.array(classes.names, dtype=np.str_)
     new = {"M": classes.relation, "fine_names": names, "decisions": as_table(decisions)}
