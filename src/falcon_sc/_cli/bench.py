@@ -60,6 +60,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--features", type=paths, default=None, help="files of frozen features, such as a.npz,b.npz")
     parser.add_argument("--encoder", default=None, help="network that takes them, such as efficientnet-lite1")
+    parser.add_argument(
+        "--spoil", default=None, help="labels made wrong before the training, in per cent: cells:10 or patches:10"
+    )
     parser.add_argument("--preset", default=None, help="settings: paper (its text), published (its code) or ours")
     parser.add_argument("--epochs", type=int, default=None, help="in place of those of the preset, to try things out")
     parser.add_argument("--lr", type=float, default=None, help="learning rate on the settings of the paper")

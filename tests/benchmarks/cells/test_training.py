@@ -8,9 +8,10 @@ import pytest
 
 from falcon_sc.benchmarks.cells import training
 
-EASY: dict[str, Any] = {"n_obs": 300, "n_vars": 120, "n_coarse": 2, "n_fine": 5, "gini": 0.2, "difficulty": 0.3}
+EASY: dict[str, Any] = {"n_obs": 500, "n_vars": 120, "n_coarse": 2, "n_fine": 5, "gini": 0.2, "difficulty": 0.2}
 METHODS = [
-    "start, cells seen", "network, cells seen", "network, held out", "1 nearest, held out", "15 nearest, held out"
+    "start, cells seen", "network, cells seen", "network, held out", "labels alone, cells seen",
+    "labels alone, held out", "1 nearest, held out", "15 nearest, held out",
 ]  # fmt: skip
 
 
@@ -18,12 +19,23 @@ def test_run(tmp_path, capsys):
     table = training.run(out=tmp_path, seeds=1, simulations={"easy": EASY})
     assert table["method"].tolist() == METHODS
     found = table.set_index("method")
-    assert found.loc["network, held out", "accuracy"] > 60
+    assert found.loc["network, held out", "accuracy"] > 80
     assert found.loc[["network, cells seen", "network, held out"], "confidence"].between(20, 100).all()
     assert found.loc[["start, cells seen", "1 nearest, held out"], "confidence"].isna().all()
-    assert len(pd.read_csv(tmp_path / "training.csv")) == 5
+    assert len(pd.read_csv(tmp_path / "training.csv")) == 7
     assert "| easy | network, held out " in (tmp_path / "training_means.md").read_text()
     assert "easy, seed 0, network, held out: " in capsys.readouterr().out
+
+
+def test_a_start_made_wrong():
+    """Learnt by heart, a wrong label stays wrong, and makes new ones wrong; the neighbors undo some of that."""
+    found = training.run(seeds=1, spoil="cells:20", simulations={"easy": EASY}).set_index("method")["accuracy"]
+    wrong = found["start made wrong, cells seen"]
+    assert wrong < found["start, cells seen"] - 10
+    assert found["labels alone, cells seen"] < wrong + 5
+    assert found["network, held out"] > found["labels alone, held out"] + 5
+    with pytest.raises(ValueError, match="spoil='cells' must be"):
+        training.run(seeds=1, spoil="cells", simulations={})
 
 
 def test_a_fifth_of_each_coarse_class_is_held_out():

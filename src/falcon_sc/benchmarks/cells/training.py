@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from falcon_sc import metrics
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks.cells._data import REAL, SIMULATIONS, real, simulated
+from falcon_sc.benchmarks.cells._spoil import parsed, spoiled
+from falcon_sc.core.config import FalconConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from falcon_sc.benchmarks.cells._data import Cells
 
 _HELD_OUT = 0.2  # of each coarse class
+TRAININGS = {"network": FalconConfig(), "labels alone": FalconConfig(lambda_1=0, lambda_2=0, lambda_3=0)}
 
 
 def run(
@@ -28,11 +32,13 @@ def run(
     data: Path | None = None,
     out: Path | None = None,
     seeds: int = 3,
+    spoil: str | None = None,
     simulations: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pd.DataFrame:
     """Discover in four fifths of the cells of every coarse class, and give the others their fine classes.
 
-    The network's predictions are compared with carrying the labels of the very start it was trained from to the
+    The network is compared with one of the same length that learns the labels of the start alone (by cross-entropy,
+    without the losses of eq. 10), and with carrying the labels of the very start it was trained from to the
     nearest cells (of the same coarse class, among the 1 or 15 nearest in 50 principal components). The confidence is
     judged by the accuracy of the more confident half of the cells and of the other half.
 
@@ -44,20 +50,23 @@ def run(
         Folder for `training.csv` (a row a run) and `training_means.md`. None: nothing is written.
     seeds
         Number of seeds, 0 to `seeds` - 1, of the split and of the method.
+    spoil
+        ``"cells:10"``: a tenth of the cells of every coarse class is moved to another fine class of the start before the
+        training, at random; ``"patches:10"``: cells with their neighbors.
     simulations
         Keywords of `falcon_sc.datasets.simulate` for each simulated set. Default: the first of `bench cells`.
 
     Returns
     -------
-    A row for each data set, seed and method ("start, cells seen", "network, cells seen", "network, held out",
-    "1 nearest, held out", "15 nearest, held out"): ``accuracy``, ``macro_accuracy``, ``ari`` (per cent) and, for the
+    A row for each data set, seed and method ("start, cells seen", "network, cells seen", "network, held out", the same
+    for "labels alone", "1 nearest, held out", "15 nearest, held out"): ``accuracy``, ``macro_accuracy``, ``ari`` (per cent) and, for the
     network, ``confidence`` (mean, per cent; of cells seen that of :attr:`falcon_sc.Falcon.confidence_`, of cells held
     out the probability), ``confident_half`` and ``other_half`` (accuracy, per cent).
 
     Raises
     ------
     ValueError
-        If ``seeds`` is less than 1.
+        If ``seeds`` is less than 1, or ``spoil`` is none of the ways.
 
     Examples
     --------
@@ -67,9 +76,11 @@ def run(
     import pandas as pd
 
     check_int(seeds, "seeds")
+    if spoil is not None:
+        parsed(spoil)
     rows: list[dict[str, Any]] = []
     for cells, seed in _problems(data, seeds, simulations):
-        measured = _measure(cells, seed)
+        measured = _measure(cells, seed, spoil)
         rows += [{"data": cells.name, "seed": seed, **row} for row in measured]
         for row in measured:
             print(f"{cells.name}, seed {seed}, {row['method']}: {row['accuracy']:.1f}", flush=True)
@@ -96,36 +107,50 @@ def _problems(
         yield from ((simulated(name, settings, seed), seed) for seed in range(seeds))
 
 
-def _measure(cells: Cells, seed: int) -> list[dict[str, Any]]:
+def _measure(cells: Cells, seed: int, spoil: str | None) -> list[dict[str, Any]]:
     """Genes and principal components are those of all cells, for every method."""
-    from falcon_sc.core.model import Falcon
+    from falcon_sc.core.data.batches import SameViews
+    from falcon_sc.core.fitting.fit import learn
+    from falcon_sc.core.fitting.initial import initialize
+    from falcon_sc.core.fitting.prepare import prepare
+    from falcon_sc.core.fitting.problem import Problem
+    from falcon_sc.core.fitting.run import Run
+    from falcon_sc.core.runtime.device import resolve_device
     from falcon_sc.core.start.input import StartInput
+    from falcon_sc.core.state.found import Found
 
     codes, fine = (np.unique(names, return_inverse=True)[1] for names in (cells.coarse, cells.fine))
     held_out = _split(codes, seed)
     seen = ~held_out
     inputs = cells.inputs
-    model = Falcon(cells.n_fine, rng=seed)
     start_input = StartInput(inputs.start.matrix[seen], inputs.start.kind)
-    start = model.fit(inputs.features[seen], codes[seen], start_input=start_input).start_labels_
-    assert start is not None  # the default start is a consensus, which has labels
-    proba = model.predict_proba(inputs.features[held_out], codes[held_out])
-    rows = [
-        {"method": "start, cells seen", **_scores(start, fine[seen])},
-        {
-            "method": "network, cells seen",
-            **_scores(model.labels_, fine[seen]),
-            **_confidence(model.labels_, model.confidence_, fine[seen]),
-        },
-        {
-            "method": "network, held out",
-            **_scores(proba.argmax(axis=1), fine[held_out]),
-            **_confidence(proba.argmax(axis=1), proba.max(axis=1), fine[held_out]),
-        },
-    ]
+    problem = Problem.of(inputs.features[seen], codes[seen], cells.n_fine, start_input=start_input)
+    run = Run(FalconConfig(), resolve_device(None), seed, None, SameViews(), None, progress_bar=False)
+    start_rng, input_rng, _ = np.random.default_rng(seed).spawn(3)
+    prepared = prepare(problem, run.config, run.device, input_rng)
+    start = initialize(problem, prepared, run, start_rng, None)
+    assert start.labels is not None  # the default start is a consensus, which has labels
+    rows = [{"method": "start, cells seen", **_scores(start.labels, fine[seen])}]
+    if spoil is not None:
+        start = spoiled(start, problem.codes, *parsed(spoil), np.random.default_rng([seed, 2]))
+        assert start.labels is not None
+        rows.append({"method": "start made wrong, cells seen", **_scores(start.labels, fine[seen])})
+    for name, config in TRAININGS.items():
+        _, near_rng, train_rng = np.random.default_rng(seed).spawn(3)  # the same draws for both
+        own_run = replace(run, config=config)
+        outcome = learn(problem, prepared, start, own_run, near_rng=near_rng, train_rng=train_rng)
+        fitted, own = outcome.fitted, outcome.proba.argmax(axis=1)
+        labels, _, confidence = Found(outcome.proba, own, outcome.agreement, outcome.tree).through(fitted.classes)
+        new = fitted.embed(fitted.project(inputs.features[held_out]))
+        proba = fitted.classes.pooled(fitted.probabilities(new, codes[held_out]))
+        for where, found, sure, truth in (
+            ("cells seen", labels, confidence, fine[seen]),
+            ("held out", proba.argmax(axis=1), proba.max(axis=1), fine[held_out]),
+        ):
+            rows.append({"method": f"{name}, {where}", **_scores(found, truth), **_confidence(found, sure, truth)})
     for k in (1, 15):
-        labels = _nearest(cells.scores, codes, seen, start, k)
-        rows.append({"method": f"{k} nearest, held out", **_scores(labels, fine[held_out])})
+        carried = _nearest(cells.scores, codes, seen, start.labels, k)
+        rows.append({"method": f"{k} nearest, held out", **_scores(carried, fine[held_out])})
     return rows
 
 

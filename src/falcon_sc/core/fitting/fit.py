@@ -46,18 +46,38 @@ def fit(problem: Problem, run: Run) -> Outcome:
 
 
 def _fit(problem: Problem, run: Run) -> Outcome:
+    start_rng, input_rng, train_rng = distributed.share(lambda: np.random.default_rng(run.rng).spawn(3))
+    prepared = prepare(problem, run.config, run.device, input_rng)
+    checkpoint = _open_checkpoint(problem, prepared, run)
+    return learn(
+        problem,
+        prepared,
+        # no variable holds it here: `learn` lets go what is not needed any more, of ten million samples gigabytes
+        distributed.share(lambda: initialize(problem, prepared, run, start_rng, checkpoint)),
+        run,
+        near_rng=input_rng,
+        train_rng=train_rng,
+        checkpoint=checkpoint,
+    )
+
+
+def learn(
+    problem: Problem,
+    prepared: Prepared,
+    start: Start,
+    run: Run,
+    *,
+    near_rng: np.random.Generator,
+    train_rng: np.random.Generator,
+    checkpoint: Checkpoint | None = None,
+) -> Outcome:
+    """What follows a start: the neighbors, the training, and the predictions."""
     config, codes = run.config, problem.codes
     is_leader = distributed.rank() == 0
-    start_rng, input_rng, train_rng = distributed.share(lambda: np.random.default_rng(run.rng).spawn(3))
-    prepared = prepare(problem, config, run.device, input_rng)
-    checkpoint = _open_checkpoint(problem, prepared, run)
-    start = distributed.share(lambda: initialize(problem, prepared, run, start_rng, checkpoint))
     let_go(prepared.start_input.matrix)  # from here on the method reads samples only
-    neighbors = distributed.share(lambda: _neighbors(prepared, start, codes, run, input_rng))
+    neighbors = distributed.share(lambda: _neighbors(prepared, start, codes, run, near_rng))
     logger.info("neighbors: %d in each of %d coarse classes", config.n_neighbors, problem.taxonomy.n_coarse)
-    start = replace(
-        start, latents=None
-    )  # what is not needed any more is let go: of ten million samples it is gigabytes
+    start = replace(start, latents=None)
     data = TrainingData(
         prepared.samples, codes, neighbors, problem.taxonomy, start.output_labels, run.views, start.class_of_output
     )
