@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from falcon_sc.benchmarks.cells._data import Cells
+    from falcon_sc.core.fitting.outcome import Outcome
 
 _HELD_OUT = 0.2  # of each coarse class
 TRAININGS = {"network": FalconConfig(), "labels alone": FalconConfig(lambda_1=0, lambda_2=0, lambda_3=0)}
@@ -117,44 +118,51 @@ def _measure(cells: Cells, seed: int, spoil: str | None) -> list[dict[str, Any]]
     from falcon_sc.core.fitting.run import Run
     from falcon_sc.core.runtime.device import resolve_device
     from falcon_sc.core.start.input import StartInput
-    from falcon_sc.core.state.found import Found
 
     codes, fine = (np.unique(names, return_inverse=True)[1] for names in (cells.coarse, cells.fine))
     held_out = _split(codes, seed)
     seen = ~held_out
-    inputs = cells.inputs
-    start_input = StartInput(inputs.start.matrix[seen], inputs.start.kind)
-    problem = Problem.of(inputs.features[seen], codes[seen], cells.n_fine, start_input=start_input)
+    features = cells.inputs.features
+    start_input = StartInput(cells.inputs.start.matrix[seen], cells.inputs.start.kind)
+    problem = Problem.of(features[seen], codes[seen], cells.n_fine, start_input=start_input)
     run = Run(FalconConfig(), resolve_device(None), seed, None, SameViews(), None, progress_bar=False)
     start_rng, input_rng, _ = np.random.default_rng(seed).spawn(3)
     prepared = prepare(problem, run.config, run.device, input_rng)
     start = initialize(problem, prepared, run, start_rng, None)
-    assert start.labels is not None  # the default start is a consensus, which has labels
-    rows = [{"method": "start, cells seen", **_scores(start.labels, fine[seen])}]
+    rows = [{"method": "start, cells seen", **_scores(np.asarray(start.labels), fine[seen])}]
     if spoil is not None:
         start = spoiled(start, problem.codes, *parsed(spoil), np.random.default_rng([seed, 2]))
-        assert start.labels is not None
-        rows.append({"method": "start made wrong, cells seen", **_scores(start.labels, fine[seen])})
+        rows.append({"method": "start made wrong, cells seen", **_scores(np.asarray(start.labels), fine[seen])})
     for name, config in TRAININGS.items():
         _, near_rng, train_rng = np.random.default_rng(seed).spawn(3)  # the same draws for both
         own_run = replace(run, config=config)
         outcome = learn(problem, prepared, start, own_run, near_rng=near_rng, train_rng=train_rng)
-        fitted = outcome.fitted
-        labels, _, confidence = Found(outcome.proba, outcome.labels, outcome.agreement, outcome.tree).through(
-            fitted.classes
-        )
-        new = fitted.embed(fitted.project(inputs.features[held_out]))
-        proba = fitted.classes.pooled(fitted.probabilities(new, codes[held_out]))
-        for where, found, sure, truth in (
-            ("cells seen", labels, confidence, fine[seen]),
-            ("held out", proba.argmax(axis=1), proba.max(axis=1), fine[held_out]),
-        ):
-            rows.append({"method": f"{name}, {where}", **_scores(found, truth), **_confidence(found, sure, truth)})
-    assert start.labels is not None
+        found, sure = _of_cells_seen(outcome)
+        rows.append({"method": f"{name}, cells seen", **_judged(found, sure, fine[seen])})
+        found, sure = _of_new_cells(outcome, features[held_out], codes[held_out])
+        rows.append({"method": f"{name}, held out", **_judged(found, sure, fine[held_out])})
     for k in (1, 15):
-        carried = _nearest(cells.scores, codes, seen, start.labels, k)
+        carried = _nearest(cells.scores, codes, seen, np.asarray(start.labels), k)
         rows.append({"method": f"{k} nearest, held out", **_scores(carried, fine[held_out])})
     return rows
+
+
+def _of_cells_seen(outcome: Outcome) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Labels and confidence, as :class:`falcon_sc.Falcon` gives them."""
+    from falcon_sc.core.state.found import Found
+
+    own = outcome.labels
+    seen = Found(outcome.proba, own, outcome.agreement, outcome.tree).through(outcome.fitted.classes)
+    return seen.labels, seen.confidence
+
+
+def _of_new_cells(
+    outcome: Outcome, features: Any, codes: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Labels and their probability."""
+    fitted = outcome.fitted
+    proba = fitted.classes.pooled(fitted.probabilities(fitted.embed(fitted.project(features)), codes))
+    return proba.argmax(axis=1), proba.max(axis=1)
 
 
 def _split(codes: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
@@ -189,6 +197,10 @@ def _scores(labels: NDArray[Any], truth: NDArray[Any]) -> dict[str, float]:
         "macro_accuracy": 100 * metrics.macro_accuracy(truth, labels),
         "ari": 100 * metrics.adjusted_rand_index(truth, labels),
     }
+
+
+def _judged(labels: NDArray[np.int64], confidence: NDArray[np.float32], truth: NDArray[Any]) -> dict[str, float]:
+    return {**_scores(labels, truth), **_confidence(labels, confidence, truth)}
 
 
 def _confidence(labels: NDArray[np.int64], confidence: NDArray[np.float32], truth: NDArray[Any]) -> dict[str, float]:

@@ -46,22 +46,18 @@ def fit(problem: Problem, run: Run) -> Outcome:
 
 
 def _fit(problem: Problem, run: Run) -> Outcome:
-    config = run.config
-    is_leader = distributed.rank() == 0
     start_rng, input_rng, train_rng = distributed.share(lambda: np.random.default_rng(run.rng).spawn(3))
-    prepared = prepare(problem, config, run.device, input_rng)
+    prepared = prepare(problem, run.config, run.device, input_rng)
     checkpoint = _open_checkpoint(problem, prepared, run)
-    kept = checkpoint if is_leader else None
     return learn(
         problem,
         prepared,
-        distributed.share(
-            lambda: initialize(problem, prepared, run, start_rng, checkpoint)
-        ),  # held by none but `learn`
+        # no variable holds it here: `learn` lets go what is not needed any more, of ten million samples gigabytes
+        distributed.share(lambda: initialize(problem, prepared, run, start_rng, checkpoint)),
         run,
         near_rng=input_rng,
         train_rng=train_rng,
-        checkpoint=kept,
+        checkpoint=checkpoint,
     )
 
 
@@ -75,14 +71,12 @@ def learn(
     train_rng: np.random.Generator,
     checkpoint: Checkpoint | None = None,
 ) -> Outcome:
-    """What follows a start: the neighbors, the training, and the predictions.
-
-    What is not needed any more is let go: of ten million samples it is gigabytes.
-    """
+    """What follows a start: the neighbors, the training, and the predictions."""
+    config, codes = run.config, problem.codes
+    is_leader = distributed.rank() == 0
     let_go(prepared.start_input.matrix)  # from here on the method reads samples only
-    codes = problem.codes
     neighbors = distributed.share(lambda: _neighbors(prepared, start, codes, run, near_rng))
-    logger.info("neighbors: %d in each of %d coarse classes", run.config.n_neighbors, problem.taxonomy.n_coarse)
+    logger.info("neighbors: %d in each of %d coarse classes", config.n_neighbors, problem.taxonomy.n_coarse)
     start = replace(start, latents=None)
     data = TrainingData(
         prepared.samples, codes, neighbors, problem.taxonomy, start.output_labels, run.views, start.class_of_output
@@ -90,8 +84,7 @@ def learn(
     del neighbors
     trainer = _trainer(problem, data, start, run, train_rng)
     del data
-    shows_bar = run.progress_bar and distributed.rank() == 0
-    trained = trainer.run(checkpoint=checkpoint, progress_bar=shows_bar)
+    trained = trainer.run(checkpoint=checkpoint if is_leader else None, progress_bar=run.progress_bar and is_leader)
     del trainer
     return predictions(_fitted(problem, prepared, run, trained, start), prepared, codes, start)
 
