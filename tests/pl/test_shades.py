@@ -48,8 +48,9 @@ def sizes_of(n_parents: int, n: int, first: int = 0) -> list[int]:
         (10, 0, (2, 3, 5), 0.07),
         (20, 0, (2, 5), 0.06),
         (20, 0, (2, 5, 8, 10, 15, 20), 0.045),
-        (30, 0, (2, 5, 10, 15, 27), 0.038),
-        (40, 0, (2, 5, 10, 15, 27, 40), 0.036),
+        (30, 0, (2, 5, 10, 15, 20), 0.038),
+        (40, 0, (2, 5, 10, 15, 20, 40), 0.036),
+        (40, 0, (27,), 0.029),
         (40, 12, (2, 3, 5, 8, 10, 15, 27), 0.033),
         (12, 0, (1,), 0.055),
     ],
@@ -87,6 +88,19 @@ def test_a_family() -> None:
             assert (chroma > 0.045).all()
         assert (lab[1:, 0] > 0.28).all()  # seen on black
         assert (lab[1:, 0] < 0.95).all()  # and on white
+
+
+def test_shades_are_not_nearer_in_hue_to_another_coarse_class() -> None:
+    parents = palette(5)
+
+    def hue(color: str) -> float:
+        _, a, b = oklab(to_rgb(color))
+        return np.rad2deg(np.arctan2(b, a))
+
+    for place, own in enumerate(shades(parents, [6] * 5)):
+        for color in own:
+            apart = [abs((hue(color) - hue(parent) + 180) % 360 - 180) for parent in parents]
+            assert apart[place] <= min(apart) + 3  # the steps of a screen
 
 
 def test_one_fine_class_has_the_color_of_its_coarse_class() -> None:

@@ -2,7 +2,7 @@
 
 Hue is what color-blind people do not see, so shades of different hues may be one color to them. Here every shade keeps clear
 of all those of all coarse classes, to the eye for which they are nearest. It may have the hue of its coarse class, or one
-beside it, in any lightness.
+beside it that is not nearer to another's, in any lightness.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _DARKEST, _PALEST = 0.30, 0.93  # lightness that is neither black nor white
 _TINTED, _GRAY = 0.05, 0.03  # chroma that shows a hue, and that shows none
 _BAND = 22.5  # degrees of hue, on either side, that are still one family
+_LEAST_BAND = 11.5  # however near the next color is
 _LIGHTNESS = 0.3  # how much of a difference in lightness counts between shades of one family
 _CLEAR = 0.07  # of all others: of such shades, the one most like the color of the coarse class is taken
 _ENOUGH = 0.045  # for the color of the coarse class itself
@@ -51,11 +52,11 @@ def shades(parents: Sequence[str], sizes: Sequence[int]) -> list[list[str]]:
     their second and so on, so that one that gets more fine classes changes few colors of the others, or none.
 
     The two that are nearest, be they of one coarse class or of two, are in OKLab, to each of the four eyes, at least 0.045
-    apart of 20 shades of scanpy's colors, 0.038 of 30, and 0.033 of 40 with twelve in one coarse class; 0.02 can just be
-    told apart.
+    apart of 20 shades of up to 20 of scanpy's colors, 0.038 of 30, and 0.033 of 40 with twelve in one coarse class; 0.02 can
+    just be told apart.
     """
     colors = _screen_colors()
-    families = [_family(colors, parent) for parent in parents]
+    families = [_family(colors, parent, parents) for parent in parents]
     taken: list[list[str]] = [[] for _ in parents]
     looks = [_look(_MISSING)]
     room = _distance(colors.seen, looks[0])
@@ -80,17 +81,28 @@ def _next(family: _Family, room: NDArray[Any]) -> int:
     return int(family.members[best])
 
 
-def _family(colors: _Colors, parent: str) -> _Family:
-    """Shades of the hue of a color and of hues beside it, or gray ones where it is gray."""
+def _family(colors: _Colors, parent: str, parents: Sequence[str]) -> _Family:
+    """Shades of the hue of a color and of hues beside it, nearer to it than to another color; or gray ones where it is gray."""
     own = _look(parent)[0]
-    _, a, b = own[:, 0]
-    if np.hypot(a, b) < _TINTED:
+    chroma, hue = _chroma_and_hue(parent)
+    if chroma < _TINTED:
         members = np.flatnonzero(colors.chroma <= _GRAY)
     else:
-        turn = (colors.hue - np.rad2deg(np.arctan2(b, a)) + 180) % 360 - 180
-        members = np.flatnonzero((np.abs(turn) <= _BAND) & (colors.chroma >= _TINTED))
+        others = [_turn(other, hue) for strength, other in map(_chroma_and_hue, parents) if strength >= _TINTED]
+        band = min(_BAND, max(_LEAST_BAND, min((far for far in others if far > 1), default=180) / 2))
+        members = np.flatnonzero((_turn(colors.hue, hue) <= band) & (colors.chroma >= _TINTED))
     differences = (colors.seen[0][:, members] - own) * [[_LIGHTNESS], [1], [1]]
     return _Family(members, np.linalg.norm(differences, axis=0))
+
+
+def _chroma_and_hue(color: str) -> tuple[float, float]:
+    _, a, b = _look(color)[0, :, 0]
+    return float(np.hypot(a, b)), float(np.rad2deg(np.arctan2(b, a)))
+
+
+def _turn(hues: Any, hue: float) -> Any:
+    """How far hues are from one, in degrees."""
+    return np.abs((hues - hue + 180) % 360 - 180)
 
 
 def _look(color: str) -> NDArray[Any]:
