@@ -53,8 +53,8 @@ def run(
     donors, log-normalized to 10,000; its network, optimizer and epochs for all that trains one; labels of the cells
     that were trained on. Below its tables: SCAN by coarse class, clusterings inside each coarse class, the same systems
     on the network, optimizer and length of :class:`falcon_sc.FalconConfig` ("ours"), and
-    :func:`falcon_sc.tl.discover`, from the counts. Systems that end with all cells in one class are counted as not
-    trained.
+    :func:`falcon_sc.tl.discover`, from the counts. Systems with an adjusted Rand index below 1 % are counted
+    as not trained.
 
     Parameters
     ----------
