@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from falcon_sc.benchmarks.paper._atlas import Atlas
 
 TWIN_ITERATIONS = 300
-LONG = (
-    "SNCA (ours)",
-    "GEORGE (ours)",
-)  # the first compares all pairs in each step, the second has a UMAP a coarse class
+# the first compares all pairs in each step, the second has a UMAP a coarse class
+LONG = ("SNCA (ours)", "GEORGE (ours)")
 
 
 def run(
