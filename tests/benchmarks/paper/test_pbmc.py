@@ -135,7 +135,7 @@ def test_the_twin_leaves_out_what_is_long(monkeypatch):
     monkeypatch.setattr(pbmc, "complete", complete)  # all systems would take minutes
     with pytest.raises(KeyboardInterrupt):
         pbmc.run(simulate=240)
-    assert set(_on_cells.SYSTEMS) - set(asked[0]) == {"SNCA (ours)", "GEORGE (ours)"}
+    assert set(_on_cells.DEFAULTS) - set(asked[0]) == {"SNCA (ours)", "GEORGE (ours)"}
 
 
 def test_names_can_be_listed_with_commas():

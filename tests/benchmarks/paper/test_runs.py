@@ -77,7 +77,7 @@ def test_a_run_that_diverges_is_shown_and_does_not_end_the_table(tmp_path: Path,
     assert beside_the_paper(alone, "cifar100", {"A": "SCAN"})["ACC"].tolist() == ["-"]
 
 
-def test_a_system_with_all_samples_in_one_class_has_not_trained() -> None:
+def test_a_system_whose_labels_say_nothing_has_not_trained() -> None:
     def measured(method: str, seed: int) -> dict[str, float]:
         labels = FINE if (method, seed) == ("B", 1) else np.zeros(4, dtype=int)
         return scores(Result(labels), FINE, TRUTH) | {"seconds": 1.0, "cpu_seconds": 2.0}

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+ARI_OF_CHANCE = 1.0  # per cent; labels at random, or all samples in one class, are at 0
 SCORES = {"ACC": "accuracy", "ARI": "ari", "mACC": "macro_accuracy", "GED": "ged"}
 
 
@@ -80,8 +81,8 @@ def _diverged(runs: pd.DataFrame, words: str) -> str:
 
 
 def _untrained(runs: pd.DataFrame, words: str) -> str:
-    """How many ended with all samples in one class, in these words; nothing if none did."""
-    n_untrained = int((runs["classes_used"].astype(float) == 1).sum())
+    """How many ended with labels that say nothing of the classes, in these words; nothing if none did."""
+    n_untrained = int((runs["ari"].astype(float) < ARI_OF_CHANCE).sum())
     return words.format(n_untrained) if n_untrained else ""
 
 
