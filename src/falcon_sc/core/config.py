@@ -86,7 +86,7 @@ class FalconConfig(PaperSettings):
     warmup_iterations
         Iterations of plain cross-entropy on the labels of the start before eq. 10 takes over. Only with a start
         from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learnt yet
-        are lost. Default: ours; with half as many M and the tree did not hold on some sets.
+        are lost. Default: ours; with a third as many rare classes of 83 were (docs/benchmarks.md).
     lambda_start
         Weight of the labels of the start after the warm-up. Of the cross-entropy to them, in which samples of small
         classes weigh more (by one over the square root of the size): without it their neighbors absorb them. And of
@@ -103,8 +103,8 @@ class FalconConfig(PaperSettings):
         Passes over the data. `None`: as many as `min_iterations` take, at least 2.
     min_iterations
         Iterations, at least, when `max_epochs` is `None`: on 2,000 cells an epoch is but a few. Default: ours, the
-        shortest run that gave new cells labels as good as one of 1,400 did, after a start from labels (docs/benchmarks.md);
-        a random start takes several times as many.
+        shortest run that gave labels as good as one of 1,400 did, also with 83 classes, after a start from labels
+        (docs/benchmarks.md); a random start takes several times as many.
     batch_size
         Samples an iteration. `None`: the power of two nearest below an eighth of the samples, from 128 to 1,024.
     optimizer
@@ -178,14 +178,14 @@ class FalconConfig(PaperSettings):
     start_max_cells: int = 3500
     start_n_repeats: int = 4
     leaves_per_class: int = 2
-    warmup_iterations: int = 200
+    warmup_iterations: int = 600
     lambda_start: float = 0.1
     n_pcs: int | None = 50
     n_hidden: int = 64
     n_layers: int = 4
     batch_norm: bool = True
     max_epochs: int | None = None
-    min_iterations: int = 400
+    min_iterations: int = 1000
     batch_size: int | None = None
     optimizer: Optimizer = "adamw"
     lr: float = 1e-2
