@@ -59,7 +59,7 @@ class _Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def trained(planted: AnnData) -> AnnData:
-    config = fsc.FalconConfig(max_epochs=5)
+    config = fsc.FalconConfig(max_epochs=30)
     return fsc.tl.discover(
         planted, "coarse", 6, config=config, batch_key="donor", progress_bar=False, device="cpu", copy=True
     )
