@@ -171,7 +171,13 @@ def test_the_fitted_model_and_the_object_agree(found: ad.AnnData) -> None:
     model.decide([fsc.core.state.decisions.Decision("cut", {name: name.split(":")[0] for name in leaf_names})])
     assert model.fine_names_.tolist() == ["B cell", "CD4/CD8 T", "µ glia"]
     np.testing.assert_allclose(model.proba_, np.eye(3)[model.labels_], atol=1e-6)
-    np.testing.assert_allclose(model.confidence_, 1, atol=1e-5)
+    tree = model.found_.tree
+    for c in range(3):  # certain, but for the smaller part of what the evidence would divide
+        (split,) = np.flatnonzero((tree.coarse == c) & (tree.opens_at == 2))
+        smaller = 0.5 if tree.supported[split] else 1
+        own = model.confidence_[model.labels_ == c]
+        np.testing.assert_allclose(np.unique(own.round(4)), sorted({smaller, 1}))
+        assert (own > 0.9).mean() >= 0.5
 
 
 @pytest.mark.parametrize(
