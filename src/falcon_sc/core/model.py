@@ -71,8 +71,8 @@ class Falcon(Predictor):
         Probabilities of the training samples; rows sum to 1. After a start from labels the logits are divided by one
         temperature, so that their mean certainty is that of the clusterings of the start.
     confidence_ : float32, (N,)
-        How far the clusterings of the start agree on `labels_`, less where a split above them is not supported; the
-        probability of `labels_` where there is no start, or there are several data sets.
+        How far the clusterings of the start agree on `labels_`, less where a split above them is not supported, or one
+        inside them is; the probability of `labels_` where there is no start, or there are several data sets.
     embedding_ : float32, (N, n_hidden)
         Last hidden layer for the training samples.
     found_ : falcon_sc.core.state.found.Found

@@ -136,8 +136,8 @@ def discover(
         that have cells; ``fine_names`` holds all. A class of one cell is a warning: scanpy cannot test it.
     ``adata.obs["falcon_confidence"]`` : float32, in [0, 1]
         How far the clusterings that the labels rest on agree that the cell is in this class, less up to a half where a split
-        above the class is not supported; or, with a random start or several data sets, the probability that the network gives
-        the class. NaN where there is none.
+        above the class is not supported, and halved in the smaller part of a class that a supported split would divide next;
+        or, with a random start or several data sets, the probability that the network gives the class. NaN where there is none.
     ``adata.obsm["falcon_proba"]`` : float32, n_obs x n_fine
         Probabilities that the network gives, columns in the order of ``fine_names``, rows sum to 1. For cells
         without a coarse label: over all fine classes. Their mean certainty is made that of the confidence.

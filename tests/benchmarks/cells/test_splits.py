@@ -69,7 +69,8 @@ def test_confidence_of_a_start():
     relation = np.eye(3, dtype=np.uint8)[[0, 0, 1, 1, 2]]
     agreement = np.full(6, 0.8, dtype=np.float32)
     start = Start(relation, tree.class_of_leaf[leaves], agreement, None, leaves, tree)
-    expected = 0.8 * np.array([1, 1, 0.6, 0.6, 1, 1])  # of 0.2 that the second split is supported, a half is left
+    # of 0.2 that the second split is supported, a half is left; the third one is supported, and would divide its class
+    expected = 0.8 * np.array([1, 1, 0.6, 0.6, 1, 0.5])
     np.testing.assert_allclose(splits.confidence(start), expected, rtol=1e-6)
     without = Start(relation, start.labels, agreement)
     np.testing.assert_allclose(splits.confidence(without), 0.8, rtol=1e-6)

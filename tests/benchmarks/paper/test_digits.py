@@ -16,7 +16,12 @@ def test_a_row_for_each_run(tmp_path):
 
 
 def test_every_baseline_but_those_of_extras_is_there():
-    systems = set(baselines.__all__) - {"FairLeiden", "SCVILeiden", "PeakCounts", "count_density_peaks"}  # the last counts classes
+    systems = set(baselines.__all__) - {
+        "FairLeiden",
+        "SCVILeiden",
+        "PeakCounts",
+        "count_density_peaks",
+    }  # the last counts classes
     assert set(digits.METHODS) - {"Falcon"} == systems
 
 

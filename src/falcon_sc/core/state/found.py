@@ -44,7 +44,7 @@ class Found:
 
         The confidence in the class of the fit, c, goes to a class B by what the network says: with A the class of the
         fit, ``c p(A and B) / p(A) + (1 - c) p(B without A) / (1 - p(A))``. Up to a half of it goes where a split above B is not
-        supported.
+        supported, and a half where the split that would divide B next is, on its smaller side.
         """
         some = np.flatnonzero(self.labels >= 0)
         own = self.labels[some]
@@ -56,14 +56,41 @@ class Found:
             confidence[some] = proba[some, labels[some]]
             return Seen(labels, proba, confidence)
         at_fit = np.arange(self.proba.shape[1]) if self.tree is None else self.tree.class_of_leaf
-        support = np.ones(len(at_fit)) if self.tree is None else self.tree.path_support(classes.members)
+        worth = np.ones(len(at_fit)) if self.tree is None else _worth(self.tree, classes.members)
         for begin in range(0, len(some), _ROWS):
             block = some[begin : begin + _ROWS]
             rows: Any = self.proba[block]
             rows = rows.toarray() if sparse.issparse(rows) else rows
             moved = _moved(self.agreement[block], rows, self.labels[block], at_fit, classes.members)
-            confidence[block] = moved * (1 + support[self.labels[block]]) / 2
+            confidence[block] = moved * worth[self.labels[block]]
         return Seen(labels, proba, confidence)
+
+
+def _worth(tree: Tree, members: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What the evidence leaves of the confidence of the samples in each leaf (L,), whose classes are `members`."""
+    above = (1 + tree.path_support(members)) / 2
+    return np.where(_set_apart(tree, members), above / 2, above)
+
+
+def _set_apart(tree: Tree, members: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Leaves (L,) in the smaller part of their class, where the uppermost split that divides the class is supported.
+
+    Not of a class that somebody made of several: that split was made in the fit.
+    """
+    if not len(tree.left):
+        return np.zeros(len(members), dtype=bool)
+    under, sizes = tree.under(), np.zeros(len(members), dtype=np.int64)
+    for children, n in ((tree.left, tree.n_left), (tree.right, tree.n_right)):
+        leaves = children < len(members)
+        sizes[children[leaves]] = n[leaves]
+    of_class = members[:, None] == np.arange(members.max() + 1)
+    left, right = ((under[children] * sizes) @ of_class for children in (tree.left, tree.right))  # (S, K_F)
+    divided = (left > 0) & (right > 0)
+    uppermost = len(divided) - 1 - divided[::-1].argmax(axis=0)  # (K_F,); parents come after their children
+    split = uppermost[members]
+    is_right = under[tree.right[split], np.arange(len(members))]
+    is_smaller = is_right == (right <= left)[split, members]
+    return np.asarray(divided[split, members] & tree.supported[split] & ~tree.made()[split] & is_smaller)
 
 
 def _moved(
