@@ -142,7 +142,7 @@ class FalconConfig(PaperSettings):
         Seconds that Gurobi may take for one relation update. Default: paper.
     n_jobs
         Cores taken, on a machine that is shared. `None` or -1: all that may be used. The start works on as many coarse
-        classes at once and gives the same labels with any number.
+        classes at once, with `None` on one for fewer than 25,000 samples, and gives the same labels with any number.
 
     Raises
     ------

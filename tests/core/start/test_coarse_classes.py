@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from falcon_sc.core.start.coarse_classes import CoarseClasses
+from falcon_sc.core.start.coarse_classes import FEW, CoarseClasses
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.progress import FitsBar
 
@@ -48,3 +48,12 @@ def test_cells_and_donors_of_a_class() -> None:
     np.testing.assert_array_equal(rows, matrix[50:70])
     np.testing.assert_array_equal(batch, donors[50:70])
     np.testing.assert_array_equal(classes.sizes, [10, 40, 20, 30])
+
+
+@pytest.mark.parametrize(("n", "n_jobs", "in_main"), [(FEW - 1, None, True), (FEW, None, False), (FEW - 1, 2, False)])
+def test_few_cells_are_not_worth_a_thread(n: int, n_jobs: int | None, in_main: bool, monkeypatch) -> None:
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)  # machines with one core have one thread anyway
+    classes = CoarseClasses(StartInput(np.zeros((n, 1)), "embedding"), np.arange(n) % 3)
+    stage = FitsBar(np.zeros(3), shown=False).stages[0]
+    main = threading.current_thread()
+    assert classes.each(lambda _: threading.current_thread() is main, n_jobs=n_jobs, stage=stage) == [in_main] * 3

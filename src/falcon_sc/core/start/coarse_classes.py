@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from falcon_sc.core.start.progress import Stage
 
 
+FEW = 25_000  # cells: up to about as many, two threads are no faster than one, and take up to 60 % more CPU time
+
+
 class CoarseClasses:
     """Cells by coarse class; `coarse`: int64 n, codes 0..K_C-1, every one of which occurs.
 
@@ -53,9 +56,14 @@ class CoarseClasses:
         return Background(self._matrix[cells], self._coarse[cells]) if len(cells) else None
 
     def each[T](self, task: Callable[[int], T], *, n_jobs: int | None, stage: Stage) -> list[T]:
-        """`task` for every class, large ones first; one BLAS thread each, so that threads change no result."""
+        """`task` for every class, large ones first; one BLAS thread each, so that threads change no result.
+
+        `n_jobs`: threads; None: one a core, but a single one for `FEW` cells, whose small matrices keep Python itself busy.
+        """
         from threadpoolctl import threadpool_limits
 
+        if n_jobs is None and len(self._coarse) < FEW:
+            n_jobs = 1
         order = np.argsort(-self.sizes, kind="stable").tolist()
         with threadpool_limits(limits=1):
             done = in_threads(stage.counted(task), order, n_jobs, progress=stage.draw)

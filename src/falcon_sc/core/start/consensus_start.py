@@ -74,7 +74,7 @@ def consensus_start(
     rng
         Seed or generator; the same one gives the same labels, whatever `n_jobs`.
     n_jobs
-        Coarse classes worked on at once; None: one a core.
+        Coarse classes worked on at once; None: one a core, from 25,000 cells on.
     processor
         Where the mixtures are fitted. With more of them at once the random numbers are shared out differently.
     progress_bar

@@ -70,7 +70,7 @@ def estimate_numbers(
     rng
         Seed or generator; the same one gives the same numbers, whatever `n_jobs`.
     n_jobs
-        Coarse classes worked on at once; None: one a core.
+        Coarse classes worked on at once; None: one a core, from 25,000 cells on.
     processor
         Where the mixtures are fitted, as in `consensus_start`.
     progress_bar
