@@ -188,7 +188,7 @@ def test_every_argument_of_the_function_is_an_option() -> None:
     options = {action.dest for action in parser._actions}
     arguments = set(inspect.signature(fsc.tl.discover).parameters)
     assert arguments - options == {"adata", "config", "copy"}
-    assert options - arguments == {"help", "source", "output", "csv", "on_disk"}
+    assert options - arguments == {"help", "source", "csv", "on_disk"}
 
 
 def test_interrupt_writes_nothing(source: Path, tmp_path: Path, capsys) -> None:
