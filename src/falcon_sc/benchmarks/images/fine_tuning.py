@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks.images import _fine_tuning_scores
 from falcon_sc.benchmarks.images._fine_tuned import BATCH, FINE_TUNED
-from falcon_sc.benchmarks.images._setting import Setting, network
+from falcon_sc.benchmarks.images._setting import Setting, check_asked, network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +106,7 @@ def run(
     from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
     from falcon_sc.core.runtime.device import resolve_device
 
-    _check(data, seeds, methods)
+    check_asked(data, seeds, methods, FINE_TUNED)
     where, setting = resolve_device(device), setting or FineTuning()
     train, test = _read(Path(data), setting)  # type: ignore[arg-type]
     state = None if out is None else Path(out) / "state"
@@ -140,17 +139,6 @@ def run(
     return table
 
 
-def _check(data: Path | None, seeds: int, methods: Sequence[str]) -> None:
-    if data is None:
-        msg = "data is not given: name the folder with cifar100_part0.npz (--data, or $FALCON_SC_DATA)."
-        raise ValueError(msg)
-    check_int(seeds, "seeds")
-    unknown = set(methods) - set(FINE_TUNED)
-    if unknown:
-        msg = f"methods: {sorted(unknown)} are not among {list(FINE_TUNED)}."
-        raise ValueError(msg)
-
-
 def _read(data: Path, setting: FineTuning) -> tuple[ImageData, ImageData]:
     """Training and test images of the coarse classes."""
     from falcon_sc.benchmarks.images._problem import read
@@ -167,13 +155,14 @@ def _prepare(
     train: ImageData, test: ImageData, setting: FineTuning, seed: int, *, device: torch.device, state: Path | None
 ) -> Problem:
     """The encoder, and its features before any training."""
-    from falcon_sc.benchmarks.images._lite0 import MEAN, STD, Lite0
+    from falcon_sc.benchmarks.images._encoder import MEAN, STD
+    from falcon_sc.benchmarks.images._lite0 import Lite0
     from falcon_sc.benchmarks.images._problem import Problem
     from falcon_sc.vision import ImageViews, extract_features, image_samples
 
     rng = np.random.default_rng(seed)
     backbone = Lite0() if setting.backbone == "lite0" else network(setting.backbone, rng)
-    views = ImageViews(setting.size, mean=MEAN, std=STD)
+    views = ImageViews(setting.size, mean=(MEAN,) * 3, std=(STD,) * 3)
     features, test_features = (
         extract_features(backbone, image_samples(part.images, device=device), views) for part in (train, test)
     )

@@ -11,7 +11,7 @@ from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks.images._frozen import run_frozen
 from falcon_sc.benchmarks.images._methods import METHODS
 from falcon_sc.benchmarks.images._scores import INSIDE, SCORES, score, slashed
-from falcon_sc.benchmarks.images._setting import FULL, REDUCED, Setting
+from falcon_sc.benchmarks.images._setting import FULL, REDUCED, Setting, check_asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +117,7 @@ def run(
     if features is not None or encoder is not None:
         return run_frozen(data, out, seeds, methods, features=features, encoder=encoder, epochs=epochs, device=device)
     methods = tuple(METHODS) if methods is None else methods
-    _check(data, seeds, methods)
+    check_asked(data, seeds, methods, METHODS)
     where = resolve_device(device)
     setting = setting or (FULL if where.type == "cuda" else REDUCED)
     if epochs is not None:
@@ -152,17 +152,6 @@ def run(
         _say_setting(out / "images.md", setting, about, table)
         shutil.rmtree(state, ignore_errors=True)
     return table
-
-
-def _check(data: Path | None, seeds: int, methods: Sequence[str]) -> None:
-    if data is None:
-        msg = "data is not given: name the folder with cifar100_part0.npz (--data, or $FALCON_SC_DATA)."
-        raise ValueError(msg)
-    check_int(seeds, "seeds")
-    unknown = set(methods) - set(METHODS)
-    if unknown:
-        msg = f"methods: {sorted(unknown)} are not among {list(METHODS)}."
-        raise ValueError(msg)
 
 
 def by_method(table: pd.DataFrame) -> pd.DataFrame:
