@@ -187,6 +187,22 @@ def _full_disk() -> Iterator[None]:
 
 
 @pytest.fixture
+def in_workers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """However few the cells are, they are worth the processes that `n_jobs` allows. The functions that ran in one."""
+    from falcon_sc.core.start import workers
+
+    run, ran = workers._Worker.run, list[str]()
+
+    def noted(worker: Any, function: Callable[..., Any], *rest: Any) -> Any:
+        ran.append(function.__name__)
+        return run(worker, function, *rest)
+
+    monkeypatch.setattr(workers, "CELLS_EACH", 1)
+    monkeypatch.setattr(workers._Worker, "run", noted)
+    return ran
+
+
+@pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
     """A context whose run must keep its state and then be interrupted, as by Ctrl-C."""
     return lambda: _interrupted(monkeypatch)

@@ -71,11 +71,12 @@ def test_labels_are_those_in_memory(cells_and_expected, on_disk, store: str, for
     assert written(tmp_path) == before
 
 
-def test_lazy_object(cells_and_expected, on_disk) -> None:
+def test_lazy_object_and_a_start_in_two_processes(cells_and_expected, on_disk, in_workers: list[str]) -> None:
     adata, expected = cells_and_expected
     stored = on_disk(adata, "lazy")
-    fsc.tl.discover(stored, "coarse", N_FINE, **QUICK)
+    fsc.tl.discover(stored, "coarse", N_FINE, n_jobs=2, **QUICK)
     assert_same(stored, expected)
+    assert "fit_class" in in_workers
 
 
 def test_whole_start(planted: AnnData, on_disk) -> None:

@@ -71,7 +71,7 @@ def estimate_n_fine(
     device
         Where to fit the clusterings, as in :func:`falcon_sc.tl.discover`: by default a GPU if there is one.
     n_jobs
-        Coarse classes worked on at once; None: one a core, from 25,000 cells on.
+        Cores to take, on a machine that is shared, as in :func:`falcon_sc.tl.discover`.
     progress_bar
         Show a bar over the fits in the coarse classes.
     rng

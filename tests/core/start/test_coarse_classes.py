@@ -6,9 +6,10 @@ import time
 import numpy as np
 import pytest
 
-from falcon_sc.core.start.coarse_classes import FEW, CoarseClasses
+from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.progress import FitsBar
+from falcon_sc.core.start.workers import Workers
 
 COARSE = np.repeat(np.arange(4), [10, 40, 20, 30])
 
@@ -34,7 +35,7 @@ def test_no_more_classes_at_once_than_jobs_and_each_gets_its_own_result(n_jobs: 
         return 10 * c
 
     stage = FitsBar(np.zeros(4), shown=False).stages[0]
-    assert classes.each(task, n_jobs=n_jobs, stage=stage) == [0, 10, 20, 30]
+    assert classes.each(task, workers=Workers(0, n_jobs), stage=stage) == [0, 10, 20, 30]
     assert max(at_once) == n_jobs
     if n_jobs == 1:
         assert begun == [1, 3, 2, 0]  # large ones first
@@ -44,16 +45,7 @@ def test_cells_and_donors_of_a_class() -> None:
     matrix = np.arange(200.0).reshape(100, 2)
     donors = np.arange(100) % 3
     classes = CoarseClasses(StartInput(matrix, "embedding", donors), COARSE)
-    rows, batch = classes.of(2)
-    np.testing.assert_array_equal(rows, matrix[50:70])
-    np.testing.assert_array_equal(batch, donors[50:70])
+    given = classes.given(2)
+    np.testing.assert_array_equal(given["rows"], matrix[50:70])
+    np.testing.assert_array_equal(given["batch"], donors[50:70])
     np.testing.assert_array_equal(classes.sizes, [10, 40, 20, 30])
-
-
-@pytest.mark.parametrize(("n", "n_jobs", "in_main"), [(FEW - 1, None, True), (FEW, None, False), (FEW - 1, 2, False)])
-def test_few_cells_are_not_worth_a_thread(n: int, n_jobs: int | None, in_main: bool, monkeypatch) -> None:
-    monkeypatch.setattr("joblib.cpu_count", lambda: 2)  # machines with one core have one thread anyway
-    classes = CoarseClasses(StartInput(np.zeros((n, 1)), "embedding"), np.arange(n) % 3)
-    stage = FitsBar(np.zeros(3), shown=False).stages[0]
-    main = threading.current_thread()
-    assert classes.each(lambda _: threading.current_thread() is main, n_jobs=n_jobs, stage=stage) == [in_main] * 3

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
+from falcon_sc.core.data.memory_rows import MemoryRows
 from falcon_sc.core.start.consensus_start import consensus_start, largest_k
 from falcon_sc.core.start.input import StartInput
 
@@ -58,13 +60,62 @@ def test_planted_classes_are_found(kind: str) -> None:
     assert np.isfinite(start.latents).all()
 
 
-def test_same_seed_same_result_whatever_the_jobs_and_the_storage() -> None:
+def test_same_seed_same_result_whatever_the_storage() -> None:
     counts, coarse, _ = simulate(1, n=200)
     first = consensus_start(StartInput(counts, "counts"), coarse, 7, rng=3, n_jobs=1, n_repeats=1)
-    for matrix, n_jobs in ((sparse.csr_matrix(counts), 2), (sparse.csc_matrix(counts), 1)):
-        again = consensus_start(StartInput(matrix, "counts"), coarse, 7, rng=3, n_jobs=n_jobs, n_repeats=1)
+    for matrix in (sparse.csr_matrix(counts), sparse.csc_matrix(counts)):
+        again = consensus_start(StartInput(matrix, "counts"), coarse, 7, rng=3, n_jobs=1, n_repeats=1)
         np.testing.assert_array_equal(again.labels, first.labels)
         np.testing.assert_array_equal(again.latents, first.latents)
+
+
+@pytest.mark.parametrize(
+    ("kind", "storage", "n_fine", "leaves_per_class"),
+    [
+        ("counts", "csr", 7, 2),
+        ("counts", "dense", N_TRUE, 1),
+        ("lognorm", "rows", 7, 1),
+        ("embedding", "dense", 7, 2),
+    ],
+)
+def test_same_seed_same_result_whatever_the_processes(
+    kind: Any, storage: str, n_fine: Any, leaves_per_class: int, in_workers: list[str]
+) -> None:
+    """Bit for bit: what a class is given, what its generator has drawn, and what is found of it go to a worker and back."""
+    counts, coarse, _ = simulate(1, n=200)
+    matrix: Any = counts
+    if kind != "counts":
+        matrix = np.log1p(1e3 * counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
+    if kind == "embedding":
+        matrix = matrix[:, :20] - matrix[:, :20].mean(axis=0)
+    batch = np.arange(200) % 2 if storage == "csr" else None
+    if storage != "dense":
+        matrix = sparse.csr_matrix(matrix)
+    if storage == "rows":
+        matrix = MemoryRows(matrix, matrix.shape)
+
+    def start(n_jobs: int) -> Start:
+        with warnings.catch_warnings(action="error"):
+            return consensus_start(
+                StartInput(matrix, kind, batch),
+                coarse,
+                n_fine,
+                rng=3,
+                n_jobs=n_jobs,
+                n_repeats=1,
+                max_cells=100,
+                leaves_per_class=leaves_per_class,
+            )
+
+    alone = start(1)
+    assert in_workers == []
+    np.testing.assert_equal(_parts(start(2)), _parts(alone))
+    assert {"fit_class", "label_class"} <= set(in_workers)
+    assert ("find_splits" in in_workers) == (leaves_per_class > 1)
+
+
+def _parts(start: Start) -> dict[str, Any]:
+    return vars(start) | {"tree": None if start.tree is None else vars(start.tree)}
 
 
 def test_global_random_state_is_not_touched() -> None:

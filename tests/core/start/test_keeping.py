@@ -87,8 +87,10 @@ RUN = """
 import os, signal, sys
 from pathlib import Path
 from falcon_sc.core.runtime.checkpoint import Checkpoint
+from falcon_sc.core.start import workers
 from tests.core.start.test_keeping import start
 save, saved = Checkpoint.save_part, []
+workers.CELLS_EACH = 1  # two processes
 
 def save_and_die(storage, name, arrays):
     save(storage, name, arrays)
@@ -121,7 +123,7 @@ def test_a_start_that_is_killed_goes_on_from_the_classes_that_were_done(
     killed = subprocess.run(code, check=False, env={**os.environ, "PYTHONPATH": paths})
     assert killed.returncode == -signal.SIGKILL
     kept = sorted(path.stem for path in (tmp_path / "start").glob("*.npz"))
-    assert n_parts <= len(kept) <= n_parts + 1  # of two threads, the other may have been at it
+    assert n_parts <= len(kept) <= n_parts + 1  # of two processes, the other may have been at it
     n_fits = sum(name.startswith("fits") for name in kept)
     computed: list[str] = []
     for name in ("fit_class", "label_class"):  # the real ones, which are counted

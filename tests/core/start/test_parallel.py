@@ -21,6 +21,7 @@ from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.mixtures.tied import TiedSteps
 from falcon_sc.core.start.representation.class_representations import class_representations
+from falcon_sc.core.start.workers import Workers
 
 # a shell starts jobs in the background with Ctrl-C ignored, and pytest may be one of them
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -41,7 +42,7 @@ def task(c):
 
 classes = CoarseClasses(StartInput(X, "embedding", None), np.arange(300) % 4)
 try:
-    classes.each(task, n_jobs=4, stage=FitsBar(np.zeros(4), shown=False).stages[0])
+    classes.each(task, workers=Workers(0, 4), stage=FitsBar(np.zeros(4), shown=False).stages[0])
 except KeyboardInterrupt:
     others = [t for t in threading.enumerate() if t is not threading.main_thread() and t.name != "tqdm_monitor"]
     for thread in others:  # one that the interrupt met while it was being started is not waited for, and ends as well
@@ -62,9 +63,9 @@ def test_no_thread_goes_on_after_an_interrupt() -> None:
     assert said == "threads left: []\n"
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2, None])
-def test_results_come_in_order(n_jobs: int | None) -> None:
-    assert in_threads(lambda i: i * i, range(5), n_jobs, progress=lambda: None) == [0, 1, 4, 9, 16]
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_results_come_in_order(n: int) -> None:
+    assert in_threads(lambda i: i * i, range(5), n, progress=lambda: None) == [0, 1, 4, 9, 16]
 
 
 def test_progress_is_looked_at_while_an_item_is_worked_on() -> None:

@@ -87,11 +87,10 @@ def refine(
 
     def divided(_: int) -> Division:
         return divide(
-            classes,
-            c,
-            k,
-            n_leaves,
-            np.random.default_rng(rng),
+            **classes.given(c),
+            k=k,
+            n_leaves=n_leaves,
+            rng=np.random.default_rng(rng),
             n_genes=config.start_n_genes,
             max_cells=config.start_max_cells,
             n_repeats=config.start_n_repeats,

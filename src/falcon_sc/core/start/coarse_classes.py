@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.start.input import StartInput
     from falcon_sc.core.start.progress import Stage
-
-
-FEW = 25_000  # cells: up to about as many, two threads are no faster than one, and take up to 60 % more CPU time
+    from falcon_sc.core.start.workers import Workers
 
 
 class CoarseClasses:
@@ -40,9 +38,15 @@ class CoarseClasses:
         """Sorted indices of the cells of a class."""
         return np.flatnonzero(self._coarse == c)
 
-    def of(self, c: int) -> tuple[np.ndarray | sparse.csr_matrix, np.ndarray | None]:
-        """Rows and batch codes of the cells of a class."""
-        return self._matrix[self.members(c)], self.batch_of(c)
+    def given(self, c: int) -> dict[str, Any]:
+        """What a class is fitted from: its rows, their batch codes, cells of other classes, and what they all hold; see `fit_class`."""
+        return {
+            "rows": self._matrix[self.members(c)],
+            "kind": self.kind,
+            "batch": self.batch_of(c),
+            "background": self.around(c),
+            "has_counts": self.has_counts,
+        }
 
     def batch_of(self, c: int) -> np.ndarray | None:
         """Batch codes of the cells of a class."""
@@ -55,17 +59,12 @@ class CoarseClasses:
         cells = background_cells(self._coarse, c)
         return Background(self._matrix[cells], self._coarse[cells]) if len(cells) else None
 
-    def each[T](self, task: Callable[[int], T], *, n_jobs: int | None, stage: Stage) -> list[T]:
-        """`task` for every class, large ones first; one BLAS thread each, so that threads change no result.
-
-        `n_jobs`: threads; None: one a core, but a single one for `FEW` cells, whose small matrices keep Python itself busy.
-        """
+    def each[T](self, task: Callable[[int], T], *, workers: Workers, stage: Stage) -> list[T]:
+        """`task` for every class, large ones first, in the threads of `workers`; one BLAS thread each, so that threads change no result."""
         from threadpoolctl import threadpool_limits
 
-        if n_jobs is None and len(self._coarse) < FEW:
-            n_jobs = 1
         order = np.argsort(-self.sizes, kind="stable").tolist()
         with threadpool_limits(limits=1):
-            done = in_threads(stage.counted(task), order, n_jobs, progress=stage.draw)
+            done = in_threads(stage.counted(task), order, workers.n_threads, progress=stage.draw, end=workers.kill)
         result: dict[int, T] = dict(zip(order, done, strict=True))
         return [result[c] for c in range(len(order))]

@@ -22,6 +22,7 @@ from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.start import Start
 from falcon_sc.core.start.tree.forest import Tree
 from falcon_sc.core.start.tree.splits import Splits, find_splits, most_leaves
+from falcon_sc.core.start.workers import workers_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ def consensus_start(
     rng
         Seed or generator; the same one gives the same labels, whatever `n_jobs`.
     n_jobs
-        Coarse classes worked on at once; None: one a core, from 25,000 cells on.
+        Coarse classes worked on at once, at most, in processes of their own: see `workers_for`.
     processor
         Where the mixtures are fitted. With more of them at once the random numbers are shared out differently.
     progress_bar
@@ -117,32 +118,20 @@ def consensus_start(
         return most_leaves(k, min(int(sizes[c]), max_cells), leaves_per_class) if wants_tree else k
 
     def fit(c: int) -> ClassFit:
-        rows, batch = classes.of(c)
-        return fit_class(
-            rows,
-            start_input.kind,
-            range(1, int(k_max[c]) + 1) if given is None and free[c] else [int(k_max[c])],
-            generators[c],
-            batch=batch,
-            background=classes.around(c),
-            has_counts=classes.has_counts,
-            n_genes=n_genes,
-            max_cells=max_cells,
-            halves_up_to=n_leaves(c, int(k_max[c])) if wants_tree else 1,
-            processor=processor,
-        )
+        several = given is None and free[c]
+        options = {
+            "ks": range(1, int(k_max[c]) + 1) if several else [int(k_max[c])],
+            "n_genes": n_genes,
+            "max_cells": max_cells,
+            "halves_up_to": n_leaves(c, int(k_max[c])) if wants_tree else 1,
+        }
+        return workers.run(fit_class, lambda: classes.given(c) | options, generators[c])
 
     kept = KeptClasses(storage)
 
     def label(c: int) -> tuple[np.ndarray, np.ndarray]:
-        return label_class(
-            fits[c].representations,
-            int(n_per_class[c]),
-            generators[c],
-            n_repeats=n_repeats,
-            equal_sizes=equal_sizes,
-            processor=processor,
-        )
+        options = {"k": int(n_per_class[c]), "n_repeats": n_repeats, "equal_sizes": equal_sizes}
+        return workers.run(label_class, lambda: {"representations": fits[c].representations} | options, generators[c])
 
     def label_and_split(c: int) -> tuple[np.ndarray, np.ndarray, Splits | None]:
         labels, agreement = kept.labels(c, lambda: label(c))
@@ -150,9 +139,9 @@ def consensus_start(
             return labels, agreement, None
 
         def split() -> Splits:
-            wanted, batch = n_leaves(c, int(n_per_class[c])), classes.batch_of(c)
-            own, halves = fits[c].representations, fits[c].halves
-            return find_splits(own, labels, wanted, of_trees[c], halves=halves, batch=batch, processor=processor)
+            fit, n = fits[c], n_leaves(c, int(n_per_class[c]))
+            own = {"representations": fit.representations, "halves": fit.halves, "batch": classes.batch_of(c)}
+            return workers.run(find_splits, lambda: own | {"labels": labels, "n_leaves": n}, of_trees[c])
 
         return labels, agreement, kept.splits(c, split)
 
@@ -161,15 +150,18 @@ def consensus_start(
     )
     on_paths = PATHS[classes.has_counts] * (k_max + FITS_BESIDE) * (k_max > 1) * free * (given is None)
     voting = FITS_PER_REPEAT[classes.has_counts] * (n_repeats + wants_tree) * (k_max > 1)
-    with FitsBar(on_paths, voting, shown=progress_bar) as bar:
-        fits = classes.each(lambda c: kept.fit(c, generators[c], lambda: fit(c)), n_jobs=n_jobs, stage=bar.stages[0])
+    with (
+        workers_for(len(coarse), len(sizes), n_jobs, processor) as workers,
+        FitsBar(on_paths, voting, shown=progress_bar) as bar,
+    ):
+        fits = classes.each(lambda c: kept.fit(c, generators[c], lambda: fit(c)), workers=workers, stage=bar.stages[0])
         gains = _gains(fits, sizes, free, rest) if given is None else []
         n_per_class = (
             _among(free, fixed, allocation.largest_gains(gains, rest - int(free.sum()))) if given is None else given
         )
         if not wants_tree:
             bar.stages[1].expected[n_per_class == 1] = 0
-        local = classes.each(label_and_split, n_jobs=n_jobs, stage=bar.stages[1])
+        local = classes.each(label_and_split, workers=workers, stage=bar.stages[1])
 
     if kept.taken:
         logger.info("start: done before the interrupt, of the coarse classes: %s", kept.summary)

@@ -13,6 +13,7 @@ from falcon_sc.core.start.one_class import FITS, divide
 from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.tree.splits import most_leaves
 from falcon_sc.core.start.tree.support import supported_from_above, supported_or_above
+from falcon_sc.core.start.workers import workers_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ def estimate_numbers(
     rng
         Seed or generator; the same one gives the same numbers, whatever `n_jobs`.
     n_jobs
-        Coarse classes worked on at once; None: one a core, from 25,000 cells on.
+        Coarse classes worked on at once, at most, as in `consensus_start`.
     processor
         Where the mixtures are fitted, as in `consensus_start`.
     progress_bar
@@ -92,24 +93,19 @@ def estimate_numbers(
     n_leaves = np.array([most_leaves(*own, LEAVES_PER_CLASS) for own in zip(k.tolist(), learned.tolist(), strict=True)])
     n_leaves = np.minimum(n_leaves, max_per_class)
     generators = np.random.default_rng(rng).spawn(len(k))
+    options = {"n_genes": n_genes, "max_cells": max_cells, "n_repeats": n_repeats}
 
     def splits(c: int) -> Splits | None:
         if n_leaves[c] == 1:
             return None
-        return divide(
-            classes,
-            c,
-            int(k[c]),
-            int(n_leaves[c]),
-            generators[c],
-            n_genes=n_genes,
-            max_cells=max_cells,
-            n_repeats=n_repeats,
-            processor=processor,
-        ).splits
+        asked = {"k": int(k[c]), "n_leaves": int(n_leaves[c])} | options
+        return workers.run(divide, lambda: classes.given(c) | asked, generators[c]).splits
 
-    with FitsBar(np.where(n_leaves > 1, FITS[classes.has_counts], 0), shown=progress_bar) as bar:
-        found = classes.each(splits, n_jobs=n_jobs, stage=bar.stages[0])
+    with (
+        workers_for(len(coarse), len(k), n_jobs, processor) as workers,
+        FitsBar(np.where(n_leaves > 1, FITS[classes.has_counts], 0), shown=progress_bar) as bar,
+    ):
+        found = classes.each(splits, workers=workers, stage=bar.stages[0])
     return Estimate(
         stable=np.array([_number(own, supported_from_above) for own in found], dtype=np.int64),
         estimate=np.array([_number(own, supported_or_above) for own in found], dtype=np.int64),

@@ -10,9 +10,11 @@ from falcon_sc.core.start.tree.splits import find_splits
 
 if TYPE_CHECKING:
     import numpy as np
+    from scipy import sparse
 
-    from falcon_sc.core.start.coarse_classes import CoarseClasses
+    from falcon_sc.core.start.input import Kind
     from falcon_sc.core.start.mixtures.arrays import Processor
+    from falcon_sc.core.start.representation.contrast import Background
     from falcon_sc.core.start.tree.splits import Splits
 
 FITS = (300, 560)  # about, in a coarse class without and with counts: the bar learns the rest
@@ -27,30 +29,32 @@ class Division(NamedTuple):
 
 
 def divide(
-    classes: CoarseClasses,
-    c: int,
+    rows: np.ndarray | sparse.csr_matrix,
+    kind: Kind,
     k: int,
     n_leaves: int,
     rng: np.random.Generator,
     *,
+    batch: np.ndarray | None,
+    background: Background | None,
+    has_counts: bool,
     n_genes: int,
     max_cells: int,
     n_repeats: int,
     processor: Processor = CPU,
 ) -> Division:
-    """Divide coarse class `c` into `k` fine classes, with a tree of up to `n_leaves` leaves through them.
+    """Divide a coarse class (`rows`, n x genes) into `k` fine classes, with a tree of up to `n_leaves` leaves through them.
 
-    `n_genes`, `max_cells`, `n_repeats`, `processor`: as in :func:`falcon_sc.core.start.consensus_start.consensus_start`.
+    `kind`, `batch`, `background`, `has_counts`: as in :func:`falcon_sc.core.start.class_clustering.fit_class`; `n_genes`, `max_cells`, `n_repeats`, `processor`: as in :func:`falcon_sc.core.start.consensus_start.consensus_start`.
     """
-    rows, batch = classes.of(c)
     fit = fit_class(
         rows,
-        classes.kind,
+        kind,
         [k],
         rng,
         batch=batch,
-        background=classes.around(c),
-        has_counts=classes.has_counts,
+        background=background,
+        has_counts=has_counts,
         n_genes=n_genes,
         max_cells=max_cells,
         halves_up_to=n_leaves + 1,

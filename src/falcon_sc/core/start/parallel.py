@@ -33,15 +33,19 @@ def stop_if_unwanted() -> None:
 
 
 def in_threads[A, T](
-    task: Callable[[A], T], items: Sequence[A], n_jobs: int | None, *, progress: Callable[[], object]
+    task: Callable[[A], T],
+    items: Sequence[A],
+    n: int,
+    *,
+    progress: Callable[[], object],
+    end: Callable[[], object] = lambda: None,
 ) -> list[T]:
-    """`task` of every item, begun in their order, in :func:`n_threads`.
+    """`task` of every item, begun in their order, in `n` threads.
 
     `progress` is called by the thread that waits for them, after each item and, with several threads, twice a second.
 
-    Whatever ends this early, an error in a task or Ctrl-C, ends the threads before it is raised.
+    Whatever ends this early, an error in a task or Ctrl-C, ends the threads before it is raised; `end` ends what they wait for.
     """
-    n = n_threads(n_jobs)
     if n == 1:
         return [_counted(task(item), progress) for item in items]
     unwanted = Event()
@@ -56,6 +60,7 @@ def in_threads[A, T](
                 progress()
         except BaseException:
             unwanted.set()
+            end()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [done.result() for done in running]

@@ -6,6 +6,7 @@ notebook.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
 _COUNT: ContextVar[Callable[[int], object] | None] = ContextVar("count", default=None)
@@ -24,6 +25,16 @@ def fits_done(n: int = 1) -> None:
     count = _COUNT.get()
     if count is not None:
         count(n)
+
+
+@contextmanager
+def counting_fits(count: Callable[[int], object]) -> Iterator[None]:
+    """`count` hears of every fit that this thread makes."""
+    before = _COUNT.set(count)
+    try:
+        yield
+    finally:
+        _COUNT.reset(before)
 
 
 class FitsBar:
@@ -90,11 +101,8 @@ class Stage:
                 self.made[c] += n  # one thread works on a class
                 self.draw()
 
-            before = _COUNT.set(count)
-            try:
+            with counting_fits(count):
                 result = task(c)
-            finally:
-                _COUNT.reset(before)
             self._done[c] = True
             return result
 
