@@ -9,6 +9,7 @@ import torch
 
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.training import schedules
+from falcon_sc.core.training.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,7 +36,7 @@ class Learner:
         self.student = distributed.with_joint_norms(classifier, device)
         self.teacher = copy.deepcopy(self.student).eval().requires_grad_(requires_grad=False)
         self.forward = distributed.with_joint_gradients(self.student, device)  # the student, for training
-        self._optimizer = _optimizer(self.student, config)
+        self._optimizer = Optimizer(self.student.parameters(), config)
         # found once: a step is so short that looking for them takes a tenth of it
         self._parameters = tuple(self.teacher.parameters()), tuple(self.student.parameters())
         self._buffers = list(self.teacher.buffers()), list(self.student.buffers())
@@ -43,8 +44,7 @@ class Learner:
     @property
     def lr(self) -> float:
         """Learning rate of the last step."""
-        rate: float = self._optimizer.param_groups[0]["lr"]
-        return rate
+        return self._optimizer.lr
 
     def restart_teacher(self) -> None:
         """Begin the average anew where the student is."""
@@ -52,10 +52,8 @@ class Learner:
 
     def descend(self, loss: Tensor, progress: float) -> None:
         """One optimizer step at this share of the run, then the moving average of the weights (eq. 5)."""
-        lr = schedules.learning_rate(progress, self._config)
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.lr = schedules.learning_rate(progress, self._config)
+        self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if self._config.max_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._parameters[1], self._config.max_grad_norm)
@@ -81,12 +79,3 @@ class Learner:
         self.student.load_state_dict(state["student"])
         self.teacher.load_state_dict(state["teacher"])
         self._optimizer.load_state_dict(state["optimizer"])
-
-
-def _optimizer(classifier: nn.Module, config: FalconConfig) -> torch.optim.Optimizer:
-    parameters = classifier.parameters()
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, foreach=True
-        )
-    return torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay, foreach=True)
