@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
@@ -37,3 +38,9 @@ def test_machine_tells_versions_and_processor():
     assert str(machine["python"]) == sys.version.split()[0]
     assert machine["cpu"]
     assert int(machine["cores"]) >= 1
+
+
+def test_cpu_seconds_hold_those_of_processes_that_are_over():
+    before = _machine.cpu_seconds()
+    subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)  # some tenths of a second
+    assert _machine.cpu_seconds() - before > 0.05

@@ -1,4 +1,4 @@
-"""What a benchmark ran on: versions and processor, nothing that tells whose machine it was."""
+"""What a benchmark ran on, nothing that tells whose machine it was: versions and processor; and what it took of it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def describe() -> dict[str, str | int]:
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
     }
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process so far, and of the processes that it started and that are over, as those of the start."""
+    return sum(os.times()[:4])
 
 
 def _cpu() -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._machine import cpu_seconds
 from falcon_sc.benchmarks.images import _fine_tuning_scores
 from falcon_sc.benchmarks.images._fine_tuned import BATCH, FINE_TUNED
 from falcon_sc.benchmarks.images._setting import Setting, check_asked, network
@@ -119,9 +119,9 @@ def run(
         problem = _prepare(train, test, setting, seed, device=where, state=state) if left else None
         for name in left:
             assert problem is not None
-            began = time.process_time()
+            began = cpu_seconds()
             outcome, seconds = FINE_TUNED[name](problem)
-            spent = {"seconds": seconds, "cpu_seconds": time.process_time() - began}
+            spent = {"seconds": seconds, "cpu_seconds": cpu_seconds() - began}
             rows += _fine_tuning_scores.score(problem, name, outcome, spent)
             if checkpoint is not None:  # after each method: a crash leaves what was measured
                 checkpoint.save_training({"rows": rows})

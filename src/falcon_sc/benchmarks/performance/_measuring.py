@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from falcon_sc.benchmarks._machine import cpu_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,11 +38,11 @@ class Clock:
     """CPU and wall seconds since it was made."""
 
     def __init__(self) -> None:
-        self._began = time.process_time(), time.perf_counter()
+        self._began = cpu_seconds(), time.perf_counter()
 
     def seconds(self) -> tuple[float, float]:
         """CPU seconds of all threads, and wall seconds."""
-        return time.process_time() - self._began[0], time.perf_counter() - self._began[1]
+        return cpu_seconds() - self._began[0], time.perf_counter() - self._began[1]
 
 
 class Stages(logging.Handler):
