@@ -118,7 +118,7 @@ def workers_for(n_cells: int, n_classes: int, n_jobs: int | None, processor: Pro
 
     A process of a pool shares the cores with others: there None is one. What a GPU computes needs but threads.
     """
-    if processor is not CPU:
+    if processor != CPU:
         return Workers(0, 1 if n_jobs is None and n_cells < FEW else n_threads(n_jobs), processor)
     if n_jobs is None and multiprocessing.parent_process() is not None:
         return Workers(0)
