@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     type Task = tuple[Callable[..., Any], dict[str, Any], np.random.Generator]
 
-READY, FITS, DONE, FAILED = range(4)  # what an answer says
+FITS, DONE, FAILED = range(3)  # what an answer says
 
 
 def serve() -> None:
@@ -36,7 +36,6 @@ def serve() -> None:
     tasks: SimpleQueue[Task] = SimpleQueue()
     Thread(target=_read, args=(tasks,), daemon=True).start()
     with threadpool_limits(limits=1):
-        _answer(answers, READY, None)
         while True:
             _compute(tasks.get(), answers)
 
@@ -52,7 +51,7 @@ def _read(tasks: SimpleQueue[Task]) -> None:
     try:
         while True:
             tasks.put(pickle.load(sys.stdin.buffer))
-    except EOFError:
+    except (EOFError, pickle.UnpicklingError):  # the other end is closed, or was in the middle of a task
         os._exit(0)
     except BaseException:  # noqa: BLE001 - none of them may leave the other end waiting
         traceback.print_exc()
@@ -72,8 +71,11 @@ def _compute(task: Task, answers: BinaryIO) -> None:
 
 
 def _answer(answers: BinaryIO, about: int, value: Any) -> None:
-    pickle.dump((about, value), answers, protocol=pickle.HIGHEST_PROTOCOL)
-    answers.flush()
+    try:
+        pickle.dump((about, value), answers, protocol=pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+    except OSError:  # nobody reads it any more
+        os._exit(0)
 
 
 def _that_can_be_sent(error: Exception) -> Exception:

@@ -38,7 +38,15 @@ logger = logging.getLogger(__name__)
 CELLS_EACH = 1500  # for fewer of them a process is not worth its start
 FEW = 25_000  # cells: up to about as many, two threads on a GPU are no faster than one
 
-START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from falcon_sc.core.start.worker_process import serve; serve()"
+START = """
+import pickle, sys
+try:
+    sys.path[:] = pickle.load(sys.stdin.buffer)
+except EOFError:  # ended before it began
+    sys.exit()
+from falcon_sc.core.start.worker_process import serve
+serve()
+"""
 ONE_THREAD = dict.fromkeys(
     [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "BLIS")] + ["VECLIB_MAXIMUM_THREADS"], "1"
 )
