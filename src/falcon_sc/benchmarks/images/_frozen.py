@@ -10,10 +10,11 @@ import numpy as np
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks.images._features import encoded, read_features
 from falcon_sc.benchmarks.images._frozen_methods import METHODS, FrozenProblem, epochs_of
 from falcon_sc.benchmarks.images._scores import INSIDE, SCORES, against_truth, edits, slashed
-from falcon_sc.benchmarks.paper._runs import check_methods, complete
+from falcon_sc.benchmarks.paper._runs import complete
 from falcon_sc.core.runtime.device import resolve_device
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ def run_frozen(
     check_int(seeds, "seeds")
     if epochs is not None:
         check_int(epochs, "epochs")
-    methods = tuple(METHODS) if methods is None else tuple(methods)
-    check_methods(methods, METHODS)
+    methods = methods_of(tuple(METHODS) if methods is None else methods, METHODS)
     where, out = resolve_device(device), None if out is None else Path(out)
     files, name = _files(data, out, features, encoder, where)
     train, test = read_features(files)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks.images import _fine_tuning_scores
 from falcon_sc.benchmarks.images._fine_tuned import BATCH, FINE_TUNED
 from falcon_sc.benchmarks.images._setting import Setting, check_asked, network
@@ -106,7 +107,8 @@ def run(
     from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
     from falcon_sc.core.runtime.device import resolve_device
 
-    check_asked(data, seeds, methods, FINE_TUNED)
+    check_asked(data, seeds)
+    methods = methods_of(methods, FINE_TUNED)
     where, setting = resolve_device(device), setting or FineTuning()
     train, test = _read(Path(data), setting)  # type: ignore[arg-type]
     state = None if out is None else Path(out) / "state"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks.images._frozen import run_frozen
 from falcon_sc.benchmarks.images._methods import METHODS
 from falcon_sc.benchmarks.images._scores import INSIDE, SCORES, score, slashed
@@ -116,8 +117,8 @@ def run(
 
     if features is not None or encoder is not None:
         return run_frozen(data, out, seeds, methods, features=features, encoder=encoder, epochs=epochs, device=device)
-    methods = tuple(METHODS) if methods is None else methods
-    check_asked(data, seeds, methods, METHODS)
+    check_asked(data, seeds)
+    methods = methods_of(tuple(METHODS) if methods is None else methods, METHODS)
     where = resolve_device(device)
     setting = setting or (FULL if where.type == "cuda" else REDUCED)
     if epochs is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from falcon_sc.benchmarks import _runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -25,20 +24,6 @@ class Result(NamedTuple):
 
     labels: NDArray[Any]
     relation: NDArray[np.uint8] | None = None
-
-
-def check_methods(methods: Sequence[str], known: Iterable[str]) -> None:
-    """Refuse names that are not known, and what would end in an ImportError after others have run for days."""
-    if unknown := set(methods).difference(known):
-        msg = f"methods: {sorted(unknown)} are not among {list(known)}."
-        raise ValueError(msg)
-    if "Leiden" in methods and not (find_spec("leidenalg") and find_spec("igraph")):
-        msg = "methods: Leiden needs leidenalg and igraph: pip install 'scanpy[leiden]', or name the other methods."
-        raise ImportError(msg)
-    if "scVI + Leiden" in methods:
-        from falcon_sc.baselines._scvi import check_installed
-
-        check_installed("methods: scVI + Leiden")
 
 
 def complete(
