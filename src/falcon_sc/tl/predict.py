@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from falcon_sc._kinds import Values
     from falcon_sc.core.model import Falcon
     from falcon_sc.tl._model_genes import MissingGenes
-
-logger = logging.getLogger(__name__)
 
 
 def predict(
