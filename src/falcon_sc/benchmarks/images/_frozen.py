@@ -13,7 +13,7 @@ from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks.images._features import encoded, read_features
 from falcon_sc.benchmarks.images._frozen_methods import METHODS, FrozenProblem, epochs_of
-from falcon_sc.benchmarks.images._scores import INSIDE, SCORES, against_truth, edits, slashed
+from falcon_sc.benchmarks.images._scores import INSIDE, SCORES, columns_of, means, scores
 from falcon_sc.benchmarks.paper._runs import complete
 from falcon_sc.core.runtime.device import resolve_device
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import torch
-
-_TEST = {"test_": "test", "known_": "test, coarse known"}
 
 
 def run_frozen(
@@ -111,14 +109,10 @@ def _measure(problem: FrozenProblem, method: str) -> dict[str, Any]:
     began, cpu = time.perf_counter(), time.process_time()
     found = METHODS[method](problem)
     took = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu}
-    outcome, train, test = found.outcome, problem.train, problem.test
-    assert outcome.train is not None  # nothing here is told the fine classes
-    scores = against_truth(outcome.train, train) | edits(outcome, train)
-    for prefix, labels in (("test_", outcome.test), ("known_", outcome.test_known)):
-        if labels is not None and test is not None:
-            scores |= {prefix + score: value for score, value in against_truth(labels, test).items()}
     trained = {"steps": found.steps, "relation_updates": found.relation_updates}
-    return scores | trained | {"classes_used": len(np.unique(outcome.train))} | took
+    assert found.outcome.train is not None  # nothing here is told the fine classes
+    used = {"classes_used": len(np.unique(found.outcome.train))}
+    return scores(found.outcome, problem.train, problem.test) | trained | used | took
 
 
 def by_method(table: pd.DataFrame) -> pd.DataFrame:
@@ -131,11 +125,7 @@ def by_method(table: pd.DataFrame) -> pd.DataFrame:
         for column in ("steps", "relation_updates", "classes_used"):
             mean = part[column].astype(float).mean()  # missing where nothing is trained
             line[column.replace("_", " ")] = "-" if np.isnan(mean) else f"{mean:,.0f}"
-        columns = {"training": SCORES, "inside": INSIDE}
-        columns |= {split: tuple(prefix + score for score in SCORES) for prefix, split in _TEST.items()}
-        for title, names in columns.items():
-            scores = part.reindex(columns=names)
-            line[title] = "-" if scores.isna().any(axis=None) else slashed(scores.mean(), names, scores.std())
+        line |= means(part, columns_of(SCORES) | {"inside": INSIDE})
         for kind in ("iso", "matched"):
             line[f"edits, {kind}"] = float(part[f"ged_{kind}"].mean()) if f"ged_{kind}" in part else float("nan")
         line["CPU s"] = round(float(part["cpu_seconds"].mean()), 1)

@@ -46,13 +46,15 @@ def complete(
     methods, seeds
         Names of the systems; seeds are 0 to `seeds` - 1.
     measure
-        From a system and a seed to the further columns; `accuracy`, `ari` and `seconds` are among them.
+        From a system and a seed to the further columns; `seconds` is among them, and so are `accuracy` and `ari`, unless
+        the system gives no labels to what is scored.
 
     Returns
     -------
-    A row for each system and seed, system by system. A run that diverged has no scores, and says so in `failed`.
+    A row for each seed and system, seed by seed: what is the same for all systems of a seed can be kept until the next. A
+    run that diverged has no scores, and says so in `failed`.
     """
-    asked = [{**setting, "method": method, "seed": seed} for method in methods for seed in range(seeds)]
+    asked = [{**setting, "method": method, "seed": seed} for seed in range(seeds) for method in methods]
     return _runs.complete(path, asked, partial(_measured, measure), jobs=jobs)
 
 
@@ -65,7 +67,8 @@ def _measured(measure: Callable[[str, int], dict[str, Any]], run: Mapping[str, A
     except FloatingPointError as error:
         print(f"{name}: {error}", flush=True)
         return dict.fromkeys((*SCORES, "classes_used"), np.nan) | {"failed": str(error)}
-    print(f"{name}: ACC / ARI {found['accuracy']:.1f} / {found['ari']:.1f}, {found['seconds']:.1f} s", flush=True)
+    accuracy, ari = (found.get(score, np.nan) for score in ("accuracy", "ari"))
+    print(f"{name}: ACC / ARI {accuracy:.1f} / {ari:.1f}, {found['seconds']:.1f} s", flush=True)
     return found | {"failed": None}
 
 
