@@ -24,16 +24,26 @@ logger = logging.getLogger(__name__)
 _TRIED_OUT = 1 << 16  # bytes
 
 
+def check_is_anndata(adata: object) -> None:
+    """Refuse what is no AnnData object."""
+    from anndata import AnnData
+
+    if isinstance(adata, AnnData):
+        return
+    msg = f"adata must be an AnnData object, found {type(adata).__name__}."
+    if isinstance(adata, str | os.PathLike):
+        msg += " Read the file first: anndata.read_h5ad(path)."
+    elif hasattr(adata, "shape"):
+        msg += " For arrays use falcon_sc.Falcon."
+    raise TypeError(msg)
+
+
 def check_adata(adata: AnnData, *, copy: bool, genes: bool = True) -> None:
     """Refuse objects whose results could not be written back, or that hold nothing; `genes`: whether those are read.
 
     A view that will be written to becomes an object of its own, as under scanpy's functions.
     """
-    from anndata import AnnData
-
-    if not isinstance(adata, AnnData):
-        msg = f"adata must be an AnnData object, found {type(adata).__name__}. For arrays use falcon_sc.Falcon."
-        raise TypeError(msg)
+    check_is_anndata(adata)
     if adata.isbacked and (copy or adata.is_view):
         what = "copy=True was given" if copy else "it is a view, which cannot be written to"
         msg = (
@@ -65,8 +75,18 @@ def check_unique_genes(adata: AnnData) -> None:
         raise ValueError(msg)
 
 
+def check_name(name: object, argument: str) -> None:
+    """Refuse a list of names where one is meant: it would be looked up as if it were one."""
+    try:
+        hash(name)
+    except TypeError as error:
+        msg = f"{argument} must be one name, found {name!r}."
+        raise TypeError(msg) from error
+
+
 def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
     """The column ``adata.obs[key]``; a missing one names what is there."""
+    check_name(key, argument)
     if key not in adata.obs.columns:
         msg = f"{argument}={key!r} is not a column of adata.obs, which has: {listed(adata.obs.columns)}."
         raise KeyError(msg)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc._checks import obs_column
+from falcon_sc._checks import check_is_anndata, obs_column
 from falcon_sc.core.data.labels import distinct
 from falcon_sc.pl._style import palette, stored_colors
 
@@ -39,6 +39,7 @@ def read_column(adata: AnnData, name: str, argument: str) -> Groups:
     KeyError, TypeError, ValueError
         If there is no such column, or it holds no groups.
     """
+    check_is_anndata(adata)
     column = obs_column(adata, name, argument)
     codes, labels = distinct(column, f"{argument}={name!r}")
     if not labels:
