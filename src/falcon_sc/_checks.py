@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+from contextlib import suppress
 from errno import EACCES
 from typing import TYPE_CHECKING
 
 from falcon_sc.core.data.labels import listed as listed  # errors of the surface and of the core list names alike
 from falcon_sc.core.data.labels import whole_number
-from falcon_sc.core.runtime.files import as_path
+from falcon_sc.core.runtime.files import as_path, beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,6 +153,9 @@ class _WrongKindError(Exception):
 
 
 def _try_out(path: Path, *, folder: bool, files: Sequence[str]) -> None:
+    if "\0" in str(path):
+        msg = "holds a NUL character"
+        raise _WrongKindError(msg)
     if path.exists() and path.is_dir() != folder:
         kind, wanted = ("a folder", "a file") if path.is_dir() else ("a file", "a folder")
         msg = f"is {kind}, but {wanted} is to be written there"
@@ -165,5 +169,13 @@ def _try_out(path: Path, *, folder: bool, files: Sequence[str]) -> None:
     parent = path if path.is_dir() else path.parent
     while not parent.exists():
         parent = parent.parent
+    _try_names(path if folder else beside(path), parent)
     with tempfile.TemporaryFile(dir=parent, buffering=0) as file_there:
         file_there.write(bytes(_TRIED_OUT))  # a full disk takes files that hold nothing
+
+
+def _try_names(path: Path, parent: Path) -> None:
+    """Whether names that are not there yet can be there: they may be too long."""
+    for name in path.relative_to(parent).parts:
+        with suppress(FileNotFoundError):
+            (parent / name).lstat()

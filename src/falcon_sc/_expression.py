@@ -170,6 +170,8 @@ def _find(adata: AnnData, layer: str | None) -> tuple[Any, str]:
     stored = adata.X if layer is None else adata.layers[layer]
     if stored is None:
         msg = f"adata.X is empty: choose one of the layers with layer=..., which are: {listed(layers)}."
+        if not layers:
+            msg = "adata.X is empty, and there are no layers: put the counts of the cells into adata.X."
         raise ValueError(msg)
     return stored, "adata.X" if layer is None else f"adata.layers[{layer!r}]"
 
