@@ -181,3 +181,23 @@ def test_no_path(path: object) -> None:
 def test_a_name_too_long(tmp_path: Path) -> None:
     with pytest.raises(PermissionError, match="cannot be written"):
         check_writable(tmp_path / ("x" * 300), "save_model", folder=True)
+
+
+@pytest.mark.parametrize("folder", [True, False])
+@pytest.mark.parametrize("name", ["x" * 300, "new/" + "x" * 300 + "/deep"], ids=["itself", "on the way"])
+def test_names_that_are_too_long(tmp_path: Path, name: str, folder: bool) -> None:
+    with pytest.raises(PermissionError, match=r"output='.*xxx.*' cannot be written \(File name too long\)"):
+        check_writable(tmp_path / name, "output", folder=folder)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_is_too_long_while_it_is_written(tmp_path: Path) -> None:
+    """What is written stands beside the file first, under a longer name."""
+    with pytest.raises(PermissionError, match="File name too long"):
+        check_writable(tmp_path / ("x" * 253), "output", folder=False)
+    check_writable(tmp_path / ("x" * 253), "save_model", folder=True)
+
+
+def test_a_character_that_no_path_has(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"output='.*a\\x00b' holds a NUL character: give another path"):
+        check_writable(tmp_path / "a\0b", "output", folder=False)

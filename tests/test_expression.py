@@ -174,6 +174,8 @@ def test_layers() -> None:
         read_expression(adata, "raw")
     with pytest.raises(ValueError, match=r"adata\.X is empty: choose one of the layers.*'counts'"):
         read_expression(AnnData(None, layers={"counts": COUNTS}), None)
+    with pytest.raises(ValueError, match=r"adata\.X is empty, and there are no layers"):
+        read_expression(AnnData(obs=adata.obs, var=adata.var), None)
 
 
 def test_what_is_not_a_matrix_of_numbers() -> None:

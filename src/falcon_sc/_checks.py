@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+from contextlib import suppress
 from errno import EACCES
 from typing import TYPE_CHECKING
 
 from falcon_sc.core.data.labels import listed as listed  # errors of the surface and of the core list names alike
 from falcon_sc.core.data.labels import whole_number
-from falcon_sc.core.runtime.files import as_path
+from falcon_sc.core.runtime.files import as_path, beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,16 +25,26 @@ logger = logging.getLogger(__name__)
 _TRIED_OUT = 1 << 16  # bytes
 
 
+def check_is_anndata(adata: object) -> None:
+    """Refuse what is no AnnData object."""
+    from anndata import AnnData
+
+    if isinstance(adata, AnnData):
+        return
+    msg = f"adata must be an AnnData object, found {type(adata).__name__}."
+    if isinstance(adata, str | os.PathLike):
+        msg += " Read the file first: anndata.read_h5ad(path)."
+    elif hasattr(adata, "shape"):
+        msg += " For arrays use falcon_sc.Falcon."
+    raise TypeError(msg)
+
+
 def check_adata(adata: AnnData, *, copy: bool, genes: bool = True) -> None:
     """Refuse objects whose results could not be written back, or that hold nothing; `genes`: whether those are read.
 
     A view that will be written to becomes an object of its own, as under scanpy's functions.
     """
-    from anndata import AnnData
-
-    if not isinstance(adata, AnnData):
-        msg = f"adata must be an AnnData object, found {type(adata).__name__}. For arrays use falcon_sc.Falcon."
-        raise TypeError(msg)
+    check_is_anndata(adata)
     if adata.isbacked and (copy or adata.is_view):
         what = "copy=True was given" if copy else "it is a view, which cannot be written to"
         msg = (
@@ -65,8 +76,18 @@ def check_unique_genes(adata: AnnData) -> None:
         raise ValueError(msg)
 
 
+def check_name(name: object, argument: str) -> None:
+    """Refuse a list of names where one is meant: it would be looked up as if it were one."""
+    try:
+        hash(name)
+    except TypeError as error:
+        msg = f"{argument} must be one name, found {name!r}."
+        raise TypeError(msg) from error
+
+
 def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
     """The column ``adata.obs[key]``; a missing one names what is there."""
+    check_name(key, argument)
     if key not in adata.obs.columns:
         msg = f"{argument}={key!r} is not a column of adata.obs, which has: {listed(adata.obs.columns)}."
         raise KeyError(msg)
@@ -132,6 +153,9 @@ class _WrongKindError(Exception):
 
 
 def _try_out(path: Path, *, folder: bool, files: Sequence[str]) -> None:
+    if "\0" in str(path):
+        msg = "holds a NUL character"
+        raise _WrongKindError(msg)
     if path.exists() and path.is_dir() != folder:
         kind, wanted = ("a folder", "a file") if path.is_dir() else ("a file", "a folder")
         msg = f"is {kind}, but {wanted} is to be written there"
@@ -145,5 +169,13 @@ def _try_out(path: Path, *, folder: bool, files: Sequence[str]) -> None:
     parent = path if path.is_dir() else path.parent
     while not parent.exists():
         parent = parent.parent
+    _try_names(path if folder else beside(path), parent)
     with tempfile.TemporaryFile(dir=parent, buffering=0) as file_there:
         file_there.write(bytes(_TRIED_OUT))  # a full disk takes files that hold nothing
+
+
+def _try_names(path: Path, parent: Path) -> None:
+    """Whether names that are not there yet can be there: they may be too long."""
+    for name in path.relative_to(parent).parts:
+        with suppress(FileNotFoundError):
+            (parent / name).lstat()

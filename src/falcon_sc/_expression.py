@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from falcon_sc._blocks import count_values, log_normalized, times
-from falcon_sc._checks import listed
+from falcon_sc._checks import check_name, listed
 from falcon_sc._kinds import Recognized, check_stated, recognize
 from falcon_sc._on_disk.opening import is_on_disk, open_rows
 from falcon_sc.core.data.memory_rows import as_rows
@@ -170,12 +170,15 @@ def _find(adata: AnnData, layer: str | None) -> tuple[Any, str]:
     stored = adata.X if layer is None else adata.layers[layer]
     if stored is None:
         msg = f"adata.X is empty: choose one of the layers with layer=..., which are: {listed(layers)}."
+        if not layers:
+            msg = "adata.X is empty, and there are no layers: put the counts of the cells into adata.X."
         raise ValueError(msg)
     return stored, "adata.X" if layer is None else f"adata.layers[{layer!r}]"
 
 
 def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
     """Read ``adata.obsm[use_rep]`` as float32, n_obs x n_dimensions; NaN and inf are refused."""
+    check_name(use_rep, "use_rep")
     if use_rep not in adata.obsm:
         msg = f"use_rep={use_rep!r} is not in adata.obsm, which has: {listed(adata.obsm)}. Compute it first."
         raise KeyError(msg)

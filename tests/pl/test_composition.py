@@ -85,3 +85,11 @@ def test_long_names_fit(discovered: AnnData, style: str) -> None:
     assert box.x1 <= width + 0.05
     assert box.y1 <= height + 0.02
     assert ax.get_window_extent().width > 2 * ax.figure.dpi
+
+
+def test_groups_that_have_no_order(discovered: AnnData) -> None:
+    """Such as pairs of a name and a missing number, which Python cannot sort."""
+    adata = discovered.copy()
+    adata.obs["pair"] = [("d1", None) if own == "d1" else ("d1", 2) for own in adata.obs["donor"]]
+    legend = fsc.pl.composition(adata, "pair").get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["('d1', 2)", "('d1', None)"]

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from falcon_sc.pl._color_vision import linear, oklab
+from falcon_sc.pl._color_vision import linear, seen
 from falcon_sc.pl._shades import shades
 from falcon_sc.pl._style import palette
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0: what light becomes for those who lack one kind of cones
 EYES = {
@@ -25,11 +27,16 @@ EYES = {
 }
 
 
+def oklab(colors: ArrayLike) -> np.ndarray:
+    """As those with all cones see them, (n, 3)."""
+    return seen(colors)[0].T
+
+
 def nearest(colors: Sequence[str], eye: str) -> float:
     """The smallest distance of two of the colors in OKLab, as an eye sees them."""
     light = np.clip(linear([to_rgb(color) for color in colors]) @ np.array(EYES[eye]).T, 0, 1)
-    seen = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    lab = oklab(seen)
+    colors_seen = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    lab = oklab(colors_seen)
     distance = np.linalg.norm(lab[:, None] - lab[None], axis=2)
     return distance[np.triu_indices(len(lab), 1)].min()
 
@@ -94,7 +101,7 @@ def test_shades_are_not_nearer_in_hue_to_another_coarse_class() -> None:
     parents = palette(5)
 
     def hue(color: str) -> float:
-        _, a, b = oklab(to_rgb(color))
+        _, a, b = oklab([to_rgb(color)])[0]
         return np.rad2deg(np.arctan2(b, a))
 
     for place, own in enumerate(shades(parents, [6] * 5)):

@@ -152,3 +152,13 @@ def test_on_disk(planted: AnnData, on_disk) -> None:
     stored = on_disk(planted, "backed")
     neighbors_within(stored, "coarse", n_neighbors=5)
     assert (stored.obsp[DISTANCES] != expected.obsp[DISTANCES]).nnz == 0
+
+
+def test_classes_of_one_cell_each(cells: AnnData) -> None:
+    """Nobody has a neighbor: a graph without edges, not an error."""
+    cells = cells[:4].copy()
+    cells.obs["alone"] = list("abcd")
+    neighbors_within(cells, "alone")
+    for kind in ("distances", "connectivities"):
+        graph = cells.obsp[f"falcon_neighbors_{kind}"]
+        assert (graph.shape, graph.nnz, graph.dtype) == ((4, 4), 0, np.float32)

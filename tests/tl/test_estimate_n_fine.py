@@ -159,3 +159,12 @@ def test_auto_needs_one_data_set(cells: AnnData, quick, fingerprint) -> None:
     with pytest.raises(ValueError, match="n_fine='auto' cannot be used with several data sets"):
         fsc.tl.discover(cells, "coarse", "auto", dataset_key="donor", **quick)
     assert fingerprint(cells) == before
+
+
+def test_auto_goes_by_the_settings_of_the_start(quick: dict[str, Any]) -> None:
+    """A tree that is learned from 60 cells has four leaves at most, one for each of the classes it goes through."""
+    adata = fsc.datasets.pbmc68k_reduced()
+    quick = quick | {"config": fsc.FalconConfig(start_max_cells=60, start_n_repeats=1, n_jobs=1)}
+    fsc.tl.discover(adata, "coarse", "auto", rng=0, **quick)
+    fsc.tl.estimate_n_fine(adata, "coarse", progress_bar=False, n_jobs=1)
+    assert adata.uns["falcon"]["M"].sum(axis=0).max() <= 4 < adata.uns["falcon_n_fine"]["estimate"].max()

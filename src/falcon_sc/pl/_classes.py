@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from falcon_sc._checks import check_is_anndata, check_name
 from falcon_sc.core.data.labels import distinct, listed, missing_as_text
 from falcon_sc.core.data.naming import parent_names
 
@@ -51,6 +52,8 @@ class Classes:
 
 def read_about(adata: AnnData, key: str) -> Mapping[str, Any]:
     """The entry ``adata.uns[key]``."""
+    check_is_anndata(adata)
+    check_name(key, "key")
     about = adata.uns.get(key)
     if not isinstance(about, Mapping) or "fine_names" not in about:
         msg = (

@@ -37,11 +37,6 @@ _EYES = np.array(
 )  # of light, for those who lack one kind of cones altogether
 
 
-def oklab(rgb: ArrayLike) -> NDArray[Any]:
-    """OKLab of sRGB colors, (..., 3): lightness, then from green to red and from blue to yellow."""
-    return _oklab_of(linear(rgb))
-
-
 def linear(rgb: ArrayLike) -> NDArray[Any]:
     """The light of sRGB colors, in [0, 1]."""
     rgb = np.asarray(rgb, dtype=np.float64)
@@ -49,9 +44,13 @@ def linear(rgb: ArrayLike) -> NDArray[Any]:
 
 
 def seen(rgb: ArrayLike) -> NDArray[Any]:
-    """OKLab of sRGB colors, (n, 3), as four kinds of eyes see them, (4, 3, n): with all cones, and without one kind each."""
-    light = linear(rgb) @ _EYES.transpose(0, 2, 1)
-    return _oklab_of(np.clip(light, 0, 1)).transpose(0, 2, 1).copy()
+    """OKLab of sRGB colors, (n, 3), as four kinds of eyes see them, (4, 3, n): with all cones, and without one kind each.
+
+    Lightness, then from green to red and from blue to yellow.
+    """
+    light = np.clip(linear(rgb) @ _EYES.transpose(0, 2, 1), 0, 1)
+    lab: NDArray[Any] = np.cbrt(light @ _TO_CONES.T) @ _TO_LAB.T
+    return lab.transpose(0, 2, 1).copy()
 
 
 def on_screen(lab: ArrayLike) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -60,8 +59,3 @@ def on_screen(lab: ArrayLike) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     shown = (np.abs(light - 0.5) <= 0.5).all(axis=-1)
     light = np.clip(light, 0, 1)
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055), shown
-
-
-def _oklab_of(light: NDArray[Any]) -> NDArray[Any]:
-    lab: NDArray[Any] = np.cbrt(light @ _TO_CONES.T) @ _TO_LAB.T
-    return lab

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import obs_column
+from falcon_sc._checks import check_is_anndata, obs_column
 from falcon_sc.core.data.labels import distinct
 from falcon_sc.pl._style import palette, stored_colors
 
@@ -39,13 +39,14 @@ def read_column(adata: AnnData, name: str, argument: str) -> Groups:
     KeyError, TypeError, ValueError
         If there is no such column, or it holds no groups.
     """
+    check_is_anndata(adata)
     column = obs_column(adata, name, argument)
     codes, labels = distinct(column, f"{argument}={name!r}")
     if not labels:
         msg = f"{argument}={name!r} holds only missing values (NA)."
         raise ValueError(msg)
     if not hasattr(column, "cat"):
-        order = sorted(range(len(labels)), key=lambda place: (str(type(labels[place])), labels[place]))
+        order = _sorted(labels)
         codes = np.where(codes < 0, -1, np.argsort(order)[codes])
         labels = [labels[place] for place in order]
     names = [str(label) for label in labels]
@@ -53,6 +54,15 @@ def read_column(adata: AnnData, name: str, argument: str) -> Groups:
         codes = np.where(codes < 0, len(names), codes)
         names.append(NOBODY)
     return Groups(names, codes)
+
+
+def _sorted(labels: Sequence[Any]) -> list[int]:
+    """The places of labels in their order, of each kind by themselves; what has none goes by its text."""
+    places = range(len(labels))
+    try:
+        return sorted(places, key=lambda place: (str(type(labels[place])), labels[place]))
+    except TypeError:
+        return sorted(places, key=lambda place: str(labels[place]))
 
 
 def column_colors(adata: AnnData, name: str, groups: Sequence[str]) -> list[str]:

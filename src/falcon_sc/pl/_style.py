@@ -28,6 +28,15 @@ _MIDDLE = 0.18  # luminance on which black and white are read equally well
 _WIDTH_OF_A_LETTER = 0.6  # of its height
 
 
+def check_ax(ax: object) -> None:
+    """Where a user wants to draw is one Axes; `plt.subplots` gives an array of several."""
+    from matplotlib.axes import Axes
+
+    if ax is not None and not isinstance(ax, Axes):
+        msg = f"ax must be one matplotlib Axes, found {type(ax).__name__}"
+        raise TypeError(msg + (": choose one of the array, such as axes[0]." if isinstance(ax, np.ndarray) else "."))
+
+
 def parent_colors(adata: AnnData, key: str, parents: Sequence[str]) -> dict[str, str]:
     """Color of each coarse class: the one scanpy stored for its name, else one that all plots of this result give it."""
     about = adata.uns[key]

@@ -8,7 +8,7 @@ import numpy as np
 
 from falcon_sc.pl._classes import read_classes
 from falcon_sc.pl._groups import column_colors, read_column
-from falcon_sc.pl._style import LITERAL, QUIET, inches, ink, parent_colors, quiet, scaled
+from falcon_sc.pl._style import LITERAL, QUIET, check_ax, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -64,6 +64,7 @@ def composition(adata: AnnData, by: str, *, key: str = "falcon", ax: Axes | None
     import matplotlib.pyplot as plt
     from matplotlib.transforms import ScaledTranslation
 
+    check_ax(ax)
     classes, groups = read_classes(adata, key), read_column(adata, by, "by")
     rows = np.flatnonzero(classes.sizes)
     parents = classes.parents[rows]

@@ -10,7 +10,7 @@ from scipy import sparse
 from falcon_sc._checks import check_int, listed
 from falcon_sc._gene_values import read_gene_values
 from falcon_sc.pl._classes import check_column, read_about, read_classes
-from falcon_sc.pl._style import GRID, LITERAL, QUIET, inches, ink, parent_colors, quiet, scaled
+from falcon_sc.pl._style import GRID, LITERAL, QUIET, check_ax, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +90,7 @@ def confident(
     """
     import matplotlib.pyplot as plt
 
+    check_ax(ax)
     n_cells, n_genes = check_int(n_cells, "n_cells"), check_int(n_genes, "n_genes")
     found_now = read_classes(adata, key)
     check_column(adata, f"{key}_confidence", key)
@@ -131,6 +132,9 @@ def _drawn(parents: np.ndarray, coarse: str | Sequence[str] | None) -> np.ndarra
     if coarse is None:
         return np.arange(parents.size)
     asked = [str(name) for name in coarse] if isinstance(coarse, list | tuple | np.ndarray) else [str(coarse)]
+    if not asked:
+        msg = f"coarse={coarse!r} names no coarse class; there are {listed(dict.fromkeys(parents))}."
+        raise ValueError(msg)
     if unknown := [name for name in asked if name not in parents]:
         msg = f"coarse={unknown[0]!r} is no coarse class with fine classes; there are {listed(dict.fromkeys(parents))}."
         raise ValueError(msg)

@@ -9,7 +9,7 @@ import numpy as np
 
 from falcon_sc._checks import check_int
 from falcon_sc.pl._most_confident import most_confident
-from falcon_sc.pl._style import LITERAL, inches, ink, scaled
+from falcon_sc.pl._style import LITERAL, check_ax, inches, ink, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +91,7 @@ def confident_images(
     >>> [len(ax.images) for ax in axes]
     [4, 2]
     """
+    check_ax(ax)
     images, proba, relation = np.asarray(images), np.asarray(proba), np.asarray(relation)
     n_images, n_columns = check_int(n_images, "n_images"), check_int(n_columns, "n_columns")
     names = list(range(relation.shape[-1]) if coarse_names is None else coarse_names)
@@ -170,6 +171,9 @@ def _drawn(relation: NDArray[Any], names: list[Any], coarse: Any) -> list[int]:
     if coarse is None:
         return columns
     asked = list(coarse) if isinstance(coarse, list | tuple | np.ndarray) else [coarse]
+    if not asked:
+        msg = f"coarse={coarse!r} names no coarse class; there are {names}."
+        raise ValueError(msg)
     for name in asked:
         if name not in names:
             msg = f"coarse={name!r} is no coarse class; there are {names}."

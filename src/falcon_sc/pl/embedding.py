@@ -9,7 +9,7 @@ import pandas as pd
 
 from falcon_sc._checks import check_int, listed
 from falcon_sc.pl._shades import shades
-from falcon_sc.pl._style import LITERAL, inches, ink, palette, quiet, scaled
+from falcon_sc.pl._style import LITERAL, check_ax, inches, ink, palette, quiet, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,7 @@ def embedding(
     import matplotlib.pyplot as plt
     from sklearn.manifold import TSNE
 
+    check_ax(ax)
     points, fine = np.asarray(embedding, dtype=np.float32), np.asarray(labels)
     groups = None if coarse is None else np.asarray(coarse)
     _check_shapes(points, fine, groups)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.pl._groups import column_colors, read_column
-from falcon_sc.pl._style import LITERAL, inches, ink, scaled
+from falcon_sc.pl._style import LITERAL, check_ax, inches, ink, scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -61,6 +61,7 @@ def flow(adata: AnnData, left: str, right: str, *, ax: Axes | None = None) -> Ax
     """
     import matplotlib.pyplot as plt
 
+    check_ax(ax)
     sides = [read_column(adata, left, "left"), read_column(adata, right, "right")]
     colors = [column_colors(adata, name, side.names) for name, side in zip((left, right), sides, strict=True)]
     known = adata.obs[left].notna().to_numpy() | adata.obs[right].notna().to_numpy()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.pl._style import LITERAL, QUIET, inches, ink, parent_colors, quiet, scaled
+from falcon_sc._checks import check_is_anndata, check_name
+from falcon_sc.pl._style import LITERAL, QUIET, check_ax, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -55,6 +56,7 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
     import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator
 
+    check_ax(ax)
     numbers = _read(adata, key)
     names = [str(name) for name in numbers["coarse_names"]]
     low, high = (np.asarray(numbers[name]) for name in ("stable", "estimate"))
@@ -93,6 +95,8 @@ def _draw_support(ax: Axes, support: np.ndarray) -> None:
 
 
 def _read(adata: AnnData, key: str) -> Mapping[str, Any]:
+    check_is_anndata(adata)
+    check_name(key, "key")
     numbers = adata.uns.get(key)
     if not isinstance(numbers, Mapping) or "support" not in numbers:
         msg = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.pl._classes import read_classes
-from falcon_sc.pl._style import GRID, LITERAL, QUIET, class_colors, inches, ink, parent_colors, quiet, scaled
+from falcon_sc.pl._style import GRID, LITERAL, QUIET, check_ax, class_colors, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -64,6 +64,7 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     """
     import matplotlib.pyplot as plt
 
+    check_ax(ax)
     classes = read_classes(adata, key)
     names, parents, sizes = classes.names, classes.parents, classes.sizes
     groups = list(dict.fromkeys(parents))

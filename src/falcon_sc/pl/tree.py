@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from falcon_sc._checks import check_int, listed
+from falcon_sc._checks import check_int, check_is_anndata, listed
 from falcon_sc.pl._classes import read_classes
 from falcon_sc.pl._sibling_markers import is_tested, markers_of, stored_markers
 from falcon_sc.pl._splits import read_trees
-from falcon_sc.pl._style import class_colors, parent_colors
+from falcon_sc.pl._style import check_ax, class_colors, parent_colors
 from falcon_sc.pl._tree_drawing import Block, Label, TreePicture
 from falcon_sc.pl._tree_rows import rows_of
 
@@ -68,7 +68,7 @@ def tree(
     Raises
     ------
     KeyError
-        Nothing was discovered under `key`, or without a tree: with a random start, several data sets or ``tree=False``.
+        Nothing was discovered under `key`, or without a tree: with a random start, several data sets, ``prior="uniform"`` or ``leaves_per_class=1``.
     TypeError
         `depth` or `n_markers` is no int.
     ValueError
@@ -84,6 +84,8 @@ def tree(
     """
     import matplotlib.pyplot as plt
 
+    check_is_anndata(adata)
+    check_ax(ax)
     depth = None if depth is None else check_int(depth, "depth", minimum=0)
     n_markers = check_int(n_markers, "n_markers", minimum=0)
     picture = read_picture(adata, key, coarse, stored_markers(adata, key), depth=depth, n_markers=n_markers)

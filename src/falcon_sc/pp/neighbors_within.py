@@ -205,7 +205,7 @@ def _append(pieces: _Pieces, data: np.ndarray, rows: np.ndarray, columns: np.nda
 
 def _matrix(pieces: _Pieces, shape: tuple[int, int]) -> sparse.csr_matrix:
     """One float32 CSR matrix from the pieces of all classes."""
-    data, rows, columns = (np.concatenate(part) for part in pieces)
+    data, rows, columns = (np.concatenate([np.empty(0, dtype=np.intp), *part]) for part in pieces)
     return sparse.csr_matrix((data.astype(np.float32), (rows, columns)), shape=shape)
 
 

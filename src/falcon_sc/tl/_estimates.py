@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
 
     from falcon_sc._labels import Labels
+    from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.start.estimation import Estimate
     from falcon_sc.core.start.input import StartInput
 
@@ -21,14 +22,14 @@ MAX_PER_CLASS = 20
 def estimate(
     start: StartInput,
     labels: Labels,
+    config: FalconConfig,
     *,
     device: torch.device,
     rng: int | np.random.Generator | None,
     progress_bar: bool,
     max_per_class: int = MAX_PER_CLASS,
-    n_jobs: int | None = None,
 ) -> Estimate:
-    """The core's estimate for the labeled cells; the log says the totals."""
+    """The core's estimate for the labeled cells, with the start's settings of the configuration; the log says the totals."""
     from falcon_sc.core.fitting.processor import processor_of
     from falcon_sc.core.start.estimation import estimate_numbers
 
@@ -38,9 +39,12 @@ def estimate(
         codes,
         max_per_class=max_per_class,
         rng=rng,
-        n_jobs=n_jobs,
+        n_jobs=config.n_jobs,
         processor=processor_of(device),
         progress_bar=progress_bar,
+        n_genes=config.start_n_genes,
+        max_cells=config.start_max_cells,
+        n_repeats=config.start_n_repeats,
     )
     logger.info(
         "fine classes: %(n_fine)d that supported splits make, %(n_fine_stable)d of them by supported splits all the way",

@@ -12,6 +12,7 @@ from falcon_sc._checks import check_adata, check_int
 from falcon_sc._labels import read_batch, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._written import NUMBERS, check_free
+from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.start.parallel import n_threads
 from falcon_sc.tl._estimates import MAX_PER_CLASS, estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_start
@@ -128,8 +129,9 @@ def estimate_n_fine(
     start, assumed = read_start(adata, known=labels.known, layer=layer, use_rep=use_rep, batch=batch, values=values)
     warn_missing(labels, coarse_key, "coarse_key", "they have no say in the numbers")
 
+    config = FalconConfig(n_jobs=n_jobs)
     found = estimate(
-        start, labels, device=where, rng=rng, progress_bar=progress_bar, max_per_class=max_per_class, n_jobs=n_jobs
+        start, labels, config, device=where, rng=rng, progress_bar=progress_bar, max_per_class=max_per_class
     )
     names, sizes = labels.names, labels.sizes
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer}

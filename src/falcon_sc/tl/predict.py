@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import check_adata, listed
+from falcon_sc._checks import check_adata, listed, obs_column
 from falcon_sc._expression import read_embedding
 from falcon_sc._labels import read_groups, read_labels
 from falcon_sc._log import show_log
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from falcon_sc._kinds import Values
     from falcon_sc.core.model import Falcon
     from falcon_sc.tl._model_genes import MissingGenes
-
-logger = logging.getLogger(__name__)
 
 
 def predict(
@@ -177,6 +174,8 @@ def _coarse(adata: AnnData, coarse_key: str, model: Falcon) -> pd.Categorical:
 
 def _dataset(adata: AnnData, coarse_key: str | None, dataset_key: str | None, model: Falcon) -> np.ndarray | None:
     """Data set of each cell, for a model of several whose coarse labels are given."""
+    if dataset_key is not None:
+        obs_column(adata, dataset_key, "dataset_key")  # one that is not there is a mistake, also where none is needed
     known = list(dict.fromkeys(model.coarse_dataset_.tolist()))
     if coarse_key is None or len(known) == 1:
         return None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from falcon_sc._checks import check_int, check_writable
+from falcon_sc._checks import check_int, check_is_anndata, check_writable
 from falcon_sc._log import show_log
 from falcon_sc.core.runtime.files import write_whole
 from falcon_sc.pl._classes import read_about
@@ -87,12 +87,8 @@ def report(
     >>> fsc.tl.report(adata, "report.html").name
     'report.html'
     """
-    from anndata import AnnData
-
     show_log()
-    if not isinstance(adata, AnnData):
-        msg = f"adata must be an AnnData object, found {type(adata).__name__}."
-        raise TypeError(msg)
+    check_is_anndata(adata)
     target = check_writable(path, "path", folder=False)
     if target.suffix.lower() != ".html":
         msg = f"path={str(path)!r} must end in .html: the report is a page."

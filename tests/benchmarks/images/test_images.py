@@ -41,30 +41,30 @@ def folder(tmp_path_factory):
 def test_run(folder, tmp_path, capsys):
     table = images.run(data=folder, out=tmp_path, setting=TINY, device="cpu")
     assert table["method"].unique().tolist() == list(METHODS)
-    splits = table.groupby("method")["split"].apply(list)
-    assert splits["coarse labels alone"] == ["train", "test, coarse known"]
-    assert splits["supervised (bound)"] == ["test", "test, coarse known"]
-    assert splits["falcon_sc"] == ["train", "test", "test, coarse known"]
     kinds = table.groupby("kind")["method"].unique()
     assert kinds["oracle"].tolist() == ["K-Means (oracle)"]
     assert kinds["bound"].tolist() == ["supervised (bound)"]
-    assert table[[*images.SCORES, *images.INSIDE]].stack().between(-100, 100).all()
-    rows = table.set_index(["method", "split"])
-    assert rows.loc[("coarse labels alone", "train"), "accuracy"] == pytest.approx(50, abs=1)
-    assert rows.loc[("K-Means (oracle)", "train"), "ged_iso"] == 0
-    assert rows.loc[("coarse labels alone", "train"), "ged_iso"] == 8
-    assert rows.loc[("coarse labels alone", "train"), ["inside_information", "inside_ari"]].tolist() == [0, 0]
-    falcon = rows.loc[("falcon_sc", "train")]
+    of_scores = [prefix + name for prefix in ("", "test_", "known_") for name in (*images.SCORES, *images.INSIDE)]
+    assert table[of_scores].stack().dropna().between(-100, 100).all()
+    rows = table.set_index("method")
+    assert rows["accuracy"].isna()[lambda gone: gone].index.tolist() == ["supervised (bound)"]
+    assert rows["test_accuracy"].isna()[lambda gone: gone].index.tolist() == ["coarse labels alone"]
+    assert rows["known_accuracy"].notna().all()
+    alone = rows.loc["coarse labels alone"]
+    assert alone["accuracy"] == pytest.approx(50, abs=1)
+    assert alone[["ged_iso", "inside_information", "inside_ari"]].tolist() == [8, 0, 0]
+    assert rows.loc["K-Means (oracle)", "ged_iso"] == 0
+    falcon = rows.loc["falcon_sc"]
     assert falcon["images_per_second"] == pytest.approx(2 * 192 / falcon["seconds"])
     assert {path.name for path in tmp_path.iterdir()} == {
-        "images.csv", "images.md", "images_confident.png", "images_embedding.png"
+        "images.csv", "images.md", "images_runs.csv", "images_confident.png", "images_embedding.png"
     }  # fmt: skip
-    assert len(pd.read_csv(tmp_path / "images.csv")) == len(table)
+    assert len(pd.read_csv(tmp_path / "images_runs.csv")) == len(table)
     text = (tmp_path / "images.md").read_text()
     assert "192 training and 48 test images, backbone narrow, 1 epochs of MoCo-v3 (" in text
     assert " images/s), 2 of discovery" in text
     assert "±" not in text  # one seed has no spread
-    assert "seed 0, falcon_sc, test, coarse known" in capsys.readouterr().out
+    assert "falcon_sc, seed 0: ACC / ARI " in capsys.readouterr().out
 
 
 def test_an_interrupted_run_goes_on_from_its_state(folder, tmp_path, monkeypatch):
@@ -81,25 +81,42 @@ def test_an_interrupted_run_goes_on_from_its_state(folder, tmp_path, monkeypatch
                 images.run(**options)
     # finished methods are not run again, and the seconds of unfinished ones go on
     state = tmp_path / "state"
-    assert {path.name for path in state.iterdir()} == {"rows", "falcon_sc-0", "pretraining-0"}
+    assert {path.name for path in state.iterdir()} == {"falcon_sc-0", "pretraining-0"}
     spent = {name: seconds_spent(state / name) for name in ("falcon_sc-0", "pretraining-0")}
     monkeypatch.setitem(METHODS, "falcon_sc", Method(stop, trains=True))
     again = images.run(**options)
-    assert again["accuracy"].tolist() == whole["accuracy"].tolist()
-    first = again.set_index("method").loc["falcon_sc"].iloc[0]
-    assert first["seconds"] > spent["falcon_sc-0"] > 0
-    speed = again.set_index("method").loc["supervised (bound)", "pretraining_images_per_second"].iloc[0]
+    scores = ["accuracy", "test_accuracy", "known_accuracy"]
+    pd.testing.assert_frame_equal(again[scores], whole[scores])
+    rows = again.set_index("method")
+    assert rows.loc["falcon_sc", "seconds"] > spent["falcon_sc-0"] > 0
+    speed = rows.loc["supervised (bound)", "pretraining_images_per_second"]
     assert speed < 192 / spent["pretraining-0"]
     assert not state.exists()
 
 
-def test_state_of_another_setting_is_refused(folder, tmp_path, monkeypatch):
+def test_what_is_done_is_not_done_again(folder, tmp_path, monkeypatch):
+    """And another setting is another run, beside the first."""
     options = {"data": folder, "out": tmp_path, "methods": ["coarse labels alone"], "device": "cpu"}
+    images.run(**options, setting=TINY)
     with monkeypatch.context() as patch:
-        patch.setattr(images.shutil, "rmtree", lambda *arguments, **options: None)
-        images.run(**options, setting=TINY)
-    with pytest.raises(ValueError, match="holds a run on other data, with other settings"):
-        images.run(**options, setting=replace(TINY, epochs=3))
+        patch.setattr(images, "_draw", lambda *_: pytest.fail("run again"))
+        patch.setitem(METHODS, "coarse labels alone", Method(lambda _: pytest.fail("run again")))
+        assert len(images.run(**options, setting=TINY)) == 1
+    other = images.run(**options, setting=replace(TINY, epochs=3))
+    assert other["epochs"].tolist() == [3]
+    assert pd.read_csv(tmp_path / "images_runs.csv")["epochs"].tolist() == [2, 3]
+
+
+def test_a_method_that_diverges_ends_no_table(folder, tmp_path, monkeypatch):
+    def diverge(problem):
+        message = "training diverged in epoch 1"
+        raise FloatingPointError(message)
+
+    monkeypatch.setitem(METHODS, "K-Means", Method(diverge))
+    methods = ["K-Means", "coarse labels alone"]
+    table = images.run(data=folder, out=tmp_path, methods=methods, setting=TINY, device="cpu")
+    assert table["failed"].dropna().tolist() == ["training diverged in epoch 1"]
+    assert "| K-Means             | -  " in (tmp_path / "images.md").read_text()
 
 
 def test_the_bound_goes_on_bit_for_bit(folder, tmp_path, interrupted):
@@ -122,7 +139,7 @@ def test_four_parts_and_several_seeds(folder, tmp_path, capsys):
     assert table["seed"].unique().tolist() == [0, 1]
     text = (tmp_path / "images.md").read_text()
     assert "2 seed(s), on cpu: 768 training and 192 test images" in text
-    scores = table.loc[table["split"] == "train", "accuracy"]
+    scores = table["accuracy"]
     assert f"{scores.mean():.1f} ± {scores.std():.1f} / " in text
 
 

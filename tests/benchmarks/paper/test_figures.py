@@ -19,9 +19,10 @@ from tests.vision.digits import Shifts, digits, small_network
 
 from falcon_sc import Falcon, FalconConfig
 from falcon_sc._cli import main
+from falcon_sc._cli.bench import words
 from falcon_sc.benchmarks.paper import figures
 from falcon_sc.benchmarks.paper._class_sizes import draw_class_sizes
-from falcon_sc.benchmarks.paper._figure_classes import LeftOutError, Told
+from falcon_sc.benchmarks.paper._figure_classes import LeftOutError, Told, check_asked
 from falcon_sc.benchmarks.paper._figures_of_images import SeenImages
 from falcon_sc.pl._style import palette
 from falcon_sc.vision import discover, image_samples, load
@@ -322,6 +323,11 @@ def told(names: list[object]) -> Told:
     return Told.by(model, COARSE_NAMES[:3], ["a", "b", "c", "d"])
 
 
+def test_classes_with_a_comma_in_their_names() -> None:
+    given = Told("coarse", ("T cell, CD4", "T cell", "B cell"), np.eye(3, dtype=np.uint8))
+    assert check_asked(words("t cell,CD4,b cell, T cell"), given) == ["T cell, CD4", "B cell", "T cell"]
+
+
 def test_classes_are_recognized_by_name_or_by_all_numbers() -> None:
     assert (told([0, 1, 2]).level, told([0, 1, 2]).names) == ("coarse", tuple(COARSE_NAMES[:3]))
     assert (told([0, 1, 2, 3]).level, told([0, 1, 2, 3]).names) == ("fine", ("a", "b", "c", "d"))
@@ -343,7 +349,7 @@ def test_classes_are_recognized_by_name_or_by_all_numbers() -> None:
     ("changed", "error", "message"),
     [
         ({"out": None}, ValueError, r"out is not given: name a folder for the figures \(-o\)"),
-        ({"figures": ["5"]}, ValueError, "figures holds '5': there are '2', '3', '4', 'F1', 'K1', 'L1'"),
+        ({"figures": ["5"]}, ValueError, r"figures: \['5'\] are not among \['2', '3', '4', 'F1', 'K1', 'L1'\]"),
         (
             {"data_file": None},
             ValueError,

@@ -11,13 +11,13 @@ from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
 READ_ONLY = """
 import numpy as np
 import falcon_sc as fsc
-from falcon_sc.core.data.neighbors import check_search
+from falcon_sc.core.data.neighbors import EXACT_MAX, check_search
 
 adata = fsc.datasets.simulate(60, 60, n_coarse=2, n_fine=2, rng=0)
 for function in (
     lambda: fsc.pp.select_genes(adata, n_top_genes=20),
     lambda: fsc.pp.neighbors_within(adata, "coarse", n_neighbors=5),
-    lambda: check_search(np.zeros(20, dtype=np.int64), exact_max=10),
+    lambda: check_search(np.zeros(EXACT_MAX + 1, dtype=np.int64)),
     fsc.datasets.pbmc68k_reduced,
 ):
     try:

@@ -14,8 +14,9 @@ def test_home_folder(monkeypatch, tmp_path: Path) -> None:
     assert as_path("~/model") == as_path(Path("~/model")) == tmp_path / "model"
     assert as_path("a/~") == Path("a/~")
     assert as_path("~copy of model") == Path("~copy of model")  # a file, nobody's home
-    with pytest.raises(TypeError):
-        as_path(3)
+    for wrong in (3, None, b"model"):
+        with pytest.raises(TypeError, match=f"path must be text or a pathlib.Path, found {wrong!r}"):
+            as_path(wrong)
 
 
 def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path: Path, full_disk) -> None:

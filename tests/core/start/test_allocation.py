@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -9,6 +10,9 @@ from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
 from falcon_sc.core.start import allocation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 gains = st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=12)
 
@@ -74,23 +78,27 @@ def test_a_representation_that_gains_nothing_is_capped() -> None:
     np.testing.assert_allclose(pooled[1], [2 * (4 / 3) / 3, 2 / 3])
 
 
+def allocate(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine: int) -> np.ndarray:
+    return allocation.largest_gains(allocation.joint_gains(rules, sizes, n_fine), n_fine - len(sizes))
+
+
 FLAT, STEEP = np.array([[0, 0.01, 0.02, 0.03]]), np.array([[0.0, 1, 2]])
 
 
 @pytest.mark.parametrize("n_rules", [1, 2])
 def test_the_split_goes_to_the_class_that_gains(n_rules: int) -> None:
-    counts = allocation.allocate([[FLAT, STEEP]] * n_rules, np.array([100, 100]), 4)
+    counts = allocate([[FLAT, STEEP]] * n_rules, np.array([100, 100]), 4)
     np.testing.assert_array_equal(counts, [1, 3])
 
 
 def test_of_equal_curves_the_larger_class_is_split() -> None:
-    counts = allocation.allocate([[STEEP, STEEP, STEEP]], np.array([100, 800, 100]), 5)
+    counts = allocate([[STEEP, STEEP, STEEP]], np.array([100, 800, 100]), 5)
     np.testing.assert_array_equal(counts, [1, 3, 1])
 
 
 def test_rules_that_disagree_share_what_there_is() -> None:
     first, second = [STEEP, 0 * STEEP], [0 * STEEP, STEEP]
-    np.testing.assert_array_equal(allocation.allocate([first, second], np.array([50, 50]), 4), [2, 2])
+    np.testing.assert_array_equal(allocate([first, second], np.array([50, 50]), 4), [2, 2])
 
 
 @given(
@@ -107,7 +115,7 @@ def test_allocations_fit(classes: list[tuple[int, int]], n_rules: int, seed: int
         return
     total = data.draw(st.integers(len(upper) + 1, int(upper.sum())))
     rules = [[rng.normal(size=(r + 1, k)) for k in upper] for r in range(n_rules)]
-    counts = allocation.allocate(rules, sizes, total)
+    counts = allocate(rules, sizes, total)
     assert counts.sum() == total
     assert (counts >= 1).all()
     assert (counts <= upper).all()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_sc.benchmarks._asked import whole_names
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -131,7 +133,7 @@ def _files(data: Path, only: Sequence[str]) -> Iterator[Source]:
         columns = set(adata.obs)
         adata.file.close()
         if not {"coarse", "fine"} <= columns:
-            if path.stem in only:
+            if only:
                 msg = f"only={path.stem!r}: {str(path)!r} lacks the columns 'coarse' and 'fine' of obs."
                 raise ValueError(msg)
             continue
@@ -149,12 +151,13 @@ def named(data: Path, only: Sequence[str]) -> list[Path]:
         If there is none, or one of `only` is missing.
     """
     paths = {path.stem: path for path in sorted(data.glob("*.h5ad"))}
-    missing = [name for name in only if name not in paths]
+    names = whole_names(only, paths)
+    missing = [name for name in names if name not in paths]
     if missing or not paths:
         what = f"no file {missing[0] + '.h5ad'!r}" if missing else "no h5ad file"
         msg = f"data={str(data)!r} has {what}, found {sorted(paths)}."
         raise FileNotFoundError(msg)
-    return [paths[name] for name in only] or list(paths.values())
+    return [paths[name] for name in names] or list(paths.values())
 
 
 def simulated(name: str, settings: Mapping[str, Any], seed: int) -> Cells:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks._runs import complete, n_jobs
 from falcon_sc.benchmarks.cells._data import SIMULATIONS, simulated, sources
 from falcon_sc.benchmarks.cells._figure import plot
 from falcon_sc.benchmarks.cells._methods import DEFAULTS, METHODS
-from falcon_sc.benchmarks.paper._runs import check_methods
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +88,7 @@ def run(
     """
     check_int(seeds, "seeds")
     n_jobs(jobs)
-    check_methods(methods, METHODS)
+    methods = methods_of(methods, METHODS)
     found = {source.name: source for source in sources(data, {} if only else simulations, only)}
     asked = [
         {"data": name, "source": source.about, "seed": seed, "method": method}

@@ -10,11 +10,12 @@ import numpy as np
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks._machine import cpu_seconds
 from falcon_sc.benchmarks.images._features import encoded, read_features
 from falcon_sc.benchmarks.images._frozen_methods import METHODS, FrozenProblem, epochs_of
-from falcon_sc.benchmarks.images._scores import INSIDE, SCORES, against_truth, edits, slashed
-from falcon_sc.benchmarks.paper._runs import check_methods, complete
+from falcon_sc.benchmarks.images._scores import INSIDE, SCORES, columns_of, means, scores
+from falcon_sc.benchmarks.paper._runs import complete
 from falcon_sc.core.runtime.device import resolve_device
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import torch
-
-_TEST = {"test_": "test", "known_": "test, coarse known"}
 
 
 def run_frozen(
@@ -59,8 +58,7 @@ def run_frozen(
     check_int(seeds, "seeds")
     if epochs is not None:
         check_int(epochs, "epochs")
-    methods = tuple(METHODS) if methods is None else tuple(methods)
-    check_methods(methods, METHODS)
+    methods = methods_of(tuple(METHODS) if methods is None else methods, METHODS)
     where, out = resolve_device(device), None if out is None else Path(out)
     files, name = _files(data, out, features, encoder, where)
     train, test = read_features(files)
@@ -112,14 +110,10 @@ def _measure(problem: FrozenProblem, method: str) -> dict[str, Any]:
     began, cpu = time.perf_counter(), cpu_seconds()
     found = METHODS[method](problem)
     took = {"seconds": time.perf_counter() - began, "cpu_seconds": cpu_seconds() - cpu}
-    outcome, train, test = found.outcome, problem.train, problem.test
-    assert outcome.train is not None  # nothing here is told the fine classes
-    scores = against_truth(outcome.train, train) | edits(outcome, train)
-    for prefix, labels in (("test_", outcome.test), ("known_", outcome.test_known)):
-        if labels is not None and test is not None:
-            scores |= {prefix + score: value for score, value in against_truth(labels, test).items()}
     trained = {"steps": found.steps, "relation_updates": found.relation_updates}
-    return scores | trained | {"classes_used": len(np.unique(outcome.train))} | took
+    assert found.outcome.train is not None  # nothing here is told the fine classes
+    used = {"classes_used": len(np.unique(found.outcome.train))}
+    return scores(found.outcome, problem.train, problem.test) | trained | used | took
 
 
 def by_method(table: pd.DataFrame) -> pd.DataFrame:
@@ -132,11 +126,7 @@ def by_method(table: pd.DataFrame) -> pd.DataFrame:
         for column in ("steps", "relation_updates", "classes_used"):
             mean = part[column].astype(float).mean()  # missing where nothing is trained
             line[column.replace("_", " ")] = "-" if np.isnan(mean) else f"{mean:,.0f}"
-        columns = {"training": SCORES, "inside": INSIDE}
-        columns |= {split: tuple(prefix + score for score in SCORES) for prefix, split in _TEST.items()}
-        for title, names in columns.items():
-            scores = part.reindex(columns=names)
-            line[title] = "-" if scores.isna().any(axis=None) else slashed(scores.mean(), names, scores.std())
+        line |= means(part, columns_of(SCORES) | {"inside": INSIDE})
         for kind in ("iso", "matched"):
             line[f"edits, {kind}"] = float(part[f"ged_{kind}"].mean()) if f"ged_{kind}" in part else float("nan")
         line["CPU s"] = round(float(part["cpu_seconds"].mean()), 1)

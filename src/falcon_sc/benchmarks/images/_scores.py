@@ -6,46 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.benchmarks.images._methods import METHODS
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from falcon_sc.benchmarks.images._clusterings import Labeled, Outcome
-    from falcon_sc.benchmarks.images._problem import Problem
 
 SCORES = ("accuracy", "macro_accuracy", "ari")
 INSIDE = ("inside_information", "inside_ari")
+# what a score is of, by its prefix
+SPLITS = {"": "training", "test_": "test", "known_": "test, coarse known"}
 
 
-def score(problem: Problem, name: str, outcome: Outcome, seconds: float) -> list[dict[str, Any]]:
-    """One method and seed: a row for each split that it labels."""
-    setting, train, test = problem.setting, problem.train, problem.test
-    common = {
-        "method": name,
-        "kind": METHODS[name].kind,
-        "seed": problem.seed,
-        "seconds": seconds,
-        "images_per_second": setting.epochs * len(train) / seconds if METHODS[name].trains else None,
-        "pretraining_images_per_second": problem.pretraining_speed,
-        "n_train": len(train),
-        "backbone": setting.backbone,
-        "pretraining_epochs": setting.pretraining_epochs,
-        "epochs": setting.epochs,
-    }
-    rows = []
-    splits = {"train": outcome.train, "test": outcome.test, "test, coarse known": outcome.test_known}
-    for split, labels in splits.items():
-        if labels is None:
-            continue
-        row = common | {"split": split} | against_truth(labels, train if split == "train" else test)
-        if split == "train":
-            row |= edits(outcome, train)
-        print(f"seed {problem.seed}, {name}, {split}: {slashed(row, (*SCORES, *INSIDE))}, {seconds:.1f} s", flush=True)
-        rows.append(row)
-    return rows
+def scores(outcome: Outcome, train: Labeled, test: Labeled | None) -> dict[str, Any]:
+    """Of one run: `SCORES` and `INSIDE` of each split that it labeled, by the prefixes of `SPLITS`, and the edits of M."""
+    found: dict[str, Any] = {}
+    for prefix, labels in zip(SPLITS, (outcome.train, outcome.test, outcome.test_known), strict=True):
+        part = test if prefix else train
+        if labels is not None and part is not None:
+            found |= {prefix + score: value for score, value in against_truth(labels, part).items()}
+    return found | edits(outcome, train)
 
 
 def against_truth(labels: NDArray[np.int64], data: Labeled) -> dict[str, float]:
@@ -90,6 +72,20 @@ def _inside(labels: NDArray[np.int64], fine: NDArray[np.int64], coarse: NDArray[
         name: 100 * float(np.mean([index(fine[part], labels[part]) for part in parts]))
         for name, index in zip(INSIDE, (adjusted_mutual_info_score, adjusted_rand_score), strict=True)
     }
+
+
+def columns_of(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The columns with these scores, by the splits that they are of."""
+    return {split: tuple(prefix + name for name in names) for prefix, split in SPLITS.items()}
+
+
+def means(runs: pd.DataFrame, columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Means over runs, with their spread, of several scores in each column; "-" where a run has none."""
+    line = {}
+    for title, names in columns.items():
+        values = runs.reindex(columns=list(names)).astype(float)
+        line[title] = "-" if values.isna().any(axis=None) else slashed(values.mean(), names, values.std())
+    return line
 
 
 def slashed(values: Any, names: Sequence[str], spread: Any = None) -> str:

@@ -11,7 +11,6 @@ from torch import nn
 from falcon_sc._checks import check_int
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -62,13 +61,9 @@ def network(name: str, rng: np.random.Generator) -> nn.Module:
     return build_backbone(backbone, small_images=True, generator=generator)
 
 
-def check_asked(data: Path | None, seeds: int, methods: Sequence[str], known: Iterable[str]) -> None:
+def check_asked(data: Path | None, seeds: int) -> None:
     """Refuse, before any work, what cannot be run."""
     if data is None:
         msg = "data is not given: name the folder with cifar100_part0.npz (--data, or $FALCON_SC_DATA)."
         raise ValueError(msg)
     check_int(seeds, "seeds")
-    unknown = set(methods) - set(known)
-    if unknown:
-        msg = f"methods: {sorted(unknown)} are not among {list(known)}."
-        raise ValueError(msg)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks._machine import cpu_seconds
-from falcon_sc.benchmarks.images import _fine_tuning_scores
 from falcon_sc.benchmarks.images._fine_tuned import BATCH, FINE_TUNED
+from falcon_sc.benchmarks.images._fine_tuning_scores import by_method, of_training
+from falcon_sc.benchmarks.images._scores import scores
 from falcon_sc.benchmarks.images._setting import Setting, check_asked, network
+from falcon_sc.benchmarks.paper._runs import complete
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,8 +69,9 @@ def run(
     data
         Folder with `cifar100_part0.npz`, see :func:`falcon_sc.vision.datasets.from_npz`.
     out
-        Folder for `fine_tuning.csv` (a row a run and split) and `fine_tuning.md` (methods as rows). An interrupted run
-        goes on from the state in its folder `state`, which is removed at the end. None: nothing is written.
+        Folder for `fine_tuning_runs.csv`, a row a run, from which an interrupted run goes on, and for the table,
+        `fine_tuning.csv` and `fine_tuning.md`. What is in the middle of a run goes on from the state in its folder `state`,
+        which is removed at the end. None: nothing is written.
     seeds
         Number of seeds, 0 to `seeds` - 1.
     methods
@@ -78,11 +83,10 @@ def run(
 
     Returns
     -------
-    A row for each method, seed and split ("train", "test", "test, coarse known"): ``accuracy`` and ``ari``;
-    ``inside_information`` and ``inside_ari``, the adjusted mutual information and Rand index inside a coarse class, mean
-    over coarse classes (all in per cent); for FALCON ``features_accuracy`` and ``features_test_accuracy``, of K-Means inside the coarse classes on
-    the features after training; ``iterations``, ``relation_updates``, ``relation_changes`` (rows of M) and ``n_used``;
-    ``seconds``, of all parts of an interrupted run, and ``cpu_seconds``, of its last part.
+    A row for each method and seed: the setting and the scores of :func:`falcon_sc.benchmarks.images.images.run`; for FALCON
+    ``features_accuracy`` and ``features_test_accuracy``, of K-Means inside the coarse classes on the features after training;
+    ``iterations``, ``relation_updates``, ``relation_changes`` (rows of M) and ``n_used``; ``seconds``, of all parts of an
+    interrupted run, and ``cpu_seconds``, of its last part. A run that diverged has no scores, and says so in ``failed``.
 
     Raises
     ------
@@ -100,41 +104,35 @@ def run(
     """
     from pathlib import Path
 
-    import pandas as pd
-    import torch
-
-    from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
+    from falcon_sc.core.runtime.checkpoint import fingerprint
     from falcon_sc.core.runtime.device import resolve_device
 
-    check_asked(data, seeds, methods, FINE_TUNED)
+    check_asked(data, seeds)
+    methods = methods_of(methods, FINE_TUNED)
     where, setting = resolve_device(device), setting or FineTuning()
     train, test = _read(Path(data), setting)  # type: ignore[arg-type]
-    state = None if out is None else Path(out) / "state"
-    checkpoint = None if state is None else Checkpoint(state / "rows", fingerprint(setting, str(where), train.images))
-    kept = None if checkpoint is None else checkpoint.load_training(torch.device("cpu"))
-    rows: list[dict[str, Any]] = [] if kept is None else kept["rows"]
-    done = {(row["seed"], row["method"]) for row in rows}
-    for seed in range(seeds):
-        left = [name for name in methods if (seed, name) not in done]
-        problem = _prepare(train, test, setting, seed, device=where, state=state) if left else None
-        for name in left:
-            assert problem is not None
-            began = cpu_seconds()
-            outcome, seconds = FINE_TUNED[name](problem)
-            spent = {"seconds": seconds, "cpu_seconds": cpu_seconds() - began}
-            rows += _fine_tuning_scores.score(problem, name, outcome, spent)
-            if checkpoint is not None:  # after each method: a crash leaves what was measured
-                checkpoint.save_training({"rows": rows})
-    table = pd.DataFrame(rows)
-    print(_tables.to_markdown(_fine_tuning_scores.by_method(table)))
+    out = None if out is None else Path(out)
+    state = None if out is None else out / "state"
+    problem_of = lru_cache(maxsize=1)(partial(_prepare, train, test, setting, device=where, state=state))
+
+    def measure(method: str, seed: int) -> dict[str, Any]:
+        problem = problem_of(seed)
+        began = cpu_seconds()
+        outcome, seconds = FINE_TUNED[method](problem)
+        spent = {"seconds": seconds, "cpu_seconds": cpu_seconds() - began}
+        return {
+            "kind": FINE_TUNED[method].kind,
+            **scores(outcome, train, test),
+            **of_training(problem, outcome),
+        } | spent
+
+    about = {"backbone": setting.backbone, "size": setting.size, "epochs": setting.epochs, "device": str(where)}
+    about["data"] = fingerprint(train.images, train.fine, train.coarse, test.images)
+    table = complete(None if out is None else out / "fine_tuning_runs.csv", about, methods, seeds, measure)
+    shown = by_method(table)
+    print(_tables.to_markdown(shown))
     if out is not None and state is not None:
-        _tables.save(
-            _fine_tuning_scores.by_method(table),
-            Path(out),
-            "fine_tuning",
-            about=_about(setting, where, train, test, seeds),
-        )
-        table.to_csv(Path(out) / "fine_tuning.csv", index=False)
+        _tables.save(shown, out, "fine_tuning", about=_about(setting, where, train, test, seeds))
         shutil.rmtree(state, ignore_errors=True)
     return table
 

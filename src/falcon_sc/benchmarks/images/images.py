@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks.images._frozen import run_frozen
 from falcon_sc.benchmarks.images._methods import METHODS
-from falcon_sc.benchmarks.images._scores import INSIDE, SCORES, score, slashed
+from falcon_sc.benchmarks.images._scores import INSIDE, SCORES, columns_of, means, scores
 from falcon_sc.benchmarks.images._setting import FULL, REDUCED, Setting, check_asked
+from falcon_sc.benchmarks.paper._runs import complete
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
     from falcon_sc.benchmarks.images._clusterings import Outcome
+    from falcon_sc.benchmarks.images._problem import Problem
     from falcon_sc.vision.datasets import ImageData
 
 
@@ -57,10 +61,10 @@ def run(
     data
         Folder with `cifar100_part0.npz` (to `cifar100_part3.npz`), see :func:`falcon_sc.vision.datasets.from_npz`.
     out
-        Folder for `images.csv` (a row a run and split), `images.md` (methods as rows), and, if "falcon_sc" is among the
-        methods, `images_confident.png` and `images_embedding.png` (figures 3 and 2 of the paper, training images of
-        the first seed). An interrupted run goes on from the state in its folder `state`, which is removed at the end:
-        what was finished is not run again, and seconds are those of all its parts. None: nothing is written.
+        Folder for `images_runs.csv`, a row a run, from which an interrupted run goes on, for the table, `images.csv` and
+        `images.md`, and, if "falcon_sc" is among the methods, `images_confident.png` and `images_embedding.png` (figures
+        3 and 2 of the paper, training images of the first seed). What is in the middle of a run goes on from the state in
+        its folder `state`, which is removed at the end; seconds are those of all its parts. None: nothing is written.
     seeds
         Number of seeds, 0 to `seeds` - 1.
     methods
@@ -81,14 +85,14 @@ def run(
 
     Returns
     -------
-    A row for each method, seed and split ("train", "test", "test, coarse known"): ``method``, ``kind`` ("method",
-    "oracle" or "bound"), ``seed``, ``split``, ``accuracy``, ``macro_accuracy`` and ``ari`` (per cent);
-    ``inside_information`` and ``inside_ari``, the adjusted mutual information and Rand index inside a coarse class, mean
-    over coarse classes (per cent; 0 for the coarse labels alone); for the training images the graph edit distances ``ged_falcon``, ``ged_iso`` and ``ged_matched`` of M; ``seconds`` from the
-    features to all labels, ``images_per_second`` (epochs x training images / ``seconds``, so the start counts as well),
-    and those of the pretraining, ``pretraining_images_per_second``; and the setting. On frozen features a row for each
-    method and seed, with ``steps`` and ``relation_updates`` of what trains; the scores of the splits side by side,
-    those of test images as ``test_...`` and ``known_...``.
+    A row for each method and seed: the setting, ``kind`` ("method", "oracle" or "bound"), ``accuracy``,
+    ``macro_accuracy`` and ``ari`` of the training images (per cent), ``inside_information`` and ``inside_ari``, the
+    adjusted mutual information and Rand index inside a coarse class, mean over coarse classes (per cent; 0 for the coarse
+    labels alone); the same of test images as ``test_...``, and where their coarse classes are known as ``known_...``; the
+    graph edit distances ``ged_falcon``, ``ged_iso`` and ``ged_matched`` of M; ``seconds`` from the features to all labels.
+    ``images_per_second`` (epochs x training images / ``seconds``, so the start counts as well) and those of the
+    pretraining, ``pretraining_images_per_second``; on frozen features ``steps`` and ``relation_updates`` of what trains.
+    A run that diverged has no scores, and says so in ``failed``.
 
     Raises
     ------
@@ -107,17 +111,14 @@ def run(
     """
     from pathlib import Path
 
-    import pandas as pd
-    import torch
-
     from falcon_sc.benchmarks.images._problem import prepare, read
-    from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
+    from falcon_sc.core.runtime.checkpoint import fingerprint
     from falcon_sc.core.runtime.device import resolve_device
 
     if features is not None or encoder is not None:
         return run_frozen(data, out, seeds, methods, features=features, encoder=encoder, epochs=epochs, device=device)
-    methods = tuple(METHODS) if methods is None else methods
-    check_asked(data, seeds, methods, METHODS)
+    check_asked(data, seeds)
+    methods = methods_of(tuple(METHODS) if methods is None else methods, METHODS)
     where = resolve_device(device)
     setting = setting or (FULL if where.type == "cuda" else REDUCED)
     if epochs is not None:
@@ -125,31 +126,34 @@ def run(
     train, test = read(Path(data), setting)  # type: ignore[arg-type]
     out = None if out is None else Path(out)
     state = None if out is None else out / "state"
-    checkpoint = None if state is None else Checkpoint(state / "rows", fingerprint(setting, str(where), train.images))
-    kept = None if checkpoint is None else checkpoint.load_training(torch.device("cpu"))
-    rows: list[dict[str, Any]] = [] if kept is None else kept["rows"]
-    done = {(row["seed"], row["method"]) for row in rows}
-    for seed in range(seeds):
-        left = [name for name in methods if (seed, name) not in done]
-        if not left:
-            continue
+
+    @lru_cache(maxsize=1)
+    def problem_of(seed: int) -> Problem:
         problem = prepare(train, test, setting, seed, device=where, state=state)
         print(f"seed {seed}, pretraining: {problem.pretraining_seconds:.0f} s", flush=True)
-        for name in left:
-            outcome, seconds = METHODS[name](problem)
-            rows += score(problem, name, outcome, seconds)
-            if out is not None and checkpoint is not None:  # after each method: a crash leaves what was measured
-                if name == "falcon_sc" and seed == 0:
-                    _draw(train, outcome, out)
-                pd.DataFrame(rows).to_csv(out / "images.csv", index=False)
-                checkpoint.save_training({"rows": rows})
-    table = pd.DataFrame(rows)
-    print(_tables.to_markdown(by_method(table)))
+        return problem
+
+    def measure(method: str, seed: int) -> dict[str, Any]:
+        problem = problem_of(seed)
+        outcome, seconds = METHODS[method](problem)
+        if out is not None and (method, seed) == ("falcon_sc", 0):
+            _draw(train, outcome, out)
+        speed = setting.epochs * len(train) / seconds if METHODS[method].trains else None
+        return {
+            "kind": METHODS[method].kind,
+            **scores(outcome, train, test),
+            "seconds": seconds,
+            "images_per_second": speed,
+            "pretraining_images_per_second": problem.pretraining_speed,
+        }
+
+    about = {"n_train": len(train), "n_test": len(test), **asdict(setting), "device": str(where)}
+    about["data"] = fingerprint(train.images, train.fine, train.coarse, test.images)
+    table = complete(None if out is None else out / "images_runs.csv", about, methods, seeds, measure)
+    shown = by_method(table)
+    print(_tables.to_markdown(shown))
     if out is not None and state is not None:
-        _tables.save(by_method(table), out, "images")
-        table.to_csv(out / "images.csv", index=False)
-        about = f"on {where}: {len(train):,} training and {len(test):,} test images"
-        _say_setting(out / "images.md", setting, about, table)
+        _tables.save(shown, out, "images", about=_in_words(about, table))
         shutil.rmtree(state, ignore_errors=True)
     return table
 
@@ -160,12 +164,7 @@ def by_method(table: pd.DataFrame) -> pd.DataFrame:
 
     lines = []
     for name, part in table.groupby("method", sort=False):
-        line: dict[str, Any] = {"method": name}
-        for split in ("train", "test", "test, coarse known"):
-            scores = part.loc[part["split"] == split, list(SCORES)]
-            line[split] = "-" if scores.empty else slashed(scores.mean(), SCORES, scores.std())
-        inside = part.loc[part["split"] == "train", list(INSIDE)]
-        line["train, inside"] = "-" if inside.empty else slashed(inside.mean(), INSIDE, inside.std())
+        line = {"method": name, **means(part, columns_of(SCORES) | {"training, inside": INSIDE})}
         for kind in ("falcon", "iso", "matched"):
             line[f"edits, {kind}"] = float(part[f"ged_{kind}"].mean()) if f"ged_{kind}" in part else float("nan")
         line["seconds"] = float(part["seconds"].mean())
@@ -174,13 +173,13 @@ def by_method(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _say_setting(path: Path, setting: Setting, about: str, table: pd.DataFrame) -> None:
+def _in_words(about: Mapping[str, Any], table: pd.DataFrame) -> str:
+    """What was run."""
     speed = table["pretraining_images_per_second"].mean()
-    text = (
-        f"ACC / macro ACC / ARI in per cent, {table['seed'].nunique()} seed(s), {about}, backbone {setting.backbone}, "
-        f"{setting.pretraining_epochs} epochs of MoCo-v3 ({speed:,.0f} images/s), {setting.epochs} of discovery.\n\n"
-    )
-    path.write_text(text + path.read_text(encoding="utf-8"), encoding="utf-8")
+    return (
+        "ACC / macro ACC / ARI in per cent, {seeds} seed(s), on {device}: {n_train:,} training and {n_test:,} test images, "
+        "backbone {backbone}, {pretraining_epochs} epochs of MoCo-v3 ({speed:,.0f} images/s), {epochs} of discovery."
+    ).format(**about, seeds=table["seed"].nunique(), speed=speed)
 
 
 def _draw(train: ImageData, outcome: Outcome, out: Path) -> None:

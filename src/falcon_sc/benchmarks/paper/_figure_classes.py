@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from falcon_sc._checks import listed
+from falcon_sc.benchmarks._asked import whole_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,11 +112,11 @@ def check_asked(asked: Sequence[str], told: Told) -> list[str]:
     ValueError
         If there is no such class.
     """
-    known = {name.lower(): name for name in told.names}
-    if unknown := [name for name in asked if name.lower() not in known]:
+    names = whole_names(asked, told.names)
+    if unknown := [name for name in names if name not in told.names]:
         msg = f"classes holds {listed(unknown)}, and the model was told {listed(told.names)}."
         raise ValueError(msg)
-    return [known[name.lower()] for name in asked]
+    return list(names)
 
 
 def shown(figure: str, told: Told, labels: NDArray[np.int64], asked: Sequence[str]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from falcon_sc.benchmarks import _runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -25,20 +24,6 @@ class Result(NamedTuple):
 
     labels: NDArray[Any]
     relation: NDArray[np.uint8] | None = None
-
-
-def check_methods(methods: Sequence[str], known: Iterable[str]) -> None:
-    """Refuse names that are not known, and what would end in an ImportError after others have run for days."""
-    if unknown := set(methods).difference(known):
-        msg = f"methods: {sorted(unknown)} are not among {list(known)}."
-        raise ValueError(msg)
-    if "Leiden" in methods and not (find_spec("leidenalg") and find_spec("igraph")):
-        msg = "methods: Leiden needs leidenalg and igraph: pip install 'scanpy[leiden]', or name the other methods."
-        raise ImportError(msg)
-    if "scVI + Leiden" in methods:
-        from falcon_sc.baselines._scvi import check_installed
-
-        check_installed("methods: scVI + Leiden")
 
 
 def complete(
@@ -61,13 +46,15 @@ def complete(
     methods, seeds
         Names of the systems; seeds are 0 to `seeds` - 1.
     measure
-        From a system and a seed to the further columns; `accuracy`, `ari` and `seconds` are among them.
+        From a system and a seed to the further columns; `seconds` is among them, and so are `accuracy` and `ari`, unless
+        the system gives no labels to what is scored.
 
     Returns
     -------
-    A row for each system and seed, system by system. A run that diverged has no scores, and says so in `failed`.
+    A row for each seed and system, seed by seed: what is the same for all systems of a seed can be kept until the next. A
+    run that diverged has no scores, and says so in `failed`.
     """
-    asked = [{**setting, "method": method, "seed": seed} for method in methods for seed in range(seeds)]
+    asked = [{**setting, "method": method, "seed": seed} for seed in range(seeds) for method in methods]
     return _runs.complete(path, asked, partial(_measured, measure), jobs=jobs)
 
 
@@ -80,7 +67,8 @@ def _measured(measure: Callable[[str, int], dict[str, Any]], run: Mapping[str, A
     except FloatingPointError as error:
         print(f"{name}: {error}", flush=True)
         return dict.fromkeys((*SCORES, "classes_used"), np.nan) | {"failed": str(error)}
-    print(f"{name}: ACC / ARI {found['accuracy']:.1f} / {found['ari']:.1f}, {found['seconds']:.1f} s", flush=True)
+    accuracy, ari = (found.get(score, np.nan) for score in ("accuracy", "ari"))
+    print(f"{name}: ACC / ARI {accuracy:.1f} / {ari:.1f}, {found['seconds']:.1f} s", flush=True)
     return found | {"failed": None}
 
 

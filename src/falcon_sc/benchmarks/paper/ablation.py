@@ -8,6 +8,7 @@ import numpy as np
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _machine, _tables
+from falcon_sc.benchmarks._asked import chosen
 from falcon_sc.benchmarks.paper._ablation_runs import measure
 from falcon_sc.benchmarks.paper._ablation_tables import TABLES, Cell
 from falcon_sc.benchmarks.paper._runs import complete
@@ -65,10 +66,7 @@ def run(
 
     check_int(seeds, "seeds")
     check_int(steps, "steps")
-    unknown = set(tables) - set(TABLES)
-    if unknown or not tables:
-        msg = f"tables: {sorted(unknown)} are not among {list(TABLES)}."
-        raise ValueError(msg)
+    tables = chosen(tables, TABLES, "tables")
     asked = {one.name: one for name in tables for one in TABLES[name].runs}
     runs = complete(
         None if out is None else out / "ablation.csv",

@@ -8,8 +8,8 @@ import numpy as np
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks._machine import cpu_seconds
-from falcon_sc.benchmarks.paper._runs import check_methods
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def run(
     from falcon_sc.metrics import adjusted_rand_index, clustering_accuracy
 
     check_int(seeds, "seeds")
-    check_methods(methods, METHODS)
+    methods = methods_of(methods, METHODS)
     pixels, fine = load_digits(return_X_y=True)
     X = (pixels / 16).astype(np.float32)
     rows = []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from falcon_sc._checks import check_writable, listed
+from falcon_sc._checks import check_writable
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._asked import chosen
 from falcon_sc.benchmarks.paper._class_sizes import draw_class_sizes
 from falcon_sc.benchmarks.paper._figure_classes import FIGURES, LeftOutError
 from falcon_sc.benchmarks.paper._figure_data import find_data
@@ -105,7 +106,8 @@ def run(
     """
     import pandas as pd
 
-    folder = _checked_folder(out, figures)
+    figures = chosen(figures, FIGURES, "figures")
+    folder = _checked_folder(out)
     if model is not None:
         describe(model)  # or it is not there, or cannot be read
     given: dict[str, Any] = {"split": split, "features": features, "backbone": backbone, "views": views}
@@ -121,11 +123,8 @@ def run(
     return table
 
 
-def _checked_folder(out: Path | None, figures: Sequence[str]) -> Path:
-    """Where the files go, once all names are known to be right."""
-    if unknown := [figure for figure in figures if figure not in FIGURES]:
-        msg = f"figures holds {listed(unknown)}: there are {listed(FIGURES)}."
-        raise ValueError(msg)
+def _checked_folder(out: Path | None) -> Path:
+    """Where the files go."""
     if out is None:
         msg = "out is not given: name a folder for the figures (-o)."
         raise ValueError(msg)

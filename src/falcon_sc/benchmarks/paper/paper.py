@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int, listed
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks._runs import kept
 from falcon_sc.benchmarks.paper._image_sets import PRESETS, SETS
 from falcon_sc.benchmarks.paper._layout import all_data_sets, beside_the_paper
 from falcon_sc.benchmarks.paper._on_images import AT_RANDOM, SYSTEMS, Images, Keeping
-from falcon_sc.benchmarks.paper._runs import check_methods, complete, scores
+from falcon_sc.benchmarks.paper._runs import complete, scores
 from falcon_sc.core.runtime.files import as_path
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def run(
     for name, value in {"seeds": seeds, "epochs": epochs, "size": size}.items():
         if value is not None:
             check_int(value, name)
-    chosen, folder = _checked(dataset, root, pretrained, preset, methods)
+    methods = methods_of(methods, SYSTEMS)
+    chosen, folder = _checked(dataset, root, pretrained, preset)
     config = chosen.config(preset, size or chosen.size)
     images = Images.of(
         chosen.read(folder, chosen.train),
@@ -137,9 +139,7 @@ def run(
     return table
 
 
-def _checked(
-    dataset: str | None, root: Path | None, pretrained: Path | None, preset: str, methods: Sequence[str]
-) -> tuple[ImageSet, Path]:
+def _checked(dataset: str | None, root: Path | None, pretrained: Path | None, preset: str) -> tuple[ImageSet, Path]:
     """The data set and its folder, once all names and paths are known to be right."""
     if dataset not in SETS:
         msg = f"dataset must be one of {listed(SETS)}, found {dataset!r}."
@@ -147,7 +147,6 @@ def _checked(
     if preset not in PRESETS:
         msg = f"preset must be one of {listed(PRESETS)}, found {preset!r}."
         raise ValueError(msg)
-    check_methods(methods, SYSTEMS)
     if root is None:
         msg = "root is not given: name the folder of the official files."
         raise ValueError(msg)

@@ -11,12 +11,13 @@ import numpy as np
 
 from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
+from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks._machine import cpu_seconds
 from falcon_sc.benchmarks._runs import n_jobs
 from falcon_sc.benchmarks.paper import _atlas
 from falcon_sc.benchmarks.paper._layout import beside_the_paper
 from falcon_sc.benchmarks.paper._on_cells import DEFAULTS, ROWS, SYSTEMS, Training
-from falcon_sc.benchmarks.paper._runs import check_methods, complete, scores
+from falcon_sc.benchmarks.paper._runs import complete, scores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +116,7 @@ def run(
     check_int(min_iterations, "min_iterations")
     if methods is None:
         methods = [name for name in DEFAULTS if not (is_twin and name in LONG)]
-    check_methods(methods, SYSTEMS)
+    methods = methods_of(methods, SYSTEMS)
     if not 0 < lr < math.inf:
         msg = f"lr={lr} is no learning rate: give a number above 0, such as 0.03."
         raise ValueError(msg)

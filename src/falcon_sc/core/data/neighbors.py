@@ -13,8 +13,6 @@ from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
 from falcon_sc.core.runtime.threads import torch_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -43,7 +41,6 @@ def neighbors_within_classes(
     exact_max: int = EXACT_MAX,
     n_jobs: int | None = None,
     rng: np.random.Generator | int | None = 0,
-    progress: Callable[[int], object] | None = None,
 ) -> Neighbors:
     """Nearest neighbors of each sample among the other samples of its class.
 
@@ -65,8 +62,6 @@ def neighbors_within_classes(
         Threads of the approximate search; `None` or -1: one a core.
     rng
         Seed of the approximate search.
-    progress
-        Called with the number of samples done, class after class.
 
     Returns
     -------
@@ -96,12 +91,10 @@ def neighbors_within_classes(
             turn = np.arange(n_neighbors) % n_others
             indices[members] = members[local][:, turn]
             distances[members] = distance[:, turn]
-        if progress is not None:
-            progress(len(members))
     return Neighbors(indices, distances)
 
 
-def check_search(codes: NDArray[np.int64], exact_max: int = EXACT_MAX) -> None:
+def check_search(codes: NDArray[np.int64]) -> None:
     """Say at once, not after hours of start, why a search among so many samples is not possible here.
 
     Raises
@@ -109,7 +102,7 @@ def check_search(codes: NDArray[np.int64], exact_max: int = EXACT_MAX) -> None:
     RuntimeError
         If numba, which compiles the approximate search, has no threads or no folder here.
     """
-    if np.bincount(codes[codes >= 0]).max(initial=0) > exact_max:
+    if np.bincount(codes[codes >= 0]).max(initial=0) > EXACT_MAX:
         _descent()
 
 

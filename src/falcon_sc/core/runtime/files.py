@@ -18,8 +18,16 @@ def as_path(path: str | os.PathLike[str]) -> Path:
     TypeError
         If it is neither text nor a path.
     """
+    if not isinstance(path, str | os.PathLike):
+        msg = f"path must be text or a pathlib.Path, found {path!r}."
+        raise TypeError(msg)
     # unlike Path.expanduser, it leaves a file alone whose name begins with ~ but names nobody's home
     return Path(os.path.expanduser(os.fsdecode(path)))  # noqa: PTH111
+
+
+def beside(path: Path) -> Path:
+    """Where a file is written before it is moved into place."""
+    return path.with_name(path.name + ".part")
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -28,12 +36,12 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     A link is followed, and nothing stays beside the file.
     """
     path = path.resolve()
-    beside = path.with_name(path.name + ".part")
+    part = beside(path)
     try:
-        write(beside)
-        beside.replace(path)
+        write(part)
+        part.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 def write_tensors(path: Path, content: Any) -> None:

@@ -98,11 +98,3 @@ def joint_gains(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine
         pooled([rising_gains(own, int(n)) for own, n in zip(curves, sizes, strict=True)], n_extra) for curves in rules
     ]
     return [np.mean(own, axis=0) for own in zip(*by_rule, strict=True)]
-
-
-def allocate(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine: int) -> np.ndarray:
-    """Number of fine classes of each coarse class, int64 K_C: at least 1, at most the K of the class.
-
-    `n_fine`: their sum, at most the sum of the K; the others as in :func:`joint_gains`.
-    """
-    return largest_gains(joint_gains(rules, sizes, n_fine), n_fine - len(sizes))

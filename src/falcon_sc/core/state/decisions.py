@@ -6,6 +6,7 @@ what the class is called; decisions are kept in their order and never rewritten.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +16,7 @@ from scipy import sparse
 from falcon_sc.core.data.labels import listed, missing_as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -150,6 +151,9 @@ def merging(classes: FineClasses, names: Iterable[object], new_name: object = No
     """
     if isinstance(names, str):
         msg = f"names must list the fine classes to merge, found the text {names!r}: give [{names!r}, ...]."
+        raise TypeError(msg)
+    if not isinstance(names, Iterable):
+        msg = f"names must list the fine classes to merge, found {names!r}."
         raise TypeError(msg)
     old = list(dict.fromkeys(map(str, names)))
     _check_known(classes, old, "names")

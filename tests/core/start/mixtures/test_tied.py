@@ -36,7 +36,7 @@ class One:
         self.log_weights, self.means, self.precision = mixtures.log_weights[0], mixtures.means[0], mixtures.precision[0]
 
     def log_likelihood(self, X: np.ndarray) -> float:
-        return float(self.batch.log_likelihood(X[None])[0])
+        return float(TiedSteps(X[None]).expect(self.batch)[0][0])
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         return self.batch.predict(X[None])[0]
@@ -46,7 +46,9 @@ def fit(
     X: np.ndarray, start: np.ndarray, *, floor: float | None = None, stop: dict[str, float] | None = None, **kind: bool
 ) -> tuple[One, np.ndarray]:
     """EM on one data set from responsibilities (k x n)."""
-    steps = TiedSteps(X[None], floor=None if floor is None else np.array([floor]), **kind)
+    steps = TiedSteps(X[None], **kind)
+    if floor is not None:
+        steps.floor = np.array([floor])
     runs = expectation_maximization(steps, start[None], **(stop or {}))
     return One(runs.mixtures), runs.trace[0][~np.isnan(runs.trace[0])]
 
@@ -76,7 +78,9 @@ def test_the_m_step_equals_sklearns() -> None:
     rng = np.random.default_rng(1)
     X, _ = planted((40, 40), rng)
     responsibilities = rng.dirichlet(np.ones(3), len(X))
-    fitted = One(TiedSteps(X[None], floor=np.array([1e-6])).maximize(responsibilities.T[None]))
+    steps = TiedSteps(X[None])
+    steps.floor = np.array([1e-6])
+    fitted = One(steps.maximize(responsibilities.T[None]))
     sklearn = GaussianMixture(3, covariance_type="tied", reg_covar=1e-6)
     sklearn._initialize(X, responsibilities)
     np.testing.assert_allclose(fitted.means, sklearn.means_)

@@ -37,9 +37,8 @@ SMALLEST_SIZE = 5  # cells, likewise
 
 @dataclass(frozen=True)
 class Paths:
-    """Mixtures of b data sets for each of `ks`, and their mean log-likelihoods (b, len(ks))."""
+    """Mixtures of b data sets for each k of those asked for, and their mean log-likelihoods (b, len(ks))."""
 
-    ks: np.ndarray
     log_likelihood: np.ndarray
     mixtures: tuple[TiedMixtures, ...]
 
@@ -99,7 +98,6 @@ def merge_down(X: Array, ks: Sequence[int] | np.ndarray, rng: np.random.Generato
         fitted[k] = runs.mixtures, runs.log_likelihood
         start = merge_closest(runs.mixtures, runs.expected) if k > 1 else start
     return Paths(
-        ks=np.asarray(ks, dtype=np.int64),
         log_likelihood=np.stack([fitted[int(k)][1] for k in ks], axis=1),
         mixtures=tuple(fitted[int(k)][0] for k in ks),
     )

@@ -39,13 +39,8 @@ class TiedMixtures(Mixtures):
         joint += xp.asarray(offset[:, :, None], dtype=X.dtype)
         return joint
 
-    def log_likelihood(self, X: Array) -> Array:
-        """Mean log-likelihood in nats a sample (b,)."""
-        log_norm, _ = normalize(self.relative_log_joint(X))
-        return self.absolute(log_norm, second_moment(X))
-
-    def absolute(self, log_norm: Array, moment: Array) -> Array:
-        """Mean log-likelihood (b,), from the log norms (b, n) of `relative_log_joint` and the `second_moment` of the rows."""
+    def log_likelihood(self, log_norm: Array, moment: Array) -> Array:
+        """Mean log-likelihood in nats a sample (b,), from the log norms (b, n) of `relative_log_joint` and the `second_moment` of the rows."""
         xp = namespace(moment)
         d, n = moment.shape[1], log_norm.shape[1]
         common = (self.precision * moment).sum(axis=(1, 2)) + d * math.log(2 * math.pi) - self.log_determinant
@@ -64,17 +59,15 @@ def second_moment(X: Array) -> Array:
 
 
 class TiedSteps:
-    """EM steps of tied Gaussian mixtures of b data sets X (b, n, d); `floor` (b,) on the diagonal of the covariance.
+    """EM steps of tied Gaussian mixtures of b data sets X (b, n, d); a `floor` (b,) is added to the diagonal of the covariance.
 
     With `equal_weights` every component has the weight 1/k. With `spherical` the covariance is the mean of its
     diagonal times I: both together make K-Means with soft borders.
     """
 
-    def __init__(
-        self, X: Array, *, floor: Array | None = None, equal_weights: bool = False, spherical: bool = False
-    ) -> None:
+    def __init__(self, X: Array, *, equal_weights: bool = False, spherical: bool = False) -> None:
         self.X = X
-        self.floor = ridge(X) if floor is None else floor
+        self.floor = ridge(X)
         self._moment = second_moment(X)
         self._equal_weights = equal_weights
         self._spherical = spherical
@@ -93,7 +86,7 @@ class TiedSteps:
     def expect(self, mixtures: TiedMixtures) -> tuple[Array, Array]:
         """Mean log-likelihoods (b,) and responsibilities (b, k, n)."""
         log_norm, responsibilities = normalize(mixtures.relative_log_joint(self.X))
-        return mixtures.absolute(log_norm, self._moment), responsibilities
+        return mixtures.log_likelihood(log_norm, self._moment), responsibilities
 
     def maximize(self, expected: Array) -> TiedMixtures:
         """Weights, means and the shared covariance ``X'X/n - sum_k s_k m_k m_k' + floor I``, s_k the shares of the rows."""

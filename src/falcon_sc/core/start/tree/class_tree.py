@@ -40,6 +40,14 @@ class ClassTree:
     joins: NDArray[np.int64]
 
 
+def leaves_under(joins: NDArray[np.int64], n_leaves: int) -> NDArray[np.bool_]:
+    """Which leaves are under each node, (n_leaves + S, n_leaves); `joins`: (S, 2) children of each split, which come before their parents."""
+    under = np.eye(n_leaves + len(joins), n_leaves, dtype=bool)
+    for split, (first, second) in enumerate(joins):
+        under[n_leaves + split] = under[first] | under[second]
+    return under
+
+
 def class_tree(
     representations: ClassRepresentations,
     labels: NDArray[np.int64],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start.mixtures.arrays import CPU
+from falcon_sc.core.start.tree.class_tree import leaves_under
 from falcon_sc.core.start.tree.found_again import in_halves_of_cells, in_halves_of_molecules, separation, table
 from falcon_sc.core.start.tree.support import support_of
 from falcon_sc.core.start.tree.technical import explained_by_group, explained_by_number
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from falcon_sc.core.start.representation.class_representations import ClassRepresentations
     from falcon_sc.core.start.thinning import Halves
     from falcon_sc.core.start.tree.class_tree import ClassTree
-
-    Sides = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,8 @@ def evidence(
     processor
         Where the mixtures of these halves are fitted.
     """
-    sides, nothing = _sides(tree), np.full(len(tree.joins), np.nan)
+    under, nothing = leaves_under(tree.joins, len(tree.classes)), np.full(len(tree.joins), np.nan)
+    sides = under[tree.joins[:, 0]], under[tree.joins[:, 1]]  # leaves on either side of each split, (S, L) each
     agreement = np.mean([separation(table(own, tree.leaves, len(tree.classes)), sides) for own in clusterings], axis=0)
     if halves is not None:
         comes_back, markers = in_halves_of_molecules(tree, sides, halves, rng)
@@ -92,12 +92,3 @@ def evidence(
     batches = nothing if batch is None else explained_by_group(tree.leaves, *sides, batch)
     support = support_of(comes_back, agreement, has_counts=halves is not None)
     return Evidence(comes_back, agreement, support, markers, depth, batches)
-
-
-def _sides(tree: ClassTree) -> Sides:
-    """Leaves on the first and on the second side of each split, (S, L) each."""
-    n = len(tree.classes)
-    below = np.eye(n + len(tree.joins), n, dtype=bool)
-    for split, (first, second) in enumerate(tree.joins):
-        below[n + split] = below[first] | below[second]
-    return below[tree.joins[:, 0]], below[tree.joins[:, 1]]

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_sc.core.start.tree.class_tree import leaves_under
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from falcon_sc.core.start.tree.class_tree import ClassTree
     from falcon_sc.core.start.tree.splits import Splits
 
 
@@ -74,7 +75,7 @@ class Tree:
         for c, (own_splits, n) in enumerate(zip(found, n_leaves, strict=True)):
             tree, about, opens_at = own_splits.tree, own_splits.evidence, np.arange(n, 1, -1)
             joins = np.where(tree.joins < n, tree.joins + first_leaf, tree.joins - n + total + first_split)
-            sizes = _sizes(tree)[tree.joins]
+            sizes = (leaves_under(tree.joins, n) @ np.bincount(tree.leaves, minlength=n))[tree.joins]  # of both sides
             larger = sizes[:, 1] > sizes[:, 0]
             joins[larger], sizes[larger] = joins[larger, ::-1], sizes[larger, ::-1]
             own = {
@@ -166,10 +167,7 @@ class Tree:
 
     def under(self) -> NDArray[np.bool_]:
         """Which leaves are under each node: (L + S, L)."""
-        below = np.eye(self.n_leaves + len(self.left), self.n_leaves, dtype=bool)
-        for split, (left, right) in enumerate(zip(self.left, self.right, strict=True)):
-            below[self.n_leaves + split] = below[left] | below[right]
-        return below
+        return leaves_under(self.joins, self.n_leaves)
 
     def made(self, class_of_leaf: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
         """Which splits are made between fine classes (S,): those whose sides have no class in common."""
@@ -191,11 +189,6 @@ class Tree:
             weakest[leaves] = np.minimum(weakest[leaves], self.support[split])
         return weakest
 
-    def coarse_of_class(self) -> NDArray[np.int64]:
-        """Coarse class of each fine class."""
-        first = np.unique(self.class_of_leaf, return_index=True)[1]
-        return self.leaf_coarse[first]
-
 
 def _shifted(n: int, replaced: slice, more: int) -> NDArray[np.int64]:
     """Where each of n places comes to be when those that are `replaced` become more."""
@@ -209,12 +202,3 @@ def _gain_of(gains: NDArray[np.float64] | None, opens_at: NDArray[np.int64]) -> 
     if gains is None:
         return np.full(len(opens_at), np.nan)
     return np.where(opens_at - 2 < len(gains), np.append(gains, 0.0)[np.minimum(opens_at - 2, len(gains))], 0.0)
-
-
-def _sizes(tree: ClassTree) -> NDArray[np.int64]:
-    """Samples under each node."""
-    n = len(tree.classes)
-    sizes = np.concatenate([np.bincount(tree.leaves, minlength=n), np.zeros(n - 1, dtype=np.int64)])
-    for split, (left, right) in enumerate(tree.joins):
-        sizes[n + split] = sizes[left] + sizes[right]
-    return sizes
