@@ -58,7 +58,7 @@ def test_slots(found: AnnData, planted: AnnData) -> None:
     assert confidence.between(0, 1).all()
     # one temperature gives the probabilities the certainty of the clusterings
     assert proba.max(axis=1).mean() == pytest.approx(found.obs["falcon_agreement"].mean(), abs=0.01)
-    assert (found.obsm["X_falcon"].dtype, found.obsm["X_falcon"].shape) == (np.float32, (240, 64))
+    assert (found.obsm["X_falcon"].dtype, found.obsm["X_falcon"].shape) == (np.float32, (240, 128))
 
 
 def test_fine_classes_lie_in_the_coarse_class_of_the_cell(found: AnnData) -> None:

@@ -96,7 +96,8 @@ class FalconConfig(PaperSettings):
         Principal components that replace the input features; `None` trains on the features themselves (paper).
         Inputs with no more features than this are taken as they are.
     n_hidden, n_layers
-        Width and number of the hidden linear layers of the MLP, each followed by a ReLU. Default: paper.
+        Width and number of the hidden linear layers of the MLP, each followed by a ReLU. Paper: 64 and 4. Default: ours,
+        because so narrow a network does not keep rare classes apart where there are many classes (docs/benchmarks.md).
     batch_norm
         Batch normalization before each ReLU. Default: ours; the paper names none for cells, where it collapses without.
     max_epochs
@@ -182,8 +183,8 @@ class FalconConfig(PaperSettings):
     warmup_iterations: int = 600
     lambda_start: float = 0.1
     n_pcs: int | None = 50
-    n_hidden: int = 64
-    n_layers: int = 4
+    n_hidden: int = 128
+    n_layers: int = 2
     batch_norm: bool = True
     max_epochs: int | None = None
     min_iterations: int = 1000

@@ -25,6 +25,8 @@ _PAPER: dict[str, Any] = {
     "prior": "uniform",  # eq. 9
     "start": "random",
     "n_pcs": None,
+    "n_hidden": 64,
+    "n_layers": 4,
     "optimizer": "sgd",  # this and the next three: text for large images, published code for the others
     "lr": 0.1,
     "momentum": 0.9,

@@ -24,7 +24,7 @@ def test_a_block_at_a_time_is_the_same(rng, device, monkeypatch):
     np.testing.assert_allclose(
         inference.probabilities(classifier.head, blocks, codes, RELATION), proba, rtol=1e-5, atol=1e-6
     )
-    assert hidden.shape == (25, 64)
+    assert hidden.shape == (25, 128)
     np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
     assert (proba[codes == 0, 2] == 0).all()
     assert (proba[codes == 1][:, :2] == 0).all()
