@@ -143,7 +143,7 @@ class FalconConfig(PaperSettings):
         Seconds that Gurobi may take for one relation update. Default: paper.
     n_jobs
         Cores taken, on a machine that is shared. `None` or -1: all that may be used. The start works on as many coarse
-        classes at once, each in a process of its own for at least 1,500 samples (on a GPU in threads, with `None` from
+        classes at once, each in a process of its own for at least 500 samples (on a GPU in threads, with `None` from
         25,000 samples on), and gives the same labels with any number.
 
     Raises

@@ -105,7 +105,7 @@ def discover(
         Where to compute, such as ``"cpu"`` or ``"cuda"``. By default a GPU if there is one; the log says which.
     n_jobs
         Cores to take, on a machine that is shared; by default all that may be used. The start has a process on each
-        core, for at least 1,500 cells. With another number sums of the training may be rounded differently.
+        core, for at least 500 cells. With another number sums of the training may be rounded differently.
     progress_bar
         Show bars over the fits of the start and over the batches of the training.
     rng
