@@ -113,8 +113,8 @@ def measure(way: str, folder: str) -> None:
     times.append(cpu_seconds())
     projected = fit_projection(inputs.features, 50, np.random.default_rng(0))(inputs.features)
     times.append(cpu_seconds())
-    classes: Any = CoarseClasses(inputs.start, codes)
-    n_values = sum(classes.of(c)[0].nnz for c in range(len(classes.sizes)))
+    classes = CoarseClasses(inputs.start, codes)
+    n_values = sum(inputs.start.matrix[classes.members(c)].nnz for c in range(len(classes.sizes)))
     times.append(cpu_seconds())
     found = {
         "n_obs": adata.n_obs,
