@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def describe() -> dict[str, str | int]:
 
 def cpu_seconds() -> float:
     """CPU seconds of this process so far, and of the processes that it started and that are over, as those of the start."""
-    return sum(os.times()[:4])
+    over = os.times()
+    return time.process_time() + over.children_user + over.children_system
 
 
 def _cpu() -> str:

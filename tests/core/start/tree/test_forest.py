@@ -112,7 +112,8 @@ def test_a_weak_split_weakens_what_is_below_it(start: Start) -> None:
 def test_another_tree_in_one_coarse_class_leaves_the_others(start: Start, c: int, n_leaves: int) -> None:
     counts, coarse = _planted()
     classes, k = CoarseClasses(StartInput(counts, "counts"), coarse), 4
-    division = divide(classes, c, k, n_leaves, np.random.default_rng(0), n_genes=100, max_cells=500, n_repeats=1)
+    options = {"k": k, "n_leaves": n_leaves, "n_genes": 100, "max_cells": 500, "n_repeats": 1}
+    division = divide(**classes.given(c), **options, rng=np.random.default_rng(0))
     own, before = Tree.of([division.splits], [0], [None]), start.tree
     tree = before.with_class(c, own)
     under, was_under = tree.under(), before.under()
