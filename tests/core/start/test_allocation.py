@@ -79,7 +79,7 @@ def test_a_representation_that_gains_nothing_is_capped() -> None:
 
 
 def allocate(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine: int) -> np.ndarray:
-    return allocation.largest_gains(allocation.joint_gains(rules, sizes, n_fine), n_fine - len(sizes))
+    return allocation.largest_gains(allocation.joint_gains(rules, [1] * len(rules), sizes, n_fine), n_fine - len(sizes))
 
 
 FLAT, STEEP = np.array([[0, 0.01, 0.02, 0.03]]), np.array([[0.0, 1, 2]])
@@ -99,6 +99,15 @@ def test_of_equal_curves_the_larger_class_is_split() -> None:
 def test_rules_that_disagree_share_what_there_is() -> None:
     first, second = [STEEP, 0 * STEEP], [0 * STEEP, STEEP]
     np.testing.assert_array_equal(allocate([first, second], np.array([50, 50]), 4), [2, 2])
+
+
+def test_a_rule_with_twice_the_weight_counts_as_if_it_was_there_twice() -> None:
+    first, second, sizes = [STEEP, FLAT], [0 * STEEP, FLAT], np.array([50, 70])
+    weighted = allocation.joint_gains([first, second], [2, 1], sizes, 4)
+    for own, repeated in zip(
+        weighted, allocation.joint_gains([first, first, second], [1, 1, 1], sizes, 4), strict=True
+    ):
+        np.testing.assert_allclose(own, repeated)
 
 
 @given(

@@ -2,7 +2,8 @@
 
 A curve says how well k classes fit a coarse class. What every further class gains is weighed by the size of the
 coarse class and made non-increasing (isotonic regression); the largest gains over all coarse classes are taken.
-Several rules, each with several representations, are pooled before: their gains are averaged, each in its own units.
+Several rules, each with several representations, are pooled before: their gains are averaged, each in its own units and
+with its own weight.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def pooled(gains: Sequence[np.ndarray], n_extra: int) -> list[np.ndarray]:
     return total
 
 
-def joint_gains(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine: int) -> list[np.ndarray]:
+def joint_gains(
+    rules: Sequence[Sequence[np.ndarray]], weights: Sequence[float], sizes: np.ndarray, n_fine: int
+) -> list[np.ndarray]:
     """What every further fine class gains, non-increasing (K - 1,) for each coarse class.
 
     Parameters
@@ -88,6 +91,8 @@ def joint_gains(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine
     rules
         For each rule and coarse class its curves over k = 1..K of the class (nats a cell): (r, K), with as
         many representations r in every class.
+    weights
+        What each rule counts.
     sizes
         Samples of each coarse class, K_C.
     n_fine
@@ -97,4 +102,4 @@ def joint_gains(rules: Sequence[Sequence[np.ndarray]], sizes: np.ndarray, n_fine
     by_rule = [
         pooled([rising_gains(own, int(n)) for own, n in zip(curves, sizes, strict=True)], n_extra) for curves in rules
     ]
-    return [np.mean(own, axis=0) for own in zip(*by_rule, strict=True)]
+    return [np.average(own, axis=0, weights=weights) for own in zip(*by_rule, strict=True)]

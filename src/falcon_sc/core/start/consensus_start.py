@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 CELLS_PER_FURTHER_CLASS = (
     20  # of a coarse class, at least, unless more fine classes are asked for: fewer are a fragment
 )
+# What a gain in likelihood counts for each that comes back in the other half of the molecules. This one is measured on
+# fewer cells with half the molecules, and where they weighed the same, on a continuum the numbers hung on the seed.
+LIKELIHOOD_COUNTS = 2
 # What a bar expects of a coarse class, without counts and with them; it learns the rest from those that are done.
 PATHS = (5, 14)  # of mixtures for all numbers of components
 FITS_BESIDE = 30  # on a path, beside one for each number
@@ -217,10 +220,11 @@ def _among(free: np.ndarray, fixed: np.ndarray, numbers: np.ndarray) -> np.ndarr
 def _gains(fits: Sequence[ClassFit], sizes: np.ndarray, free: np.ndarray, n_fine: int) -> list[np.ndarray]:
     """What further fine classes gain the free coarse classes: in likelihood and, where there are counts, in the other half of them."""
     shared = [f for f, is_free in zip(fits, free, strict=True) if is_free]
-    rules = [_curves([f.log_likelihood for f in shared])]
+    rules, weights = [_curves([f.log_likelihood for f in shared])], [LIKELIHOOD_COUNTS]
     if any(f.reproducibility is not None for f in shared):
         rules.append(_curves([f.reproducibility for f in shared]))
-    return allocation.joint_gains(rules, sizes[free], n_fine)
+        weights.append(1)
+    return allocation.joint_gains(rules, weights, sizes[free], n_fine)
 
 
 def _curves(by_class: Sequence[np.ndarray | None]) -> list[np.ndarray]:
