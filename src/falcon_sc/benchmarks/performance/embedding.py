@@ -35,7 +35,7 @@ def run(*, out: Path | None = None, cells: Sequence[int] = _CELLS, device: str |
     out
         Folder for `embedding.csv` and `embedding.md`.
     cells
-        Numbers of cells; ten million are 2 GB, and take hours.
+        Numbers of cells; ten million are 2 GB, and take half an hour on one core.
     device
         Where to compute; `None`: a GPU if there is one.
 
