@@ -7,7 +7,10 @@ import os
 import tempfile
 from contextlib import suppress
 from errno import EACCES
+from numbers import Integral
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from falcon_sc.core.data.labels import listed as listed  # errors of the surface and of the core list names alike
 from falcon_sc.core.data.labels import whole_number
@@ -100,16 +103,28 @@ def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
     return column
 
 
-def check_int(value: object, argument: str, *, minimum: int = 1) -> int:
-    """An integer of at least `minimum`, also one of numpy such as ``np.float64(3)``; booleans and floats are refused."""
+def check_int(value: object, argument: str, *, minimum: int | None = 1) -> int:
+    """An integer of at least `minimum`, if there is one, also one of numpy such as ``np.float64(3)``; booleans and floats are refused."""
     number = whole_number(value)
     if number is None:
         msg = f"{argument} must be an int, found {value!r} ({type(value).__name__})."
         raise TypeError(msg)
-    if number < minimum:
+    if minimum is not None and number < minimum:
         msg = f"{argument} must be at least {minimum}, found {number}."
         raise ValueError(msg)
     return number
+
+
+def check_rng(rng: object) -> None:
+    """A seed, a generator, or None for a run that cannot be repeated."""
+    if rng is None or isinstance(rng, np.random.Generator):
+        return
+    if isinstance(rng, bool) or not isinstance(rng, Integral):
+        msg = f"rng must be an int, a numpy.random.Generator or None, found {rng!r}."
+        raise TypeError(msg)
+    if rng < 0:
+        msg = f"rng must not be negative, found {rng}."
+        raise ValueError(msg)
 
 
 def check_key_added(key: object) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from falcon_sc._checks import check_adata, check_int
+from falcon_sc._checks import check_adata, check_int, check_rng
 from falcon_sc._log import show_log
 from falcon_sc.pl._classes import read_about
 from falcon_sc.tl._cut import cutting
 from falcon_sc.tl._decide import decide
-from falcon_sc.tl._params import check_rng
 from falcon_sc.tl._refine import coarse_class, refined
 from falcon_sc.tl._tree import read_tree
 
