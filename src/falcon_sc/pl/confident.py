@@ -77,6 +77,8 @@ def confident(
     ------
     KeyError
         Nothing was discovered under `key`, or `layer` is missing.
+    TypeError
+        `adata` is no AnnData, `key` no name, a number no int, or `ax` no Axes.
     ValueError
         `coarse` is not a coarse class; no cell has a fine class, or nothing says which coarse class a new name
         belongs to; wrong values in the matrix.

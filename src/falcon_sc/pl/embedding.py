@@ -66,6 +66,8 @@ def embedding(
 
     Raises
     ------
+    TypeError
+        `n_max` is no int, `rng` no seed, or `ax` no Axes.
     ValueError
         If the arrays do not fit together, there are fewer than 4 samples, `shaded` is false without `coarse`, or `named`
         holds what is not in `labels`.

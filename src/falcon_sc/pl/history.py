@@ -47,6 +47,8 @@ def history(adata: AnnData, *, key: str = "falcon") -> Figure:
     ------
     KeyError
         Nothing was discovered under `key`, or its history is gone.
+    TypeError
+        `adata` is no AnnData, or `key` no name.
 
     Examples
     --------
