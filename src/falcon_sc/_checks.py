@@ -7,14 +7,12 @@ import os
 import tempfile
 from contextlib import suppress
 from errno import EACCES
-from numbers import Integral
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from falcon_sc.core.data.labels import listed as listed  # errors of the surface and of the core list names alike
 from falcon_sc.core.data.labels import whole_number
 from falcon_sc.core.runtime.files import as_path, beside
+from falcon_sc.core.settings.ranges import check_rng as check_rng
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,18 +111,6 @@ def check_int(value: object, argument: str, *, minimum: int | None = 1) -> int:
         msg = f"{argument} must be at least {minimum}, found {number}."
         raise ValueError(msg)
     return number
-
-
-def check_rng(rng: object) -> None:
-    """A seed, a generator, or None for a run that cannot be repeated."""
-    if rng is None or isinstance(rng, np.random.Generator):
-        return
-    if isinstance(rng, bool) or not isinstance(rng, Integral):
-        msg = f"rng must be an int, a numpy.random.Generator or None, found {rng!r}."
-        raise TypeError(msg)
-    if rng < 0:
-        msg = f"rng must not be negative, found {rng}."
-        raise ValueError(msg)
 
 
 def check_key_added(key: object) -> None:
