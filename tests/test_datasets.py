@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tracemalloc
 
 import anndata as ad
@@ -283,11 +284,39 @@ def test_round_trip(tmp_path):
         ({"n_donors": 0}, "n_donors=0"),
         ({"n_donors": 4000}, "n_obs=3000: give at least 4000"),
         ({"n_programmes": -1}, "n_programmes=-1: give at least 0"),
-        ({"difficulty": 0}, "difficulty=0: give a positive, finite number"),
+        ({"difficulty": 0}, "difficulty=0: give a finite number, above 0"),
         ({"mean_counts": float("nan")}, "mean_counts=nan"),
-        ({"gini": -0.1}, "gini=-0.1 cannot be reached"),
+        ({"gini": -0.1}, "gini=-0.1: give a finite number, 0 or more"),
     ],
 )
 def test_simulate_errors(wrong, message):
     with pytest.raises(ValueError, match=message):
         datasets.simulate(**wrong)
+
+
+NUMBERS = ("n_obs", "n_vars", "n_coarse", "n_fine", "n_donors", "n_programmes")
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", ["many", None, True, 2.5, float("nan"), float("inf")])
+def test_what_is_no_whole_number(name, value):
+    with pytest.raises(TypeError, match=f"{name} must be an int, found {value!r}"):
+        datasets.simulate(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["gini", "difficulty", "mean_counts", "donor_effect"])
+@pytest.mark.parametrize("value", ["much", None, [], float("nan"), float("inf"), -1])
+def test_what_is_no_number(name, value):
+    with pytest.raises((TypeError, ValueError), match=f"{name}={re.escape(repr(value))}"):
+        datasets.simulate(200, 30, n_coarse=2, n_fine=4, **{name: value})
+
+
+def test_whole_numbers_of_numpy_and_no_effect_of_donors():
+    adata = datasets.simulate(np.int64(60), np.float64(20), n_coarse=2, n_fine=4, gini=0.2, donor_effect=0)
+    assert adata.shape == (60, 20)
+
+
+@pytest.mark.parametrize(("rng", "error"), [("one", TypeError), (2.5, TypeError), (True, TypeError), (-1, ValueError)])
+def test_what_is_no_seed(rng, error):
+    with pytest.raises(error, match="rng must"):
+        datasets.simulate(60, 20, n_coarse=2, n_fine=4, gini=0.2, rng=rng)

@@ -16,11 +16,11 @@ def test_what_was_said_of_the_matrix_holds(rng) -> None:
     assert values.continuous
     assert values.genes.tolist() == [0, 1, 3]
     np.testing.assert_array_equal(values.matrix.toarray(), z[:, values.genes])
-    np.testing.assert_array_equal(values.found.toarray(), (z > z.mean(axis=0))[:, values.genes])
+    np.testing.assert_array_equal(values.found(np.arange(len(z))).toarray(), (z > z.mean(axis=0))[:, values.genes])
     counts = read_gene_values(adata, about, None)  # another matrix
     assert not counts.continuous
     assert counts.matrix.max() > 5  # log-normalized to 10,000
-    np.testing.assert_array_equal(counts.found.toarray(), counts.matrix.toarray() > 0)
+    np.testing.assert_array_equal(counts.found(np.array([3, 1])).toarray(), counts.matrix.toarray()[[3, 1]] > 0)
     with pytest.raises(ValueError, match="negative"):
         read_gene_values(adata, {"params": {"layer": "z", "assumed": "x", "use_rep": "X_pca"}}, "z")
     with pytest.raises(ValueError, match="values must be None or one of"):

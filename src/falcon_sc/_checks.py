@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from falcon_sc.core.data.labels import listed as listed  # errors of the surface and of the core list names alike
 from falcon_sc.core.data.labels import whole_number
 from falcon_sc.core.runtime.files import as_path, beside
+from falcon_sc.core.settings.ranges import check_rng as check_rng
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,13 +101,13 @@ def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
     return column
 
 
-def check_int(value: object, argument: str, *, minimum: int = 1) -> int:
-    """An integer of at least `minimum`, also one of numpy such as ``np.float64(3)``; booleans and floats are refused."""
+def check_int(value: object, argument: str, *, minimum: int | None = 1) -> int:
+    """An integer of at least `minimum`, if there is one, also one of numpy such as ``np.float64(3)``; booleans and floats are refused."""
     number = whole_number(value)
     if number is None:
         msg = f"{argument} must be an int, found {value!r} ({type(value).__name__})."
         raise TypeError(msg)
-    if number < minimum:
+    if minimum is not None and number < minimum:
         msg = f"{argument} must be at least {minimum}, found {number}."
         raise ValueError(msg)
     return number

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from falcon_sc._expression import read_continuous, read_expression
 from falcon_sc._kinds import check_values
+from falcon_sc.core.data.rows import Rows, in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,24 +27,25 @@ class GeneValues:
     Parameters
     ----------
     matrix
-        float32 CSR, n_obs x n_genes: log-normalized values, or continuous ones as they are.
+        float32, n_obs x n_genes: log-normalized values, CSR or, of cells on disk, what reads it; or continuous ones as they
+        are, CSR.
     genes
         Positions of the genes in the object: those that vary at all, or are expressed at all.
     continuous
         Whether zero means nothing, so that there are no cells "with the gene" and no fold changes.
     """
 
-    matrix: sparse.csr_matrix
+    matrix: sparse.csr_matrix | Rows
     genes: np.ndarray
     continuous: bool
 
-    @property
-    def found(self) -> sparse.csr_matrix:
-        """Bool CSR: in which cells a gene was found; of continuous values: is above its mean."""
+    def found(self, cells: np.ndarray) -> sparse.csr_matrix:
+        """Bool CSR: in which of these cells (their numbers) a gene was found; of continuous values: is above its mean over all cells."""
+        own = self.matrix[cells]
         if not self.continuous:
-            return self.matrix > 0
-        dense = self.matrix.toarray()
-        return sparse.csr_matrix(dense > dense.mean(axis=0))
+            return own > 0
+        assert not isinstance(self.matrix, Rows)
+        return sparse.csr_matrix(own.toarray() > np.asarray(self.matrix.mean(axis=0)))
 
 
 def read_gene_values(
@@ -63,7 +65,7 @@ def read_gene_values(
     if values is None and params.get("layer") == layer and "use_rep" not in params:
         values = "continuous" if params.get("assumed") == "continuous" else params.get("values")
     if values == "continuous":
-        matrix = read_continuous(adata, layer)
+        matrix = in_memory(read_continuous(adata, layer))
         dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
         genes = np.flatnonzero(np.ptp(dense, axis=0) > 0)
         return GeneValues(sparse.csr_matrix(dense[:, genes]), genes, continuous=True)

@@ -201,6 +201,32 @@ def test_impossible_numbers_of_classes_are_refused(data, n_fine, error, message)
         Falcon(n_fine, QUICK).fit(data.X, data.coarse)
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"config": "quick"}, TypeError, "config must be a falcon_sc.FalconConfig, found 'quick'"),
+        ({"rng": "one"}, TypeError, "rng must be an int, a numpy.random.Generator or None, found 'one'"),
+        ({"rng": 2.5}, TypeError, "rng must be an int"),
+        ({"rng": -1}, ValueError, "rng must not be negative, found -1"),
+    ],
+)
+def test_wrong_settings_are_refused(data, options, error, message):
+    with pytest.raises(error, match=message):
+        Falcon(6, **{"config": QUICK} | options).fit(data.X, data.coarse)
+
+
+def test_a_model_that_is_not_fitted(data):
+    for use in ("predict", "predict_proba", "transform"):
+        with pytest.raises(ValueError, match="this Falcon is not fitted: call fit"):
+            getattr(Falcon(6), use)(data.X)
+
+
+def test_labels_of_other_samples_are_refused(data, fitted):
+    for use in (fitted.predict, fitted.predict_proba):
+        with pytest.raises(ValueError, match=f"coarse has 5 labels, X has {len(data.X)} samples"):
+            use(data.X, data.coarse[:5])
+
+
 def test_bad_input_is_refused(data, fitted):
     X = data.X.copy()
     X[3, 2] = np.nan

@@ -298,3 +298,51 @@ def test_nothing_to_draw(discovered: AnnData) -> None:
         fsc.pl.confident(unsure)
     with pytest.raises(KeyError, match=r"holds no history: .* Draw the history of each part"):
         fsc.pl.history(unsaid)
+
+
+def test_runs_that_differ_joined(discovered: AnnData) -> None:
+    """anndata.concat keeps what they share; what is gone is named, and so is what to do."""
+    other = discovered.copy()
+    other.obs_names = [f"other {name}" for name in other.obs_names]
+    about = dict(other.uns["falcon"])
+    about["history"] = {name: series + 1 for name, series in about["history"].items() if name != "epoch"} | {
+        "epoch": about["history"]["epoch"]
+    }
+    about["tree"] = about["tree"] | {"n_left": about["tree"]["n_left"] + 1}
+    other.uns["falcon"] = about
+    both = ad.concat([discovered, other], uns_merge="same")
+    fsc.pl.relation(both)
+    fsc.pl.composition(both, "donor")
+    with pytest.raises(KeyError, match=r"\['tree'\] lacks 'n_left'.*anndata.concat.*of each part"):
+        fsc.pl.tree(both)
+    with pytest.raises(KeyError, match=r"\['history'\] lacks 'n_used', .*'loss', .*anndata.concat.*of each part"):
+        fsc.pl.history(both)
+
+
+@pytest.mark.parametrize("gone", ["M", "coarse_names"])
+def test_a_result_that_lacks_something(discovered: AnnData, gone: str) -> None:
+    adata = discovered.copy()
+    adata.uns["falcon"] = {name: part for name, part in adata.uns["falcon"].items() if name != gone}
+    for function in (fsc.pl.relation, fsc.pl.tree, fsc.tl.markers, lambda one: fsc.tl.rename(one, {"B cell:0": "B"})):
+        with pytest.raises(KeyError, match=rf"adata.uns\['falcon'\] lacks '{gone}': run falcon_sc.tl.discover"):
+            function(adata)
+
+
+def test_a_result_whose_parts_do_not_fit(discovered: AnnData) -> None:
+    adata = discovered.copy()
+    adata.uns["falcon"] = dict(adata.uns["falcon"]) | {"M": adata.uns["falcon"]["M"][:-1]}
+    for function in (fsc.pl.relation, fsc.tl.markers, lambda one: fsc.tl.rename(one, {"B cell:0": "B"})):
+        with pytest.raises(ValueError, match=r"M of adata.uns\['falcon'\] has the shape \(5, 3\).*6 fine and 3 coarse"):
+            function(adata)
+
+
+def test_a_tree_that_lacks_something(discovered: AnnData, fingerprint) -> None:
+    adata = discovered.copy()
+    adata.uns["falcon"] = dict(adata.uns["falcon"]) | {"tree": {"left": adata.uns["falcon"]["tree"]["left"]}}
+    before = fingerprint(adata)
+    with pytest.raises(ValueError, match=r"\['tree'\] lacks 'leaf_coarse', 'leaf_names', 'class_of_leaf'"):
+        fsc.tl.rename(adata, {"B cell:0": "B"})
+    assert fingerprint(adata) == before
+    adata.uns["falcon"].pop("tree")  # as the error says
+    fsc.tl.rename(adata, {"B cell:0": "B"})
+    assert "B" in adata.obs["falcon_fine"].cat.categories

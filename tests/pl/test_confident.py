@@ -119,3 +119,18 @@ def test_continuous_values(cells: AnnData, quick) -> None:
     colors = np.asarray(dots.get_array())
     assert colors.min() >= 0
     assert colors.max() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("values", [None, "continuous"])
+def test_cells_on_disk(discovered: AnnData, on_disk, values: str | None) -> None:
+    """As those in memory."""
+    adata = discovered.copy()
+    if values is not None:
+        adata.uns["falcon"]["params"]["assumed"] = values
+        adata.X = adata.X.toarray() - 1
+    axes = [fsc.pl.confident(one, n_cells=10) for one in (adata, on_disk(adata, "backed"))]
+    genes = [[text.get_text() for text in ax.get_xticklabels()] for ax in axes]
+    assert genes[0] == genes[1]
+    sizes, colors = ([getattr(ax.collections[0], what)() for ax in axes] for what in ("get_sizes", "get_array"))
+    np.testing.assert_allclose(*sizes, rtol=1e-5)
+    np.testing.assert_allclose(*colors, rtol=1e-4, atol=1e-6)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anndata as ad
 import matplotlib as mpl
@@ -166,3 +166,14 @@ def test_dense_and_sparse_are_the_same(found: AnnData) -> None:
     table = fsc.tl.markers(found)
     found.X = sparse.csc_matrix(found.X)
     pd.testing.assert_frame_equal(fsc.tl.markers(found), table)
+
+
+@pytest.mark.parametrize("values", [None, "continuous"])
+def test_cells_on_disk(cells: AnnData, quick: dict[str, Any], on_disk, values: str | None) -> None:
+    """As those in memory."""
+    fsc.tl.discover(cells, "coarse", 6, **quick | {"config": fsc.FalconConfig(start_n_repeats=1)})
+    if values is not None:
+        cells.uns["falcon"]["params"]["assumed"] = values
+        cells.X = cells.X.toarray() - 1
+    tables = [fsc.tl.markers(one, n_genes=5) for one in (cells, on_disk(cells, "backed"))]
+    pd.testing.assert_frame_equal(*tables, rtol=1e-4)

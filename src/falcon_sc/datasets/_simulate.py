@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc._checks import check_int, check_rng
 from falcon_sc.datasets._class_sizes import shared_out, sizes_with_gini
 from falcon_sc.datasets._gamma_poisson import sample_counts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anndata import AnnData
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
@@ -62,7 +66,7 @@ def simulate(
         Number of donors, equally frequent and independent of the classes. Each multiplies the expression of every
         gene by a factor of its own.
     donor_effect
-        Standard deviation of these factors on the natural-log scale.
+        Standard deviation of these factors on the natural-log scale; 0: donors do not differ.
     n_programmes
         Number of continuous programmes that run through all classes and blur them (think of cell cycle or stress):
         of a cell's counts, each contributes a share of its own, 1 / (8 + `n_programmes`) on average.
@@ -90,6 +94,8 @@ def simulate(
 
     Raises
     ------
+    TypeError
+        If something is no number, or no whole one.
     ValueError
         If a number is out of range, or no sizes have the Gini coefficient.
 
@@ -123,15 +129,14 @@ def simulate(
     >>> adata.obs["fine"].nunique()
     7
     """
-    _check(
-        n_obs=n_obs,
-        n_vars=n_vars,
-        n_coarse=n_coarse,
-        n_fine=n_fine,
-        n_donors=n_donors,
-        n_programmes=n_programmes,
-    )
-    _check_positive(difficulty=difficulty, mean_counts=mean_counts, donor_effect=donor_effect)
+    given = {"n_obs": n_obs, "n_vars": n_vars, "n_coarse": n_coarse, "n_fine": n_fine, "n_donors": n_donors}
+    given |= {"n_programmes": n_programmes}
+    whole = {name: check_int(value, name, minimum=None) for name, value in given.items()}
+    _check(**whole)
+    n_obs, n_vars, n_coarse, n_fine, n_donors, n_programmes = whole.values()
+    _check_numbers({"difficulty": difficulty, "mean_counts": mean_counts}, may_be_0=False)
+    _check_numbers({"gini": gini, "donor_effect": donor_effect}, may_be_0=True)
+    check_rng(rng)
     rng = np.random.default_rng(rng)
     sizes = rng.permutation(sizes_with_gini(n_obs, n_fine, gini))
     children = rng.permutation(1 + shared_out(n_fine - n_coarse, np.arange(n_coarse) + 0.5))
@@ -216,8 +221,11 @@ def _check(*, n_obs: int, n_vars: int, n_coarse: int, n_fine: int, n_donors: int
             raise ValueError(msg)
 
 
-def _check_positive(**numbers: float) -> None:
+def _check_numbers(numbers: Mapping[str, float], *, may_be_0: bool) -> None:
     for name, value in numbers.items():
-        if not 0 < value < np.inf:
-            msg = f"{name}={value}: give a positive, finite number."
+        if isinstance(value, bool) or not isinstance(value, Real):
+            msg = f"{name}={value!r} is no number."
+            raise TypeError(msg)
+        if not (0 <= value < np.inf) or (value == 0 and not may_be_0):
+            msg = f"{name}={value}: give a finite number, {'0 or more' if may_be_0 else 'above 0'}."
             raise ValueError(msg)

@@ -6,7 +6,7 @@ text. Positions then mean nothing; names do, and the cells that carry a new name
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,13 @@ class Classes:
 
 
 def read_about(adata: AnnData, key: str) -> Mapping[str, Any]:
-    """The entry ``adata.uns[key]``."""
+    """The entry ``adata.uns[key]``.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If it is no result, or not a whole one.
+    """
     check_is_anndata(adata)
     check_name(key, "key")
     about = adata.uns.get(key)
@@ -61,7 +67,22 @@ def read_about(adata: AnnData, key: str) -> Mapping[str, Any]:
             "(after anndata.concat: give it uns_merge='same', which keeps the result that all parts share)."
         )
         raise KeyError(msg)
+    check_holds(about, ("M", "coarse_names"), f"adata.uns[{key!r}]", "run falcon_sc.tl.discover again")
+    shape, n_fine, n_coarse = np.shape(about["M"]), len(about["fine_names"]), len(about["coarse_names"])
+    if shape != (n_fine, n_coarse):
+        msg = (
+            f"M of adata.uns[{key!r}] has the shape {shape}, and there are names of {n_fine} fine and {n_coarse} coarse "
+            "classes: run falcon_sc.tl.discover again."
+        )
+        raise ValueError(msg)
     return about
+
+
+def check_holds(part: Mapping[str, Any], names: Iterable[str], place: str, what_to_do: str) -> None:
+    """A part of a result must hold all of these: anndata.concat drops what the parts do not share."""
+    if missing := [name for name in names if name not in part]:
+        msg = f"{place} lacks {listed(missing)}: {what_to_do}."
+        raise KeyError(msg)
 
 
 def parents_of(about: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import listed
-from falcon_sc.pl._classes import read_about
+from falcon_sc.pl._classes import check_holds, read_about
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from falcon_sc.pl._classes import Classes
 
 EVIDENCE = ("comes_back", "markers", "agreement", "depth", "mitochondria", "batch")
+_NEEDED = ("left", "right", "n_left", "n_right", "opens_at", "supported", "class_of_leaf")
 TECHNICAL = ("depth", "mitochondria", "batch")
 MUCH = 0.5  # share of a split that something technical explains, from which on that is said
 
@@ -85,6 +86,8 @@ def read_trees(adata: AnnData, key: str, classes: Classes) -> dict[str, Node]:
             "the start is random, or there are several data sets."
         )
         raise KeyError(msg)
+    again = "anndata.concat drops what differs between the parts. Draw the tree of each part before they are joined"
+    check_holds(about["tree"], _NEEDED, f"adata.uns[{key!r}]['tree']", again)
     fine_names = [str(name) for name in about["fine_names"]]
     unknown = [name for name in classes.names if name not in set(fine_names)]
     if unknown:

@@ -50,6 +50,8 @@ def composition(adata: AnnData, by: str, *, key: str = "falcon", ax: Axes | None
     ------
     KeyError
         Nothing was discovered under `key`, or `by` is not in ``adata.obs``.
+    TypeError
+        `adata` is no AnnData, `by` or `key` no name, or `ax` no Axes.
     ValueError
         No cell has a fine class or none has a group; nothing says which coarse class a new name belongs to.
 

@@ -77,6 +77,8 @@ def confident(
     ------
     KeyError
         Nothing was discovered under `key`, or `layer` is missing.
+    TypeError
+        `adata` is no AnnData, `key` no name, a number no int, or `ax` no Axes.
     ValueError
         `coarse` is not a coarse class; no cell has a fine class, or nothing says which coarse class a new name
         belongs to; wrong values in the matrix.
@@ -161,8 +163,9 @@ def _class_means(values: GeneValues, cells: np.ndarray, codes: np.ndarray, n_cla
     """Mean and mean square of every gene, and share of the cells in which it was found, each n_classes x n_genes."""
     member = sparse.csr_matrix((np.ones(codes.size), (codes, np.arange(codes.size))), (n_classes, codes.size))
     sizes = np.bincount(codes, minlength=n_classes)[:, None]
-    matrices = values.matrix, values.matrix.multiply(values.matrix), values.found
-    return tuple((member @ matrix.tocsr()[cells]).toarray() / sizes for matrix in matrices)
+    chosen = values.matrix[cells]
+    matrices = chosen, chosen.multiply(chosen), values.found(cells)
+    return tuple((member @ matrix.tocsr()).toarray() / sizes for matrix in matrices)
 
 
 def _markers(

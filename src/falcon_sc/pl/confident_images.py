@@ -77,6 +77,8 @@ def confident_images(
 
     Raises
     ------
+    TypeError
+        `n_images` or `n_columns` is no int, or `ax` no Axes.
     ValueError
         If the arrays do not fit together, `coarse` is not among the names, or `ax` is given for several coarse classes.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from falcon_sc._checks import check_int, listed
+from falcon_sc._checks import check_int, check_rng, listed
 from falcon_sc.pl._shades import shades
 from falcon_sc.pl._style import LITERAL, check_ax, inches, ink, palette, quiet, scaled
 
@@ -66,6 +66,8 @@ def embedding(
 
     Raises
     ------
+    TypeError
+        `n_max` is no int, `rng` no seed, or `ax` no Axes.
     ValueError
         If the arrays do not fit together, there are fewer than 4 samples, `shaded` is false without `coarse`, or `named`
         holds what is not in `labels`.
@@ -89,6 +91,7 @@ def embedding(
         raise ValueError(msg)
     members, classes = pd.factorize(fine, sort=True)
     texts = _by_code(named or {}, classes)
+    check_rng(rng)
     rng = np.random.default_rng(rng)
     chosen = rng.permutation(len(points))[: check_int(n_max, "n_max", minimum=4)]
     tsne = TSNE(perplexity=min(_PERPLEXITY, (len(chosen) - 1) / 3), init="pca", random_state=int(rng.integers(2**31)))

@@ -49,6 +49,8 @@ def flow(adata: AnnData, left: str, right: str, *, ax: Axes | None = None) -> Ax
     ------
     KeyError
         `left` or `right` is not in ``adata.obs``.
+    TypeError
+        `adata` is no AnnData, `left` or `right` no name, or `ax` no Axes.
     ValueError
         One of them holds only missing values.
 

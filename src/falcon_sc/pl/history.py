@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.pl._classes import read_about
+from falcon_sc.pl._classes import check_holds, read_about
 from falcon_sc.pl._style import GRID, QUIET, ink, quiet, scaled
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def history(adata: AnnData, *, key: str = "falcon") -> Figure:
     ------
     KeyError
         Nothing was discovered under `key`, or its history is gone.
+    TypeError
+        `adata` is no AnnData, or `key` no name.
 
     Examples
     --------
@@ -64,6 +66,9 @@ def history(adata: AnnData, *, key: str = "falcon") -> Figure:
             "the parts differ. Draw the history of each part before they are joined."
         )
         raise KeyError(msg)
+    needed = ("epoch", "n_used", "relation_changes", *_LOSSES)
+    again = "anndata.concat drops what differs between the parts. Draw the history of each part before they are joined"
+    check_holds(about["history"], needed, f"adata.uns[{key!r}]['history']", again)
     values = {name: np.asarray(series) for name, series in about["history"].items()}
     epoch = values["epoch"]
     figure, (losses, used, changes) = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
@@ -71,7 +76,9 @@ def history(adata: AnnData, *, key: str = "falcon") -> Figure:
         losses.plot(epoch, values[name], label=label, linewidth=2.5 if name == "loss" else 1.2)
     losses.legend(frameon=False, fontsize=scaled(7), labelcolor=ink(losses, inside=True))
     losses.set_title("loss", loc="left", color=ink(losses))
-    n_fine = about["params"].get("n_fine", len(about["fine_names"]))  # of the run: classes may have been merged since
+    n_fine = about.get("params", {}).get(
+        "n_fine", len(about["fine_names"])
+    )  # of the run: classes may have been merged since
     used.axhline(n_fine, color=QUIET, linestyle="--", linewidth=1)
     used.plot(epoch, values["n_used"], color="C2", linewidth=2)
     used.set(ylim=(0, n_fine * 1.08))

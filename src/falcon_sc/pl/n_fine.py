@@ -45,6 +45,8 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
     ------
     KeyError
         Nothing was estimated under `key`.
+    TypeError
+        `adata` is no AnnData, `key` no name, or `ax` no Axes.
 
     Examples
     --------

@@ -52,6 +52,8 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     ------
     KeyError
         Nothing was discovered under `key`.
+    TypeError
+        `adata` is no AnnData, `key` no name, or `ax` no Axes.
     ValueError
         No cell has a fine class, or nothing says which coarse class a new name belongs to.
 

@@ -70,7 +70,7 @@ def tree(
     KeyError
         Nothing was discovered under `key`, or without a tree: with a random start, several data sets, ``prior="uniform"`` or ``leaves_per_class=1``.
     TypeError
-        `depth` or `n_markers` is no int.
+        `adata` is no AnnData, `key` no name, `depth` or `n_markers` no int, or `ax` no Axes.
     ValueError
         `coarse` is not a coarse class with cells; a class was named in the column and not by
         :func:`falcon_sc.tl.rename`, so that nothing says where in the tree it belongs; `depth` or `n_markers` is negative.

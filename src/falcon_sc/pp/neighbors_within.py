@@ -93,6 +93,8 @@ def neighbors_within(
     ------
     KeyError
         `coarse_key`, `use_rep` or `layer` is not in `adata`.
+    TypeError
+        `adata` is no AnnData, `n_neighbors` no int, or a key no name; a matrix or an embedding that holds no numbers.
     ValueError
         `use_rep` is given with `layer` or `values`; wrong values in the matrix; ``adata.var["falcon_highly_variable"]``
         holds missing values, or marks no gene; `adata` is empty; `key_added` names something that

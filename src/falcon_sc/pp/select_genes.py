@@ -88,6 +88,8 @@ def select_genes(
     ------
     KeyError
         `layer` or `batch_key` is not in `adata`.
+    TypeError
+        `adata` is no AnnData, `n_top_genes` no int, or `batch_key` no name; a matrix that holds no numbers.
     ValueError
         The matrix holds NaN, inf, negative values or only zeros, or cannot hold what `values` says; `batch_key` has missing values, or another one for
         each cell; `adata` is empty; `n_top_genes` is below 1; `key_added` names something that

@@ -38,7 +38,7 @@ def decide(
     check_adata(adata, copy=copy, genes=False)
     adata = adata.copy() if copy else adata
     about = read_about(adata, key)
-    classes = read_leaves(about)
+    classes = read_leaves(about, key)
     codes = codes_of(adata, key, classes)
     decision = make(about, classes)
     earlier = from_table(about["decisions"]) if "decisions" in about else ()

@@ -38,18 +38,6 @@ def with_keywords(config: FalconConfig | None, **keywords: Any) -> FalconConfig:
     return changed
 
 
-def check_rng(rng: object) -> None:
-    """A seed, a generator, or None for a run that cannot be repeated."""
-    if rng is None or isinstance(rng, np.random.Generator):
-        return
-    if isinstance(rng, bool) or not isinstance(rng, Integral):
-        msg = f"rng must be an int, a numpy.random.Generator or None, found {rng!r}."
-        raise TypeError(msg)
-    if rng < 0:
-        msg = f"rng must not be negative, found {rng}."
-        raise ValueError(msg)
-
-
 def check_license(config: FalconConfig, n_fine: int | dict[Any, int], n_coarse: int) -> None:
     """Let Gurobi solve one easy relation of the final size: a license too small for it is known before any work."""
     if config.relation_solver != "gurobi":

@@ -61,7 +61,7 @@ def refined(
     params = dict(about["params"])
     if copied:
         params.pop("saved_model", None)  # it belongs to the object that stays as it is
-    found, classes = read_found(adata, about, key), read_leaves(about)
+    found, classes = read_found(adata, about, key), read_leaves(about, key)
     codes = codes_of(adata, key, classes)
     tree = found.tree
     assert tree is not None

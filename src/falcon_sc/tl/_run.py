@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import check_adata, check_int, check_unique_genes
+from falcon_sc._checks import check_adata, check_int, check_rng, check_unique_genes
 from falcon_sc._labels import read_batch, read_groups, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._output import Output
@@ -17,7 +17,7 @@ from falcon_sc.core.data.budget import check_shared_out
 from falcon_sc.tl._classes import check_n_fine, count_coarse, report_small_classes
 from falcon_sc.tl._estimates import estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_inputs
-from falcon_sc.tl._params import about_run, check_license, check_rng, model_id, plain, with_keywords
+from falcon_sc.tl._params import about_run, check_license, model_id, plain, with_keywords
 from falcon_sc.tl._write import Results, write
 
 if TYPE_CHECKING:

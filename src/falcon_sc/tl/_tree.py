@@ -14,7 +14,7 @@ from falcon_sc._on_disk.opening import is_on_disk
 from falcon_sc.core.data.labels import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from anndata import AnnData
 
@@ -64,12 +64,18 @@ def read_tree(about: Mapping[str, Any], key: str) -> Tree:
             "labels, and leaves_per_class above 1 in its config; falcon_sc.tl.predict makes none."
         )
         raise ValueError(msg)
-    missing = [field.name for field in fields(Tree) if field.name not in table]
-    if missing:
-        msg = f"adata.uns[{key!r}]['tree'] lacks {listed(missing)}: run falcon_sc.tl.discover again."
-        raise ValueError(msg)
+    _check_whole(table, ("class_at_fit", *(field.name for field in fields(Tree))), key)
     arrays = {field.name: np.asarray(table[field.name]) for field in fields(Tree)}
     return Tree(**arrays | {"class_of_leaf": np.asarray(table["class_at_fit"])})
+
+
+def _check_whole(table: Mapping[str, Any], names: Iterable[str], key: str) -> None:
+    if missing := [name for name in names if name not in table]:
+        msg = (
+            f"adata.uns[{key!r}]['tree'] lacks {listed(missing)}: run falcon_sc.tl.discover again (anndata.concat drops what "
+            f"differs between the parts), or go on without the tree: adata.uns[{key!r}].pop('tree')."
+        )
+        raise ValueError(msg)
 
 
 def has_leaves(adata: AnnData, key: str) -> bool:
@@ -108,14 +114,21 @@ def read_found(adata: AnnData, about: Mapping[str, Any], key: str) -> Found:
     return Found(proba, leaf.astype(np.int64), agreement, tree)
 
 
-def read_leaves(about: Mapping[str, Any]) -> FineClasses:
-    """The fine classes of a result as they are; their members are leaves, where there is a tree."""
+def read_leaves(about: Mapping[str, Any], key: str) -> FineClasses:
+    """The fine classes of a result as they are; their members are leaves, where there is a tree.
+
+    Raises
+    ------
+    ValueError
+        If there is half a tree.
+    """
     from falcon_sc.core.state.decisions import FineClasses
 
     classes = FineClasses.of(about["fine_names"], np.asarray(about["M"]))
     table = about.get("tree")
     if table is None:
         return classes
+    _check_whole(table, ("leaf_coarse", "leaf_names", "class_of_leaf"), key)
     leaf_coarse = np.asarray(table["leaf_coarse"])
     relation = np.eye(classes.relation.shape[1], dtype=np.uint8)[leaf_coarse]
     leaves = tuple(str(name) for name in table["leaf_names"]), relation

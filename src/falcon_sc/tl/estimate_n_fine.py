@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import check_adata, check_int
+from falcon_sc._checks import check_adata, check_int, check_rng
 from falcon_sc._labels import read_batch, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._written import NUMBERS, check_free
@@ -16,7 +16,7 @@ from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.start.parallel import n_threads
 from falcon_sc.tl._estimates import MAX_PER_CLASS, estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_start
-from falcon_sc.tl._params import check_rng, plain
+from falcon_sc.tl._params import plain
 
 if TYPE_CHECKING:
     from anndata import AnnData

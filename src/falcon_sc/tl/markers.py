@@ -90,6 +90,8 @@ def markers(
     ------
     KeyError
         Nothing was discovered under `key`, or `layer` is missing.
+    TypeError
+        `adata` is no AnnData, or `key` no name.
     ValueError
         There is one fine class only; `key_added` is taken by something else; two genes have one name; wrong values in
         the matrix; an unknown `method`.

@@ -95,7 +95,7 @@ def predict(
     KeyError
         `coarse_key`, `layer`, `use_rep` or `dataset_key` is not in `adata`.
     TypeError
-        `model` is not a fitted :class:`falcon_sc.Falcon`.
+        `adata` is no AnnData, `model` no fitted :class:`falcon_sc.Falcon`, or a key no name.
     ValueError
         Genes of the model are missing, or too many to fill them; values that cannot be brought to those of the training
         cells, or that cannot be what `values` says; a coarse label is unknown to the model; an embedding has

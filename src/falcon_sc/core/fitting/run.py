@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc.core.config import FalconConfig
+from falcon_sc.core.settings.ranges import check_rng
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
     from torch import nn
 
-    from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.data.batches import Views
 
 
@@ -28,6 +30,13 @@ class Run:
     views: Views
     checkpoint: Path | None
     progress_bar: bool
+
+    def __post_init__(self) -> None:
+        """Refuse what is no configuration, and no seed."""
+        if not isinstance(self.config, FalconConfig):
+            msg = f"config must be a falcon_sc.FalconConfig, found {self.config!r}."
+            raise TypeError(msg)
+        check_rng(self.rng)
 
     @property
     def identity(self) -> tuple[str, ...]:

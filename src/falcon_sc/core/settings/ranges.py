@@ -1,10 +1,13 @@
-"""What a field of the configuration may hold: by its annotation, and by the ranges of numbers."""
+"""What a field of the configuration may hold, by its annotation and the ranges of numbers; and what a seed is."""
 
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
+
+import numpy as np
 
 _TINY = math.ulp(0.0)
 # What is no whole number of at least 1 and no number of at least 0, by the name of its field.
@@ -41,3 +44,15 @@ def checked(name: str, value: Any, hint: object) -> Any:
         msg = f"{name}={value!r} must be {wanted}."
         raise ValueError(msg)
     return value
+
+
+def check_rng(rng: object) -> None:
+    """A seed, a generator, or None for a run that cannot be repeated."""
+    if rng is None or isinstance(rng, np.random.Generator):
+        return
+    if isinstance(rng, bool) or not isinstance(rng, Integral):
+        msg = f"rng must be an int, a numpy.random.Generator or None, found {rng!r}."
+        raise TypeError(msg)
+    if rng < 0:
+        msg = f"rng must not be negative, found {rng}."
+        raise ValueError(msg)

@@ -115,7 +115,8 @@ class Predictor:
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Last hidden layer, float32 (N, n_hidden)."""
-        return self._fitted.embed(self._fitted.project(self._check_input(X)))
+        X = self._check_input(X)
+        return self._fitted.embed(self._fitted.project(X))
 
     def infer(
         self,
@@ -129,6 +130,9 @@ class Predictor:
         X = self._check_input(X)
         n = n_samples(X)
         codes = np.full(n, -1) if coarse is None else self._fitted.taxonomy.encode(coarse, dataset)
+        if len(codes) != n:
+            msg = f"coarse has {len(codes)} labels, X has {n} samples."
+            raise ValueError(msg)
         embedding = self._fitted.embed(self._fitted.project(X))
         classes, reads_features = self._fitted.classes, bool(self._fitted.refinements)
         proba, labels = np.empty((n, len(classes.names)), dtype=np.float32), np.empty(n, dtype=np.int64)
