@@ -68,6 +68,6 @@ def test_sinkhorn_keeps_what_has_its_marginals_and_underflows_nowhere():
 
 def test_relation_is_that_of_the_components():
     X, coarse, _ = digits()
-    model = SCGM(10, FalconConfig(max_epochs=5)).fit(X, coarse)
+    model = SCGM(10, FalconConfig(max_epochs=5, n_hidden=64, n_layers=4)).fit(X, coarse)
     parents = model.coarse_names_[model.relation_.argmax(axis=1)]
     assert (parents[model.labels_] == coarse).mean() > 0.8

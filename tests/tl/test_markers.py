@@ -90,7 +90,7 @@ def test_scanpy_reads_and_draws_what_was_written(found: AnnData, tmp_path: Path,
 
 
 def test_no_siblings_no_rows(cells: AnnData) -> None:
-    fsc.tl.discover(cells, "coarse", {"B cell": 1, "CD4/CD8 T": 2, "µ glia": 1}, max_epochs=3, progress_bar=False)
+    fsc.tl.discover(cells, "coarse", {"B cell": 1, "CD4/CD8 T": 2, "µ glia": 1}, max_epochs=30, progress_bar=False)
     table = fsc.tl.markers(cells)
     assert set(table.loc[table["against"] == "siblings", "coarse"]) == {"CD4/CD8 T"}
     assert table.loc[table["against"] == "all", "fine"].nunique() == cells.obs[FINE].nunique()
