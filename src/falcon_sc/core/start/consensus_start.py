@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 CELLS_PER_FURTHER_CLASS = (
     20  # of a coarse class, at least, unless more fine classes are asked for: fewer are a fragment
 )
-# What a gain in likelihood counts for each that comes back in the other half of the molecules. This one is measured on
-# fewer cells with half the molecules, and where they weighed the same, on a continuum the numbers hung on the seed.
+# What a gain in likelihood counts for each that comes back in the other half of the molecules, which is measured on fewer
+# cells with half the molecules and hangs more on the seed.
 LIKELIHOOD_COUNTS = 2
 # What a bar expects of a coarse class, without counts and with them; it learns the rest from those that are done.
 PATHS = (5, 14)  # of mixtures for all numbers of components
