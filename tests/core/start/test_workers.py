@@ -22,8 +22,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def functions_of_this_file_are_found() -> Iterator[None]:
+    """A process gets the path of this one, which has the tests only if pytest was begun as `python -m pytest`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT)
+        yield
+
+
 @pytest.fixture(scope="module")
-def worker() -> Iterator[Workers]:
+def worker(functions_of_this_file_are_found: None) -> Iterator[Workers]:
     """One, for tests that leave it as it is."""
     with Workers(1) as workers:
         yield workers
