@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from falcon_sc.core.fitting.problem import Problem
     from falcon_sc.core.training.networks import FineClassifier
 
-# `Falcon` learns labels that it was given; who begins with nothing takes longer.
-FROM_RANDOM_WEIGHTS = FalconConfig(min_iterations=1400, lr=5e-3)
+# The network of the paper. `Falcon` learns labels that it was given; who begins with nothing takes longer.
+FROM_RANDOM_WEIGHTS = FalconConfig(min_iterations=1400, lr=5e-3, n_hidden=64, n_layers=4)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ class GEORGE(TrainedBaseline):
         Number of fine classes. A mapping also gives the number of groups of each coarse class, which is otherwise the
         one from 2 to 10 with the best mean silhouette.
     config
-        Network, optimizer, schedule and batches of both classifiers. `None`: `FalconConfig(min_iterations=1400, lr=5e-3)`, from random weights.
+        Network, optimizer, schedule and batches of both classifiers. `None`: the network of the paper from random weights,
+        `FalconConfig(min_iterations=1400, lr=5e-3, n_hidden=64, n_layers=4)`.
     reduction
         `"umap"`: groups are found in two dimensions (published for MNIST); `"none"`: in the features, at unit length.
     size_adjustment

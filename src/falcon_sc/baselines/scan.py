@@ -42,7 +42,8 @@ class SCAN(TrainedBaseline):
     n_fine
         Number of fine classes; of a mapping only the sum is used.
     config
-        Network, optimizer, schedule, batches, number of neighbors and their distance. `None`: `FalconConfig(min_iterations=1400, lr=5e-3)`, from random weights.
+        Network, optimizer, schedule, batches, number of neighbors and their distance. `None`: the network of the paper from random weights,
+        `FalconConfig(min_iterations=1400, lr=5e-3, n_hidden=64, n_layers=4)`.
     entropy_weight
         Weight of the entropy of the mean prediction. Default: published for CIFAR-20.
     network, views, device, rng

@@ -47,7 +47,8 @@ class SCGM(TrainedBaseline):
     n_fine
         Number of fine classes; of a mapping only the sum is used.
     config
-        Network, optimizer, schedule and batches. `None`: `FalconConfig(min_iterations=1400, lr=5e-3)`, from random weights.
+        Network, optimizer, schedule and batches. `None`: the network of the paper from random weights,
+        `FalconConfig(min_iterations=1400, lr=5e-3, n_hidden=64, n_layers=4)`.
     network, views, device, rng
         As for :class:`falcon_sc.Falcon`.
 

@@ -27,7 +27,8 @@ class UpperBound(TrainedBaseline):
     n_fine
         Number of fine classes, as many as the fine labels have.
     config
-        Network, optimizer, schedule and batches. `None`: `FalconConfig(min_iterations=1400, lr=5e-3)`, from random weights.
+        Network, optimizer, schedule and batches. `None`: the network of the paper from random weights,
+        `FalconConfig(min_iterations=1400, lr=5e-3, n_hidden=64, n_layers=4)`.
     network, views, device, rng
         As for :class:`falcon_sc.Falcon`.
 
