@@ -73,7 +73,7 @@ def run(
         Names in `SYSTEMS`. Default: all but "scVI + Leiden", which needs the extra ``scvi`` and takes hundreds of epochs;
         for the twin without those in `LONG` too, for its time.
     min_iterations
-        Where ten epochs are fewer, all that trains takes more epochs. Default: 300 for the twin, meant to end in 20
+        Where ten epochs are fewer, all that trains takes more epochs. Default: 300 for the twin, which ends in 17
         minutes on two cores; for a file 1,400, which random starts of a small set need. The paper's ten epochs of
         372,000 cells are 3,630.
     lr
