@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.metrics import adjusted_rand_score
 
 from falcon_sc.core.start import thinning
 
@@ -32,33 +33,37 @@ def test_halves_of_poisson_counts_are_independent_and_equal_in_mean() -> None:
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.02
 
 
-def test_tightness_is_that_of_the_pooled_covariance() -> None:
-    rng = np.random.default_rng(1)
-    X, labels = rng.normal(size=(60, 3)), rng.integers(3, size=60)
-    slow = np.zeros((3, 3))
-    for x, own in zip(X, labels, strict=True):
-        r = x - X[labels == own].mean(axis=0)
-        slow += np.outer(r, r)
-    slow = slow / (60 - 3) + thinning.ridge(X[None]) * np.eye(3)
-    assert thinning.tightness(X[None], labels[None], 3) == pytest.approx(-0.5 * np.log(np.linalg.det(slow)))
-
-
-def test_random_clusters_do_not_make_the_data_tighter() -> None:
-    """The unbiased covariance takes off what any further cluster explains by chance."""
-    rng = np.random.default_rng(2)
-    X = rng.normal(size=(400, 5))
-    one = thinning.tightness(X[None], np.zeros((1, 400), dtype=int), 1)
-    many = thinning.tightness(np.tile(X, (50, 1, 1)), rng.integers(10, size=(50, 400)), 10)
-    assert np.mean(many) - one == pytest.approx(0, abs=0.01)
-
-
-def test_planted_clusters_are_reproduced_and_more_of_them_are_not() -> None:
+def _planted(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of three clusters that differ in a fifth of 80 genes, and the clusters."""
     rng = np.random.default_rng(3)
     fold = np.exp(rng.normal(0, 1.2, (3, 80)) * (rng.random((3, 80)) < 0.2))
-    counts = rng.poisson(3 * fold[rng.integers(3, size=300)]).astype(np.float32)
-    found, halves = thinning.reproducibility(counts, "counts", [1, 2, 3, 4, 5], rng, n_genes=80)
-    assert found.shape == (2 * thinning.N_SPLITS * len(thinning.REPRESENTATIONS), 5)
-    assert halves.labels.shape == (len(found), 4, 300)
-    assert halves.scores.shape[:2] == (len(found), 300)
-    gains = np.diff(found.mean(axis=0))
-    assert gains[:2].min() > 10 * np.abs(gains[2:]).max()
+    true = rng.integers(3, size=n)
+    return rng.poisson(3 * fold[true]).astype(np.float32), true
+
+
+def test_clusters_of_one_half_are_the_planted_ones_and_apart_in_the_other() -> None:
+    counts, true = _planted(300)
+    rng = np.random.default_rng(0)
+    halves = thinning.halved(thinning.molecules(300, counts.__getitem__, "counts", rng), 5, rng, n_genes=80)
+    assert halves.labels.shape == (2 * thinning.N_SPLITS * len(thinning.REPRESENTATIONS), 4, 300)
+    assert halves.scores.shape[:2] == (len(halves.labels), 300)
+    assert [len(np.unique(own)) for own in halves.labels[0]] == [2, 3, 4, 5]
+    for labels, scores in zip(halves.labels, halves.scores, strict=True):
+        assert adjusted_rand_score(true, labels[1]) > 0.95
+        means = np.stack([scores[labels[1] == cluster].mean(axis=0) for cluster in range(3)])
+        nearest = ((scores[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+        assert adjusted_rand_score(true, nearest) > 0.9
+
+
+def test_molecules_of_a_large_class_are_those_of_some_cells() -> None:
+    counts, _ = _planted(thinning.MAX_CELLS + 200)
+    found = thinning.molecules(len(counts), counts.__getitem__, "counts", np.random.default_rng(0))
+    assert len(np.unique(found.cells)) == thinning.MAX_CELLS
+    np.testing.assert_array_equal(found.counts.toarray(), counts[found.cells])
+
+
+def test_molecules_are_recovered_from_log_normalized_values() -> None:
+    counts, _ = _planted(50)
+    rates = counts / counts.sum(axis=1, keepdims=True) * 1e4
+    found = thinning.molecules(50, np.log1p(rates).__getitem__, "lognorm", np.random.default_rng(0))
+    np.testing.assert_allclose(found.counts.toarray(), counts, rtol=1e-3)

@@ -2,8 +2,7 @@
 
 A curve says how well k classes fit a coarse class. What every further class gains is weighed by the size of the
 coarse class and made non-increasing (isotonic regression); the largest gains over all coarse classes are taken.
-Several rules, each with several representations, are pooled before: their gains are averaged, each in its own units and
-with its own weight.
+Several representations are pooled before: their gains are averaged, each in its own units.
 """
 
 from __future__ import annotations
@@ -81,25 +80,18 @@ def pooled(gains: Sequence[np.ndarray], n_extra: int) -> list[np.ndarray]:
     return total
 
 
-def joint_gains(
-    rules: Sequence[Sequence[np.ndarray]], weights: Sequence[float], sizes: np.ndarray, n_fine: int
-) -> list[np.ndarray]:
+def joint_gains(curves: Sequence[np.ndarray], sizes: np.ndarray, n_fine: int) -> list[np.ndarray]:
     """What every further fine class gains, non-increasing (K - 1,) for each coarse class.
 
     Parameters
     ----------
-    rules
-        For each rule and coarse class its curves over k = 1..K of the class (nats a cell): (r, K), with as
-        many representations r in every class.
-    weights
-        What each rule counts.
+    curves
+        For each coarse class its curves over k = 1..K of the class (nats a cell): (r, K), with as many representations r in
+        every class.
     sizes
         Samples of each coarse class, K_C.
     n_fine
         The number of fine classes that are to be shared out, which sets the units; more than there are coarse classes.
     """
-    n_extra = n_fine - len(sizes)
-    by_rule = [
-        pooled([rising_gains(own, int(n)) for own, n in zip(curves, sizes, strict=True)], n_extra) for curves in rules
-    ]
-    return [np.average(own, axis=0, weights=weights) for own in zip(*by_rule, strict=True)]
+    gains = [rising_gains(own, int(n)) for own, n in zip(curves, sizes, strict=True)]
+    return pooled(gains, n_fine - len(sizes))

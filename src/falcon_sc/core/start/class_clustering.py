@@ -17,7 +17,6 @@ from falcon_sc.core.start.representation.class_representations import (
     class_representations,
     plain,
 )
-from falcon_sc.core.start.thinning import Halves, reproducibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,16 +32,12 @@ if TYPE_CHECKING:
 class ClassFit:
     """What was learned of a class.
 
-    `representations`; and for each k of several that were asked for, None where there was but one: the mean
-    `log_likelihood` of mixtures in each representation (r, K), and, where there are counts, the `reproducibility` of
-    clusters in the other half of them (curves, K). `halves`: these clusters, where there are counts and more than one
-    class is wanted.
+    `representations`; and the mean `log_likelihood` of mixtures in each representation (r, K) for each k of several that
+    were asked for, None where there was but one.
     """
 
     representations: ClassRepresentations
     log_likelihood: np.ndarray | None
-    reproducibility: np.ndarray | None
-    halves: Halves | None = None
 
 
 def fit_class(
@@ -56,12 +51,9 @@ def fit_class(
     has_counts: bool,
     n_genes: int,
     max_cells: int,
-    halves_up_to: int = 1,
     processor: Processor = CPU,
 ) -> ClassFit:
     """Represent one coarse class (`rows`, n x genes), and say how well every k of `ks` fits it.
-
-    Where only one k is asked for, the halves of the counts are clustered up to `halves_up_to` clusters, if that is more.
 
     The likelihoods are those in the contrasted representations (in the plain ones of an embedding): what varies in every coarse
     class alike is no reason to split one.
@@ -78,21 +70,12 @@ def fit_class(
         max_cells=max(max_cells, ks[-1]),
     )
     if len(ks) == 1:
-        halved = range(1, halves_up_to + 1) if has_counts else ()
-        halves = (
-            reproducibility(rows, kind, halved, rng, n_genes=n_genes, processor=processor)[1]
-            if len(halved) > 1
-            else None
-        )
-        return ClassFit(representations, None, None, halves)
+        return ClassFit(representations, None)
     scores = representations.contrasted_components() or [
         representations.components(*name) for name in plain(representations)
     ]
-    likelihoods = log_likelihoods([X[representations.fit_cells] for X in scores], ks, rng, processor)
-    reproduced = (
-        reproducibility(rows, kind, ks, rng, n_genes=n_genes, processor=processor) if has_counts else (None, None)
-    )
-    return ClassFit(representations, likelihoods, *reproduced)
+    learned = [X[representations.fit_cells] for X in scores]
+    return ClassFit(representations, log_likelihoods(learned, ks, rng, processor))
 
 
 def label_class(

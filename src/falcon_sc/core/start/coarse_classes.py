@@ -10,6 +10,7 @@ from scipy import sparse
 from falcon_sc.core.start.parallel import in_threads
 from falcon_sc.core.start.representation.contrast import Background, background_cells
 from falcon_sc.core.start.representation.normalizations import counts_can_be_recovered
+from falcon_sc.core.start.thinning import Molecules, molecules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,13 @@ class CoarseClasses:
             "background": self.around(c),
             "has_counts": self.has_counts,
         }
+
+    def molecules(self, c: int, rng: np.random.Generator) -> Molecules | None:
+        """Counts of some cells of a class, None where there are none."""
+        if not self.has_counts:
+            return None
+        members = self.members(c)
+        return molecules(len(members), lambda cells: self._matrix[members[cells]], self.kind, rng)
 
     def batch_of(self, c: int) -> np.ndarray | None:
         """Batch codes of the cells of a class."""

@@ -36,13 +36,11 @@ logger = logging.getLogger(__name__)
 CELLS_PER_FURTHER_CLASS = (
     20  # of a coarse class, at least, unless more fine classes are asked for: fewer are a fragment
 )
-# What a gain in likelihood counts for each that comes back in the other half of the molecules, which is measured on fewer
-# cells with half the molecules and hangs more on the seed.
-LIKELIHOOD_COUNTS = 2
 # What a bar expects of a coarse class, without counts and with them; it learns the rest from those that are done.
-PATHS = (5, 14)  # of mixtures for all numbers of components
+PATHS = (5, 6)  # of mixtures for all numbers of components
 FITS_BESIDE = 30  # on a path, beside one for each number
-FITS_PER_REPEAT = (46, 108)  # of mixtures that vote, on fine classes or on the leaves of the tree
+FITS_PER_REPEAT = (46, 108)  # of mixtures that vote
+FITS_OF_TREE = (210, 480)
 
 
 def consensus_start(
@@ -117,16 +115,12 @@ def consensus_start(
     generators, of_trees = root.spawn(len(sizes)), root.spawn(len(sizes))  # with a tree the labels are the same
     wants_tree = leaves_per_class > 1
 
-    def n_leaves(c: int, k: int) -> int:
-        return most_leaves(k, min(int(sizes[c]), max_cells), leaves_per_class) if wants_tree else k
-
     def fit(c: int) -> ClassFit:
         several = given is None and free[c]
         options = {
             "ks": range(1, int(k_max[c]) + 1) if several else [int(k_max[c])],
             "n_genes": n_genes,
             "max_cells": max_cells,
-            "halves_up_to": n_leaves(c, int(k_max[c])) if wants_tree else 1,
         }
         return workers.run(fit_class, lambda: classes.given(c) | options, generators[c])
 
@@ -142,9 +136,13 @@ def consensus_start(
             return labels, agreement, None
 
         def split() -> Splits:
-            fit, n = fits[c], n_leaves(c, int(n_per_class[c]))
-            own = {"representations": fit.representations, "halves": fit.halves, "batch": classes.batch_of(c)}
-            return workers.run(find_splits, lambda: own | {"labels": labels, "n_leaves": n}, of_trees[c])
+            k = int(n_per_class[c])
+            n_leaves = most_leaves(k, min(int(sizes[c]), max_cells), leaves_per_class)
+            own = {"representations": fits[c].representations, "labels": labels, "n_leaves": n_leaves}
+            options = {"batch": classes.batch_of(c), "n_genes": n_genes}
+            return workers.run(
+                find_splits, lambda: own | options | {"molecules": classes.molecules(c, of_trees[c])}, of_trees[c]
+            )
 
         return labels, agreement, kept.splits(c, split)
 
@@ -152,7 +150,9 @@ def consensus_start(
         "start: %d samples in %d coarse classes, up to %d fine ones in each", len(coarse), len(sizes), max(k_max)
     )
     on_paths = PATHS[classes.has_counts] * (k_max + FITS_BESIDE) * (k_max > 1) * free * (given is None)
-    voting = FITS_PER_REPEAT[classes.has_counts] * (n_repeats + wants_tree) * (k_max > 1)
+    voting = (FITS_PER_REPEAT[classes.has_counts] * n_repeats + FITS_OF_TREE[classes.has_counts] * wants_tree) * (
+        k_max > 1
+    )
     with (
         workers_for(len(coarse), len(sizes), n_jobs, processor) as workers,
         FitsBar(on_paths, voting, shown=progress_bar) as bar,
@@ -218,16 +218,8 @@ def _among(free: np.ndarray, fixed: np.ndarray, numbers: np.ndarray) -> np.ndarr
 
 
 def _gains(fits: Sequence[ClassFit], sizes: np.ndarray, free: np.ndarray, n_fine: int) -> list[np.ndarray]:
-    """What further fine classes gain the free coarse classes: in likelihood and, where there are counts, in the other half of them."""
-    shared = [f for f, is_free in zip(fits, free, strict=True) if is_free]
-    rules, weights = [_curves([f.log_likelihood for f in shared])], [LIKELIHOOD_COUNTS]
-    if any(f.reproducibility is not None for f in shared):
-        rules.append(_curves([f.reproducibility for f in shared]))
-        weights.append(1)
-    return allocation.joint_gains(rules, weights, sizes[free], n_fine)
-
-
-def _curves(by_class: Sequence[np.ndarray | None]) -> list[np.ndarray]:
-    """The same, with flat curves at k = 1 for the classes that cannot be split."""
-    n_rows = max(len(own) for own in by_class if own is not None)
-    return [np.zeros((n_rows, 1)) if own is None else own for own in by_class]
+    """What further fine classes gain the free coarse classes, in likelihood."""
+    curves = [fit.log_likelihood for fit, is_free in zip(fits, free, strict=True) if is_free]
+    n_rows = max(len(own) for own in curves if own is not None)
+    flat = np.zeros((n_rows, 1))  # of classes that cannot be split
+    return allocation.joint_gains([flat if own is None else own for own in curves], sizes[free], n_fine)

@@ -10,7 +10,6 @@ import numpy as np
 
 from falcon_sc.core.start.class_clustering import ClassFit
 from falcon_sc.core.start.representation.class_representations import ClassRepresentations
-from falcon_sc.core.start.thinning import Halves
 from falcon_sc.core.start.tree.class_tree import ClassTree
 from falcon_sc.core.start.tree.evidence import Evidence
 from falcon_sc.core.start.tree.splits import Splits
@@ -101,9 +100,8 @@ def _arrays_in(value: Any, path: str) -> list[tuple[str, np.ndarray]]:
 def unpacked(arrays: Arrays) -> ClassFit:
     """The fits of a class that were :func:`packed`."""
     parts: dict[str, Any] = {field.name: None for field in fields(ClassFit)} | _nested(arrays)
-    halves = None if parts["halves"] is None else Halves(**parts["halves"])
     representations = {"contrasted": {}} | parts["representations"]
-    return ClassFit(**parts | {"representations": ClassRepresentations(**representations), "halves": halves})
+    return ClassFit(**parts | {"representations": ClassRepresentations(**representations)})
 
 
 def _nested(arrays: Arrays) -> dict[str, Any]:

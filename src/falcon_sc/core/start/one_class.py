@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from falcon_sc.core.start.class_clustering import fit_class, label_class
 from falcon_sc.core.start.mixtures.arrays import CPU
+from falcon_sc.core.start.thinning import molecules
 from falcon_sc.core.start.tree.splits import find_splits
 
 if TYPE_CHECKING:
@@ -57,10 +58,12 @@ def divide(
         has_counts=has_counts,
         n_genes=n_genes,
         max_cells=max_cells,
-        halves_up_to=n_leaves + 1,
         processor=processor,
     )
     own = fit.representations
     labels, agreement = label_class(own, k, rng, n_repeats=n_repeats, processor=processor)
-    splits = find_splits(own, labels, n_leaves, rng, halves=fit.halves, batch=batch, processor=processor)
+    counted = molecules(len(labels), rows.__getitem__, kind, rng) if has_counts else None
+    splits = find_splits(
+        own, labels, n_leaves, rng, molecules=counted, batch=batch, n_genes=n_genes, processor=processor
+    )
     return Division(labels, agreement, splits)

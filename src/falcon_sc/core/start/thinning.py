@@ -13,13 +13,13 @@ import numpy as np
 from scipy import sparse
 
 from falcon_sc.core.start.mixtures.arrays import CPU, on_host
-from falcon_sc.core.start.mixtures.em import batches, one_hot, ridge
+from falcon_sc.core.start.mixtures.em import batches
 from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.representation.class_representations import class_representations
 from falcon_sc.core.start.representation.normalizations import pseudo_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,16 +27,24 @@ if TYPE_CHECKING:
     from falcon_sc.core.start.mixtures.arrays import Processor
 
 REPRESENTATIONS = (("scaled", 15), ("pearson", 15))
-N_SPLITS = 2  # with one, the numbers of classes hang on how the molecules fell
-MAX_CELLS = 1000  # a curve needs no more; its cost is that of fitting every k in every representation twice
+N_SPLITS = 2  # with one, the evidence hangs on how the molecules fell
+MAX_CELLS = 1000
 COUNTED_CELLS, COUNTED_GENES = 500, 2000  # of the half in which markers are counted, at most
+
+
+@dataclass(frozen=True)
+class Molecules:
+    """`counts`, CSR m x genes, of some `cells` of a coarse class, int64 m, its rows."""
+
+    cells: NDArray[np.int64]
+    counts: sparse.csr_matrix
 
 
 @dataclass(frozen=True)
 class Halves:
     """Clusters found in one half of the counts, and what the other half shows of the same cells; r runs.
 
-    `cells`: int64 (r, n), rows of the class. `labels`: int16 (r, K - 1, n), clusters of the one half, 2 to K of them.
+    `cells`: int64 n, rows of the class. `labels`: int16 (r, K - 1, n), clusters of the one half, 2 to K of them.
     `scores`: float32 (r, n, d), representation of the other half. `counts`: uint16 (at most 500, at most 2,000), of the
     first run: the other half of its first cells, in the genes that vary most in the one half.
     """
@@ -47,43 +55,29 @@ class Halves:
     counts: NDArray[np.uint16]
 
 
-def reproducibility(
-    rows: np.ndarray | sparse.csr_matrix,
+def molecules(
+    n: int,
+    rows_of: Callable[[NDArray[np.int64]], np.ndarray | sparse.csr_matrix],
     kind: Kind,
-    ks: Sequence[int],
     rng: np.random.Generator,
-    *,
-    n_genes: int,
-    processor: Processor = CPU,
-) -> tuple[NDArray[np.float64], Halves]:
-    """How tight the clusters of one half of the counts are in the other half, for each number of clusters; and these clusters.
+) -> Molecules:
+    """Counts of a coarse class of n cells, of `MAX_CELLS` at most; `rows_of`: counts of cells, or log-normalized values that counts can be recovered from."""
+    cells = np.arange(n) if n <= MAX_CELLS else np.sort(rng.choice(n, MAX_CELLS, replace=False))
+    rows = rows_of(cells)
+    return Molecules(cells, sparse.csr_matrix(rows if kind == "counts" else pseudo_counts(rows)))
 
-    Parameters
-    ----------
-    rows
-        n x genes, the cells of a coarse class: counts, or log-normalized values that counts can be recovered from.
-    kind
-        What `rows` holds.
-    ks
-        Numbers of clusters, 1 to K.
-    rng
-        Draws the halves, the cells and the starts.
-    n_genes
-        Genes chosen in each half.
-    processor
-        Where the mixtures are fitted.
 
-    Returns
-    -------
-    (2 * splits * representations, len(ks)): minus half the log determinant of the pooled covariance within clusters (nats a cell).
-    """
-    counts = sparse.csr_matrix(rows if kind == "counts" else pseudo_counts(rows))
-    n_cells = min(counts.shape[0], MAX_CELLS)
-    curves, cells_of, labels, scores = [], [], [], []
+def halved(
+    whole: Molecules, most_clusters: int, rng: np.random.Generator, *, n_genes: int, processor: Processor = CPU
+) -> Halves:
+    """Clusters of the halves of molecules, 2 to `most_clusters`, in `n_genes` genes chosen in each half: 2 x splits x representations runs."""
+    n_cells = len(whole.cells)
+    ks = range(2, max(2, min(most_clusters, n_cells)) + 1)
+    labels: list[NDArray[np.int16]] = []
+    scores: list[np.ndarray] = []
     counted: NDArray[np.uint16] | None = None
     for _ in range(N_SPLITS):
-        cells = np.sort(rng.choice(counts.shape[0], n_cells, replace=False))
-        both = halve(counts[cells], rng)
+        both = halve(whole.counts, rng)
         if counted is None:
             counted = _counted(*both)
         halves = [
@@ -99,14 +93,10 @@ def reproducibility(
             for half in both
         ]
         for clustered, judged in (halves, halves[::-1]):
-            seen = [judged.components(*name) for name in REPRESENTATIONS]
-            found = _clusters([clustered.components(*name) for name in REPRESENTATIONS], ks, rng, processor)
-            curves += [_curve(Y, of_k, ks) for Y, of_k in zip(seen, found, strict=True)]
-            cells_of += [cells] * len(seen)
-            labels += [of_k[np.asarray(ks) > 1] for of_k in found]
-            scores += seen
+            labels += _clusters([clustered.components(*name) for name in REPRESENTATIONS], ks, rng, processor)
+            scores += [judged.components(*name) for name in REPRESENTATIONS]
     assert counted is not None
-    return np.array(curves), Halves(np.stack(cells_of), np.stack(labels), _side_by_side(scores), counted)
+    return Halves(whole.cells, np.stack(labels), _side_by_side(scores), counted)
 
 
 def _clusters(
@@ -119,12 +109,6 @@ def _clusters(
         for i, found in zip(own, of_k, strict=True):
             labels[int(i)] = found
     return labels
-
-
-def _curve(scores: np.ndarray, labels: NDArray[np.int16], ks: Sequence[int]) -> list[float]:
-    """How tight the clusters (len(ks), n) are in the scores of the same cells (n x d)."""
-    X = scores[None].astype(np.float64)
-    return [float(tightness(X, own[None], k)[0]) for own, k in zip(labels, ks, strict=True)]
 
 
 def _side_by_side(scores: Sequence[np.ndarray]) -> NDArray[np.float32]:
@@ -155,14 +139,3 @@ def halve(counts: sparse.csr_matrix, rng: np.random.Generator) -> tuple[sparse.c
     for half in (first, second):
         half.eliminate_zeros()
     return first, second
-
-
-def tightness(X: NDArray[np.float64], labels: np.ndarray, n_clusters: int) -> NDArray[np.float64]:
-    """-log det(W) / 2 of the unbiased pooled covariance W of b data sets (b, n, d) within `labels` (b, n); the ridge keeps it finite."""
-    _, n, d = X.shape
-    members = one_hot(labels, n_clusters, X.dtype)  # b x k x n
-    sizes = members.sum(axis=2)[:, :, None]
-    sums = members @ X  # b x k x d
-    within = X.transpose(0, 2, 1) @ X - (sums / np.maximum(sizes, 1)).transpose(0, 2, 1) @ sums
-    covariance = within / max(n - n_clusters, 1) + ridge(X)[:, None, None] * np.eye(d)
-    return np.asarray(-np.linalg.slogdet(covariance)[1] / 2)

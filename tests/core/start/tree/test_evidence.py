@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falcon_sc.core.start.class_clustering import fit_class, label_class
+from falcon_sc.core.start.thinning import molecules
 from falcon_sc.core.start.tree.found_again import separation
 from falcon_sc.core.start.tree.splits import Splits, find_splits
 from falcon_sc.datasets import simulate
@@ -25,10 +26,11 @@ def _splits(
         has_counts=kind == "counts",
         n_genes=200,
         max_cells=1000,
-        halves_up_to=n_leaves + 1,
     )
     labels, _ = label_class(fit.representations, k, rng, n_repeats=2)
-    return find_splits(fit.representations, labels, n_leaves, rng, halves=fit.halves, batch=batch), labels
+    counted = molecules(counts.shape[0], counts.__getitem__, "counts", rng) if kind == "counts" else None
+    found = find_splits(fit.representations, labels, n_leaves, rng, molecules=counted, batch=batch, n_genes=200)
+    return found, labels
 
 
 def _planted(seed: int, strength: float = 2.0) -> tuple[np.ndarray, np.ndarray]:

@@ -124,15 +124,16 @@ def in_halves_of_molecules(
 
     Which cluster is on which side, and how sides are read off, is learned in one fold of the cells and tried in the other.
     """
-    n_splits, n_runs = len(tree.joins), len(halves.cells)
+    n_splits, n_runs = len(tree.joins), len(halves.labels)
     found, markers = np.full((n_runs, n_splits), np.nan), np.full(n_splits, np.nan)
     counts = np.log1p(scaled(halves.counts))
-    for run, (cells, labels, scores) in enumerate(zip(halves.cells, halves.labels, halves.scores, strict=True)):
-        leaves, fold = tree.leaves[cells], rng.permutation(len(cells)) % 2 == 0
+    leaves = tree.leaves[halves.cells]
+    for run, (labels, scores) in enumerate(zip(halves.labels, halves.scores, strict=True)):
+        fold = rng.permutation(len(leaves)) % 2 == 0
         clustered = [_sides_of_clusters(labels, leaves, taught, sides) for taught in (fold, ~fold)]  # (S, n) each
         for split in range(n_splits):
             here = (sides[0] | sides[1])[split][leaves]
-            is_second, read = sides[1][split][leaves], np.zeros(len(cells), dtype=bool)
+            is_second, read = sides[1][split][leaves], np.zeros(len(leaves), dtype=bool)
             enough = True
             for taught, by_cluster in zip((fold & here, ~fold & here), clustered, strict=True):
                 side = by_cluster[split]

@@ -10,13 +10,14 @@ import numpy as np
 from falcon_sc.core.start.members import members
 from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.parallel import stop_if_unwanted
+from falcon_sc.core.start.thinning import halved
 from falcon_sc.core.start.tree.class_tree import ClassTree, class_tree
 from falcon_sc.core.start.tree.evidence import Evidence, evidence
 
 if TYPE_CHECKING:
     from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.representation.class_representations import ClassRepresentations
-    from falcon_sc.core.start.thinning import Halves
+    from falcon_sc.core.start.thinning import Molecules
 
 CELLS_PER_LEAF = 20  # learned from, on average
 # The mixtures that divide fine classes are fewer, shorter and learned from fewer cells than those that find them, which on nine
@@ -44,13 +45,15 @@ def find_splits(
     n_leaves: int,
     rng: np.random.Generator,
     *,
-    halves: Halves | None,
+    molecules: Molecules | None,
     batch: np.ndarray | None,
+    n_genes: int,
     processor: Processor = CPU,
 ) -> Splits:
     """The tree through the fine classes (`labels`, n) of a coarse class, with up to `n_leaves` leaves.
 
-    `halves`: of its molecules, None without counts; `batch`: of each cell (n,), None if there is one.
+    `molecules`: of some of its cells, None without counts; `batch`: of each cell (n,), None if there is one; `n_genes`: chosen
+    in each half of the molecules.
     """
     if n_leaves == 1:
         nothing = np.empty(0)
@@ -72,5 +75,6 @@ def find_splits(
     deeper = np.concatenate([mixture.predict(scores[None]) for scores, mixture in mixtures])  # members x n
     stop_if_unwanted()
     tree = class_tree(representations, labels, deeper, n_leaves, learned)
+    halves = None if molecules is None else halved(molecules, n_leaves + 1, rng, n_genes=n_genes, processor=processor)
     found = evidence(tree, representations, deeper, halves=halves, batch=batch, rng=rng, processor=processor)
     return Splits(tree, found)
