@@ -44,7 +44,7 @@ def _planted(n: int) -> tuple[np.ndarray, np.ndarray]:
 def test_clusters_of_one_half_are_the_planted_ones_and_apart_in_the_other() -> None:
     counts, true = _planted(300)
     rng = np.random.default_rng(0)
-    halves = thinning.halved(thinning.molecules(300, counts.__getitem__, "counts", rng), 5, rng, n_genes=80)
+    halves = thinning.halved(thinning.molecules(np.arange(300), counts, "counts"), 5, rng, n_genes=80)
     assert halves.labels.shape == (2 * thinning.N_SPLITS * len(thinning.REPRESENTATIONS), 4, 300)
     assert halves.scores.shape[:2] == (len(halves.labels), 300)
     assert [len(np.unique(own)) for own in halves.labels[0]] == [2, 3, 4, 5]
@@ -55,15 +55,18 @@ def test_clusters_of_one_half_are_the_planted_ones_and_apart_in_the_other() -> N
         assert adjusted_rand_score(true, nearest) > 0.9
 
 
-def test_molecules_of_a_large_class_are_those_of_some_cells() -> None:
-    counts, _ = _planted(thinning.MAX_CELLS + 200)
-    found = thinning.molecules(len(counts), counts.__getitem__, "counts", np.random.default_rng(0))
-    assert len(np.unique(found.cells)) == thinning.MAX_CELLS
-    np.testing.assert_array_equal(found.counts.toarray(), counts[found.cells])
+def test_of_a_large_class_some_cells_are_drawn_and_markers_counted_in_all_parts_of_it() -> None:
+    cells = thinning.drawn_cells(thinning.MAX_CELLS + 200, np.random.default_rng(0))
+    assert len(np.unique(cells)) == thinning.MAX_CELLS
+    assert (np.diff(cells) > 0).all()
+    np.testing.assert_array_equal(thinning.drawn_cells(7, np.random.default_rng(0)), np.arange(7))
+    counted = thinning.counted_cells(len(cells))
+    assert len(np.unique(counted)) == thinning.COUNTED_CELLS
+    assert (counted[0], counted[-1]) == (0, len(cells) - 1)
 
 
 def test_molecules_are_recovered_from_log_normalized_values() -> None:
     counts, _ = _planted(50)
     rates = counts / counts.sum(axis=1, keepdims=True) * 1e4
-    found = thinning.molecules(50, np.log1p(rates).__getitem__, "lognorm", np.random.default_rng(0))
+    found = thinning.molecules(np.arange(50), np.log1p(rates), "lognorm")
     np.testing.assert_allclose(found.counts.toarray(), counts, rtol=1e-3)

@@ -49,12 +49,9 @@ class CoarseClasses:
             "has_counts": self.has_counts,
         }
 
-    def molecules(self, c: int, rng: np.random.Generator) -> Molecules | None:
-        """Counts of some cells of a class, None where there are none."""
-        if not self.has_counts:
-            return None
-        members = self.members(c)
-        return molecules(len(members), lambda cells: self._matrix[members[cells]], self.kind, rng)
+    def molecules(self, c: int, cells: np.ndarray) -> Molecules | None:
+        """Counts of some cells of a class (sorted), None where there are none."""
+        return molecules(cells, self._matrix[self.members(c)[cells]], self.kind) if self.has_counts else None
 
     def batch_of(self, c: int) -> np.ndarray | None:
         """Batch codes of the cells of a class."""

@@ -20,6 +20,7 @@ from falcon_sc.core.start.keeping import KeptClasses
 from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.start import Start
+from falcon_sc.core.start.thinning import drawn_cells
 from falcon_sc.core.start.tree.forest import Tree
 from falcon_sc.core.start.tree.splits import Splits, find_splits, most_leaves
 from falcon_sc.core.start.workers import workers_for
@@ -140,8 +141,9 @@ def consensus_start(
             n_leaves = most_leaves(k, min(int(sizes[c]), max_cells), leaves_per_class)
             own = {"representations": fits[c].representations, "labels": labels, "n_leaves": n_leaves}
             options = {"batch": classes.batch_of(c), "n_genes": n_genes}
+            cells = drawn_cells(int(sizes[c]), of_trees[c])
             return workers.run(
-                find_splits, lambda: own | options | {"molecules": classes.molecules(c, of_trees[c])}, of_trees[c]
+                find_splits, lambda: own | options | {"molecules": classes.molecules(c, cells)}, of_trees[c]
             )
 
         return labels, agreement, kept.splits(c, split)

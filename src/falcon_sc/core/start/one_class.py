@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from falcon_sc.core.start.class_clustering import fit_class, label_class
 from falcon_sc.core.start.mixtures.arrays import CPU
-from falcon_sc.core.start.thinning import molecules
+from falcon_sc.core.start.thinning import drawn_cells, molecules
 from falcon_sc.core.start.tree.splits import find_splits
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def divide(
     )
     own = fit.representations
     labels, agreement = label_class(own, k, rng, n_repeats=n_repeats, processor=processor)
-    counted = molecules(len(labels), rows.__getitem__, kind, rng) if has_counts else None
+    cells = drawn_cells(len(labels), rng)
+    counted = molecules(cells, rows[cells], kind) if has_counts else None
     splits = find_splits(
         own, labels, n_leaves, rng, molecules=counted, batch=batch, n_genes=n_genes, processor=processor
     )

@@ -19,7 +19,7 @@ from falcon_sc.core.start.representation.class_representations import class_repr
 from falcon_sc.core.start.representation.normalizations import pseudo_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -46,7 +46,7 @@ class Halves:
 
     `cells`: int64 n, rows of the class. `labels`: int16 (r, K - 1, n), clusters of the one half, 2 to K of them.
     `scores`: float32 (r, n, d), representation of the other half. `counts`: uint16 (at most 500, at most 2,000), of the
-    first run: the other half of its first cells, in the genes that vary most in the one half.
+    first run: the other half of its `counted_cells`, in the genes that vary most in the one half.
     """
 
     cells: NDArray[np.int64]
@@ -55,16 +55,19 @@ class Halves:
     counts: NDArray[np.uint16]
 
 
-def molecules(
-    n: int,
-    rows_of: Callable[[NDArray[np.int64]], np.ndarray | sparse.csr_matrix],
-    kind: Kind,
-    rng: np.random.Generator,
-) -> Molecules:
-    """Counts of a coarse class of n cells, of `MAX_CELLS` at most; `rows_of`: counts of cells, or log-normalized values that counts can be recovered from."""
-    cells = np.arange(n) if n <= MAX_CELLS else np.sort(rng.choice(n, MAX_CELLS, replace=False))
-    rows = rows_of(cells)
+def drawn_cells(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The cells of n whose molecules are halved, sorted: all, or `MAX_CELLS` of them."""
+    return np.arange(n) if n <= MAX_CELLS else np.sort(rng.choice(n, MAX_CELLS, replace=False))
+
+
+def molecules(cells: NDArray[np.int64], rows: np.ndarray | sparse.csr_matrix, kind: Kind) -> Molecules:
+    """Those of `cells`, whose `rows` hold counts, or log-normalized values that counts can be recovered from."""
     return Molecules(cells, sparse.csr_matrix(rows if kind == "counts" else pseudo_counts(rows)))
+
+
+def counted_cells(n: int) -> NDArray[np.int64]:
+    """The cells of n in which markers are counted: evenly spaced, since cells often lie in order, of donors for instance."""
+    return np.linspace(0, n - 1, min(n, COUNTED_CELLS)).astype(np.int64)
 
 
 def halved(
@@ -120,13 +123,13 @@ def _side_by_side(scores: Sequence[np.ndarray]) -> NDArray[np.float32]:
 
 
 def _counted(one: sparse.csr_matrix, other: sparse.csr_matrix) -> NDArray[np.uint16]:
-    """The `other` half of the first cells, in the genes whose counts vary most, for their mean, in the `one` half."""
+    """The `other` half of some cells, in the genes whose counts vary most, for their mean, in the `one` half."""
     n = one.shape[0]
     sums = np.asarray(one.sum(axis=0), dtype=np.float64).ravel()
     squares = np.asarray(one.multiply(one).sum(axis=0), dtype=np.float64).ravel()
     ratio = (squares - sums**2 / n) / np.maximum(sums, 1)
     genes = np.sort(np.argsort(-ratio, kind="stable")[:COUNTED_GENES])
-    counts = np.minimum(other[:COUNTED_CELLS][:, genes].toarray(), np.iinfo(np.uint16).max)
+    counts = np.minimum(other[counted_cells(n)][:, genes].toarray(), np.iinfo(np.uint16).max)
     return np.asarray(counts, dtype=np.uint16)
 
 

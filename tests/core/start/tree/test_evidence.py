@@ -28,7 +28,7 @@ def _splits(
         max_cells=1000,
     )
     labels, _ = label_class(fit.representations, k, rng, n_repeats=2)
-    counted = molecules(counts.shape[0], counts.__getitem__, "counts", rng) if kind == "counts" else None
+    counted = molecules(np.arange(counts.shape[0]), counts, "counts") if kind == "counts" else None
     found = find_splits(fit.representations, labels, n_leaves, rng, molecules=counted, batch=batch, n_genes=200)
     return found, labels
 

@@ -147,7 +147,7 @@ class Normalizer:
         return result
 
     def _residuals(self, counts: np.ndarray, library: np.ndarray, gene_share: np.ndarray) -> np.ndarray:
-        mu = np.outer(library, gene_share).astype(np.float32)
+        mu = np.outer(library.astype(np.float32), gene_share.astype(np.float32))
         spread = mu * mu  # in place from here: each of these is as large as the class
         spread /= THETA
         spread += mu

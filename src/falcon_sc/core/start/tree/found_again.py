@@ -9,6 +9,7 @@ import numpy as np
 from falcon_sc.core.start.mixtures.arrays import CPU, on_host
 from falcon_sc.core.start.mixtures.em import batches, ridge
 from falcon_sc.core.start.mixtures.merging import merge_down
+from falcon_sc.core.start.thinning import counted_cells
 from falcon_sc.core.start.tree.markers import n_markers, scaled
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def in_halves_of_molecules(
     """
     n_splits, n_runs = len(tree.joins), len(halves.labels)
     found, markers = np.full((n_runs, n_splits), np.nan), np.full(n_splits, np.nan)
-    counts = np.log1p(scaled(halves.counts))
+    counts, counted = np.log1p(scaled(halves.counts)), counted_cells(len(halves.cells))
     leaves = tree.leaves[halves.cells]
     for run, (labels, scores) in enumerate(zip(halves.labels, halves.scores, strict=True)):
         fold = rng.permutation(len(leaves)) % 2 == 0
@@ -143,8 +144,7 @@ def in_halves_of_molecules(
             if enough:
                 found[run, split] = max(0.0, _balanced(is_second[here], read[here]))
             if run == 0:
-                counted = np.flatnonzero(here[: len(counts)])
-                markers[split] = n_markers(counts[counted], clustered[0][split][counted])
+                markers[split] = n_markers(counts[here[counted]], clustered[0][split][counted][here[counted]])
     return _mean_of_known(found), markers
 
 
