@@ -38,10 +38,10 @@ CELLS_PER_FURTHER_CLASS = (
     20  # of a coarse class, at least, unless more fine classes are asked for: fewer are a fragment
 )
 # What a bar expects of a coarse class, without counts and with them; it learns the rest from those that are done.
-PATHS = (5, 6)  # of mixtures for all numbers of components
-FITS_BESIDE = 30  # on a path, beside one for each number
+PATHS = (15, 18)  # of mixtures for all numbers of components
+FITS_BESIDE = 20  # on a path, beside one for each number
 FITS_PER_REPEAT = (46, 108)  # of mixtures that vote
-FITS_OF_TREE = (210, 480)
+FITS_OF_TREE = (160, 370)
 
 
 def consensus_start(

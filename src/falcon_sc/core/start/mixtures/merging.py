@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from falcon_sc.core.start.mixtures.tied import TiedMixtures
 
 STEPS_ABOVE = 4  # components above the largest count asked for, where the merging begins
-N_TOP_STARTS = 2  # from K-Means, there
 FRESH_UP_TO = 6  # components: up to here runs from K-Means labels of their own join in, and the likeliest goes on
-N_FRESH_STARTS = 4
+N_FRESH_STARTS = 2
 N_STEPS = 10  # of EM at the top and after every merge, at most: few components move
 TOLERANCE = 2e-3  # nats a cell, likewise
 SMALLEST_SHARE = 0.02  # of the cells, in a component that merging keeps
@@ -88,7 +87,7 @@ def merge_down(X: Array, ks: Sequence[int] | np.ndarray, rng: np.random.Generato
     largest = int(max(ks))
     top = max(largest, min(largest + STEPS_ABOVE, n // 4))
     steps = TiedSteps(X)
-    start = _start(steps, top, N_TOP_STARTS, rng)
+    start = _start(steps, top, 1, rng)
     fitted = {}
     for k in range(top, int(min(ks)) - 1, -1):
         runs = expectation_maximization(steps, start, n_steps=N_STEPS, tolerance=TOLERANCE)

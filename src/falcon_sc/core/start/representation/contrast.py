@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MIN_CELLS = 30  # of another class: fewer say little about a covariance
 CELLS_PER_CLASS = 400  # at most, of each other class: several for each of the 60 axes they are seen in
-CELLS = 3000  # at most, of all other classes together: about as many as are learned from in the class itself
+CELLS = 1500  # at most, of all other classes together: 25 for each of the axes
 
 
 @dataclass(frozen=True)
