@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import batched, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -47,6 +47,8 @@ class StoredRows(Rows):
     often
         Whether they are read again and again: then they are kept here even if the workers of a cluster read them.
     """
+
+    slow: ClassVar[bool] = True
 
     array: Any
     store: Store

@@ -49,3 +49,33 @@ def test_cells_and_donors_of_a_class() -> None:
     np.testing.assert_array_equal(given["rows"], matrix[50:70])
     np.testing.assert_array_equal(given["batch"], donors[50:70])
     np.testing.assert_array_equal(classes.sizes, [10, 40, 20, 30])
+
+
+class SlowRows:
+    """Rows on disk: how often each is read is counted, which no real store says."""
+
+    slow = True
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix = matrix
+        self.read = np.zeros(len(matrix), dtype=int)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        self.read[rows] += 1
+        return self.matrix[rows]
+
+
+def test_rows_that_are_slow_to_read_are_read_once_for_the_fit_and_the_evidence() -> None:
+    counts = np.random.default_rng(0).poisson(1.0, (100, 4)).astype(np.float32)
+    rows = SlowRows(counts)
+    classes = CoarseClasses(StartInput(rows, "counts"), COARSE)
+    classes.around = lambda c: None  # background cells are read for every class
+    cells = np.array([1, 5, 19])
+    classes.given(2, cells)
+    found = classes.molecules(2, cells)
+    np.testing.assert_array_equal(found.counts.toarray(), counts[50:70][cells])
+    np.testing.assert_array_equal(rows.read, np.isin(np.arange(100), np.arange(50, 70)))
+    np.testing.assert_array_equal(
+        classes.molecules(2, cells).counts.toarray(), counts[50:70][cells]
+    )  # as after an interrupt
+    assert rows.read.sum() == 23

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -30,6 +30,7 @@ class Rows(ABC):
     """
 
     shape: tuple[int, int]
+    slow: ClassVar[bool] = False  # to read, so that what is small and needed again is better kept
 
     @abstractmethod
     def each[T](self, function: Callable[[sparse.csr_matrix], T]) -> Iterator[T]:

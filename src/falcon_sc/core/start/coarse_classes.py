@@ -32,6 +32,7 @@ class CoarseClasses:
         self.kind = kind
         self._batch = start_input.batch
         self._coarse = coarse
+        self._kept: dict[int, Molecules] = {}
         self.sizes = np.bincount(coarse)
         self.has_counts = kind == "counts" or (kind == "lognorm" and counts_can_be_recovered(self._matrix))
 
@@ -39,10 +40,16 @@ class CoarseClasses:
         """Sorted indices of the cells of a class."""
         return np.flatnonzero(self._coarse == c)
 
-    def given(self, c: int) -> dict[str, Any]:
-        """What a class is fitted from: its rows, their batch codes, cells of other classes, and what they all hold; see `fit_class`."""
+    def given(self, c: int, halved_later: np.ndarray | None = None) -> dict[str, Any]:
+        """What a class is fitted from: its rows, their batch codes, cells of other classes, and what they all hold; see `fit_class`.
+
+        Of a matrix that is slow to read, the molecules of the cells that are `halved_later` are kept for then.
+        """
+        rows = self._matrix[self.members(c)]
+        if halved_later is not None and self.has_counts and getattr(self._matrix, "slow", False):
+            self._kept[c] = molecules(halved_later, rows[halved_later], self.kind)
         return {
-            "rows": self._matrix[self.members(c)],
+            "rows": rows,
             "kind": self.kind,
             "batch": self.batch_of(c),
             "background": self.around(c),
@@ -50,8 +57,11 @@ class CoarseClasses:
         }
 
     def molecules(self, c: int, cells: np.ndarray) -> Molecules | None:
-        """Counts of some cells of a class (sorted), None where there are none."""
-        return molecules(cells, self._matrix[self.members(c)[cells]], self.kind) if self.has_counts else None
+        """Counts of some cells of a class (sorted), None where there are none; those that were kept are let go."""
+        if not self.has_counts:
+            return None
+        kept = self._kept.pop(c, None)
+        return molecules(cells, self._matrix[self.members(c)[cells]], self.kind) if kept is None else kept
 
     def batch_of(self, c: int) -> np.ndarray | None:
         """Batch codes of the cells of a class."""
