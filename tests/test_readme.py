@@ -44,7 +44,7 @@ def adata():
 
 
 def test_the_table_of_slots_is_found():
-    assert len(slots()) == 8
+    assert len(slots()) == 10
 
 
 @pytest.mark.parametrize("slot", slots())

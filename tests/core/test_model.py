@@ -170,7 +170,7 @@ def test_models_of_other_versions_and_missing_ones_are_refused(fitted, tmp_path)
     fitted.save(tmp_path)
     description = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps({**description, "format": 99}))
-    with pytest.raises(ValueError, match="in format 99; this version reads format"):
+    with pytest.raises(ValueError, match="in format 99; this version reads formats 2, 3, 4"):
         Falcon.load(tmp_path)
 
 

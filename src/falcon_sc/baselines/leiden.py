@@ -25,9 +25,9 @@ _N_ITERATIONS = 2  # of Leiden: its own default; run to convergence, the scores 
 class FairLeiden(VotingBaseline):
     """Leiden inside each coarse class with one common resolution: the loop over cell types that people write today.
 
-    On a graph of nearest neighbors inside each coarse class (Euclidean, symmetric, without weights), modularity
-    with a resolution that is halved until the total is `n_fine`. The number of clusters jumps with the resolution;
-    where no step hits `n_fine` the nearest total that was met is kept, and `n_per_class_.sum()` tells it.
+    Leiden :cite:p:`Traag2019` on a graph of nearest neighbors inside each coarse class (Euclidean, symmetric, without
+    weights), modularity with a resolution that is bisected until the total is `n_fine`. The number of clusters jumps with
+    the resolution; where no step hits `n_fine` the nearest total that was met is kept, and `n_per_class_.sum()` tells it.
 
     Parameters
     ----------

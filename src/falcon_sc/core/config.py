@@ -80,12 +80,12 @@ class FalconConfig(PaperSettings):
     start_n_repeats
         Clusterings of each kind and representation in the start. More of them vary less between seeds. Default: ours.
     leaves_per_class
-        Leaves that the tree of splits inside the coarse classes has for each fine class, at most; 1: no tree. The network has
-        an output for each leaf, and the probability of a fine class is the sum of theirs. Only for one data set and a
-        start from labels, with `prior="within_coarse"` and `restrict_to_coarse`. Default: ours; a cut can go twice as deep.
+        Leaves that the tree of splits inside a coarse class has for each fine class, and one more, at most; 1: no tree. The
+        network has an output for each leaf, and the probability of a fine class is the sum of theirs. Only for one data set
+        and a start from labels, with `prior="within_coarse"` and `restrict_to_coarse`. Default: ours; a cut can go twice as deep.
     warmup_iterations
-        Iterations of plain cross-entropy on the labels of the start before eq. 10 takes over. Only with a start
-        from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learnt yet
+        Iterations of plain cross-entropy on the labels of the start before eq. 10 takes over, at most half of the run. Only
+        with a start from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learnt yet
         are lost. Default: ours; with a third as many rare classes of 83 were (docs/benchmarks.md).
     lambda_start
         Weight of the labels of the start after the warm-up. Of the cross-entropy to them, in which samples of small

@@ -81,7 +81,7 @@ def macro_accuracy(true: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def adjusted_rand_index(true: ArrayLike, predicted: ArrayLike) -> float:
-    """Agreement of two groupings over pairs of samples, corrected for chance.
+    """Agreement of two groupings over pairs of samples, corrected for chance :cite:p:`Hubert1985`.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ def graph_edit_distance(
     Write :math:`A_c` and :math:`B_c` for the fine classes under coarse class `c` in `M` and in `M_true`.
 
     `"falcon"`
-        The published number (Table 3 of :cite:t:`Grcic2024`), in closed form:
+        The published number (Table 3 of :cite:t:`Grcic2024`, after :cite:t:`Fischer2017`), in closed form:
         :math:`\sum_c [|A_c| \ne |B_c|] \min(|A_c \triangle B_c|, 4)`, without the cap of 4 where :math:`A_c`
         is empty. It compares learned class number 17 with true class number 17, an arbitrary pairing; it is 0
         as soon as every coarse class has the right *number* of fine classes, whatever samples are in them.

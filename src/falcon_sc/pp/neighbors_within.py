@@ -55,7 +55,8 @@ def neighbors_within(
     Distances are cosine distances (published code), over the embedding `use_rep` or over log-normalized genes: those that
     :func:`falcon_sc.pp.select_genes` marked in ``adata.var["falcon_highly_variable"]`` (as in the
     paper), all genes where nothing is marked. Weights are those of UMAP
-    (:func:`umap.umap_.fuzzy_simplicial_set`), computed class by class.
+    (:func:`umap.umap_.fuzzy_simplicial_set`), computed class by class. Classes of more than 60,000 cells are searched
+    approximately :cite:p:`Dong2011`.
 
     Parameters
     ----------

@@ -46,8 +46,8 @@ def select_genes(
 ) -> AnnData | None:
     """Mark the highly variable genes on which fine classes are discovered.
 
-    The genes come from :func:`scanpy.pp.highly_variable_genes`: flavor ``"seurat_v3"`` on raw
-    counts; log-normalized values are turned back into counts where that is possible, and go to
+    The genes come from :func:`scanpy.pp.highly_variable_genes` :cite:p:`Wolf2018`: flavor ``"seurat_v3"``
+    :cite:p:`Stuart2019` on raw counts; log-normalized values are turned back into counts where that is possible, and go to
     flavor ``"seurat"`` otherwise. Genes without a single value are never chosen. With no more
     expressed genes than `n_top_genes` (targeted panels) all of them are marked, and the log says so.
     Of continuous values (``values="continuous"``) the columns with the largest variance are taken, inside batches.

@@ -1,5 +1,7 @@
 """The texts of a report that do not hang on the data."""
 
+from falcon_sc.core.start.tree.support import LEAST_WITH_COUNTS, LEAST_WITHOUT
+
 STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 0; }
@@ -30,17 +32,18 @@ summary { cursor: pointer; color: #555; }
 
 HOW_TO_READ = {
     "confidence": "The median over the cells of how far the clusterings that the labels rest on agree that a cell is in "
-    "its class, or of the probability that the network gives. It says how clear the border is, not whether an expert "
-    "would name the class.",
+    "its class, less where the evidence for the splits speaks against the class; or of the probability that the network gives. "
+    "It says how clear the border is, not whether an expert would name the class.",
     "comes back": "How well a split of one half of the molecules (of an embedding: of the cells) is found again in the other "
     "half: 1 is fully, 0 is chance.",
     "markers of a split": "Genes that differ between its sides by a factor of 2 at 5 % false discoveries, in the half of "
     "the molecules that was not used to find it.",
-    "agreement": "How far the clusterings that the labels rest on tell the two sides apart, on average: 1 is fully, 0 is "
+    "agreement": "How far the clusterings that voted on the parts of the tree tell the two sides apart, on average: 1 is fully, 0 is "
     "chance.",
     "depth, mitochondria, batch": "Share of the split that each of them explains. A split that one of them explains is "
     "hardly one of cell types.",
-    "supported": "Whether all of this together is enough, by one rule for all splits.",
+    "supported": f"Whether the mean of comes back and agreement is above {LEAST_WITH_COUNTS}, without counts above {LEAST_WITHOUT}. "
+    "Markers, depth, mitochondria and batch have no part in it: they are for you to weigh.",
     "markers of a class": "Genes that are higher in the class than in its siblings, the other fine classes of its coarse "
     "class, by a factor of 2 at 5 % false discoveries, best first. They are tested in the cells in which the classes were "
     "found: read them as a description. falcon_sc.tl.markers has all numbers.",

@@ -39,7 +39,8 @@ def cut(
         Annotated data, after :func:`falcon_sc.tl.discover`; cells may have been taken out since.
     n_fine
         Total number of fine classes, shared out as `discover` shares it out; coarse classes whose number was given to
-        `discover` keep the number they have. ``"auto"``: the splits that are supported, and all above them
+        `discover` keep the number they have. Where all were given or estimated, the best supported splits come first.
+        ``"auto"``: the splits that are supported, and all above them
         (``adata.uns["falcon"]["tree"]["supported"]``). None: as they are, but for `fixed`.
     fixed
         Numbers of some coarse classes, for instance ``{"T cell": 6, "HSC": 1}``: at most the leaves that the tree has there.

@@ -140,7 +140,7 @@ def discover(
         or, with a random start or several data sets, the probability that the network gives the class. NaN where there is none.
     ``adata.obsm["falcon_proba"]`` : float32, n_obs x n_fine
         Probabilities that the network gives, columns in the order of ``fine_names``, rows sum to 1. For cells
-        without a coarse label: over all fine classes. Their mean certainty is made that of the confidence.
+        without a coarse label: over all fine classes. On average they are as certain as the clusterings agree.
     ``adata.obsm["X_falcon"]`` : float32, n_obs x n_hidden
         Last hidden layer, for ``sc.pp.neighbors(adata, use_rep="X_falcon")``.
     ``adata.obs["falcon_leaf"]``, ``adata.obs["falcon_agreement"]``, ``adata.obsm["falcon_leaf_proba"]``

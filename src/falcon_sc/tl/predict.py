@@ -87,8 +87,8 @@ def predict(
 
     Returns
     -------
-    None if ``copy=False``, else the copy. Sets the fields of :func:`falcon_sc.tl.discover`, all at the
-    end; every cell has a fine class. The confidence is the probability that the network gives it.
+    None if ``copy=False``, else the copy. Sets the fields of :func:`falcon_sc.tl.discover` but for the tree and the leaves,
+    all at the end; every cell has a fine class. The confidence is the probability that the network gives it.
 
     Raises
     ------

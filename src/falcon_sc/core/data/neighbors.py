@@ -53,7 +53,7 @@ def neighbors_within_classes(
     n_neighbors
         `L`. A class with fewer than `L + 1` samples repeats its neighbors in turn; a lone sample gets itself.
     metric
-        `"cosine"` (paper) or `"euclidean"`.
+        `"cosine"` (published code) or `"euclidean"`.
     device
         Where the exact search runs.
     exact_max

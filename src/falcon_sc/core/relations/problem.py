@@ -141,7 +141,7 @@ def objective(M: ArrayLike, cost: ArrayLike, lam: float) -> float:
     n_fine, n_coarse = C.shape
     linear = -np.sum(C * R)  # eq. 12
     balance = np.sum(R.sum(axis=0) ** 2) / n_coarse - n_fine**2 / n_coarse**2  # eq. 13
-    return float(linear + lam * balance)
+    return float(linear + lam * balance)  # eq. 14
 
 
 def is_optimal(M: ArrayLike, cost: ArrayLike, lam: float) -> bool:

@@ -67,7 +67,7 @@ def most_probable(
     """The class of the largest of these probabilities, (N,)."""
     labels = np.empty(len(hidden), dtype=np.int64)
     for block, _, own in _blocks(head, hidden, codes, relation):
-        labels[block] = own.argmax(axis=1)
+        labels[block] = own.argmax(axis=1)  # eq. 1, over the classes that are allowed
     return labels
 
 

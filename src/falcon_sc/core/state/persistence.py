@@ -115,7 +115,7 @@ def describe(path: str | Path) -> dict[str, Any]:
     if description.get("format") not in _READABLE:
         msg = (
             f"path={str(path)!r} was saved by falcon_sc {description.get('falcon_sc')} in format "
-            f"{description.get('format')}; this version reads format {_FORMAT}. Fit and save the model again."
+            f"{description.get('format')}; this version reads formats {', '.join(map(str, _READABLE))}. Fit and save the model again."
         )
         raise ValueError(msg)
     return description

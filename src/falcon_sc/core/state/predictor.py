@@ -140,7 +140,7 @@ class Predictor:
         for begin in range(0, n, ROWS):
             block = slice(begin, min(begin + ROWS, n))
             outputs = self._fitted.probabilities(embedding[block], codes[block], X[block] if reads_features else None)
-            proba[block], labels[block] = classes.pooled(outputs), classes.members[outputs.argmax(axis=1)]
+            proba[block], labels[block] = classes.pooled(outputs), classes.members[outputs.argmax(axis=1)]  # eq. 1
             if all_outputs is not None:
                 all_outputs[block] = outputs
         return Prediction(proba, embedding, labels, all_outputs)

@@ -25,18 +25,18 @@ def log_probabilities(logits: Tensor) -> Tensor:
 def coarse_loss(log_p: Tensor, children: Tensor) -> Tensor:
     """Cross-entropy of the coarse label, eq. 3 (eq. 17 for several data sets): a scalar."""
     log_p_coarse = log_p.masked_fill(~children, -math.inf).logsumexp(dim=1)  # eq. 2, the row of the known label
-    return -log_p_coarse.mean()
+    return -log_p_coarse.mean()  # eq. 3
 
 
 def neighbor_loss(log_p: Tensor, log_p_neighbors: Tensor) -> Tensor:
     """Disagreement with the moving-average predictions (B, L, K) of the neighbors, eq. 4: a scalar."""
-    return -(log_p.unsqueeze(1) + log_p_neighbors).logsumexp(dim=2).mean()
+    return -(log_p.unsqueeze(1) + log_p_neighbors).logsumexp(dim=2).mean()  # eq. 4
 
 
 def sharpened_target(logits: Tensor, children: Tensor, temperature: float) -> Tensor:
     """Distribution over the children of the coarse label, sharpened, from moving-average logits, eq. 7: (B, K)."""
     logits = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
-    return (logits / temperature).masked_fill(~children, -math.inf).softmax(dim=1)
+    return (logits / temperature).masked_fill(~children, -math.inf).softmax(dim=1)  # eq. 7
 
 
 def annealed_target(target: Tensor, softness: float) -> Tensor:
@@ -47,7 +47,7 @@ def annealed_target(target: Tensor, softness: float) -> Tensor:
 
 def confidence_loss(target: Tensor, log_p: Tensor) -> Tensor:
     """Cross-entropy of the predictions to the target, eq. 6: a scalar."""
-    return -(target * log_p).sum(dim=1).mean()
+    return -(target * log_p).sum(dim=1).mean()  # eq. 6
 
 
 def log_mean_prediction(log_p: Tensor) -> Tensor:
