@@ -38,6 +38,24 @@ def test_the_same_for_a_checkpoint(cells: AnnData, quick, tmp_path: Path, name: 
         fsc.tl.discover(cells, "coarse", 6, checkpoint=tmp_path, **quick)
 
 
+@pytest.mark.parametrize(
+    ("argument", "name"), [("save_model", "model.json"), ("save_model", "zarr.json"), ("checkpoint", "start/notes.txt"), ("checkpoint", ".zgroup")]
+)  # fmt: skip
+def test_a_folder_of_something_else_is_known_before(
+    cells: AnnData, quick, fingerprint, tmp_path: Path, once_trained, argument: str, name: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("{}")
+    before = fingerprint(cells)
+    with (
+        once_trained(lambda: pytest.fail("trained")),
+        pytest.raises(ValueError, match=f"{argument}=.*: give another folder"),
+    ):
+        fsc.tl.discover(cells, "coarse", 6, **{argument: tmp_path}, **quick)
+    assert fingerprint(cells) == before
+    assert [path.name for path in tmp_path.iterdir()] == [name.partition("/")[0]]
+
+
 def _lose(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.touch()

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from falcon_sc.core.model import Falcon
 
 
+_OF_ZARR = ("zarr.json", ".zgroup", ".zarray")
+
+
 class ModelNotSavedError(OSError):
     """The folder of the model could be written before the run and cannot after it.
 
@@ -27,15 +30,29 @@ class ModelNotSavedError(OSError):
 
 
 def check_folders(save_model: str | Path | None, checkpoint: str | Path | None) -> tuple[Path | None, Path | None]:
-    """The folders of the model and of the state of the run; refused where it can be known that they cannot be written."""
-    from falcon_sc.core.runtime.checkpoint import RUN, START, TRAINING
-    from falcon_sc.core.state.persistence import DESCRIPTION, WEIGHTS
+    """The folders of the model and of the state of the run.
+
+    Refused where it can be known that they cannot be written, or hold what is not ours.
+    """
+    from falcon_sc.core.runtime.checkpoint import RUN, START, TRAINING, check_is_of_a_run
+    from falcon_sc.core.state.persistence import DESCRIPTION, WEIGHTS, check_replaceable
 
     def checked(path: str | Path | None, argument: str, *files: str) -> Path | None:
-        return None if path is None else check_writable(path, argument, folder=True, files=files)
+        if path is None:
+            return None
+        folder = check_writable(path, argument, folder=True, files=files)
+        if any((folder / mark).exists() for mark in _OF_ZARR):
+            msg = f"{argument}={str(path)!r} is a zarr store, which would be no place for it: give another folder."
+            raise ValueError(msg)
+        return folder
 
     model_folder = checked(save_model, "save_model", WEIGHTS, DESCRIPTION)
-    return model_folder, checked(checkpoint, "checkpoint", RUN, START, TRAINING)
+    if model_folder is not None:
+        check_replaceable(model_folder, "save_model")
+    state_folder = checked(checkpoint, "checkpoint", RUN, START, TRAINING)
+    if state_folder is not None:
+        check_is_of_a_run(state_folder)
+    return model_folder, state_folder
 
 
 def save_fitted(model: Falcon, folder: Path, *, labels: str, adata: AnnData | None = None) -> None:

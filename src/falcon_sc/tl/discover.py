@@ -170,7 +170,7 @@ def discover(
         negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer` or `values`; duplicate cell names; `adata`
         is empty; a device that is not there.
         A matrix on disk that is stored by columns, damaged, or changed while it is read; ``copy=True`` in backed mode.
-        `output` is of another format, is read, or holds something else.
+        `output` is of another format, is read, or holds something else; `save_model` or `checkpoint` holds files of other programs.
     ImportError
         A matrix on disk, and no dask (the extra ``disk``).
     RuntimeError

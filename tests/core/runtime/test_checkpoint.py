@@ -146,3 +146,13 @@ def test_fingerprint_sees_every_part():
     assert base != fingerprint(changed, np.arange(3), "config")
     assert base != fingerprint(X, np.array([0, 2, 1]), "config")
     assert base != fingerprint(X, np.arange(3), "other")
+
+
+@pytest.mark.parametrize("name", ["start.npz", "training.pt", "start/notes.txt"])
+def test_a_folder_that_does_not_say_of_which_run_is_refused(tmp_path, name):
+    """Of another run, whose labels would be taken over, or of somebody else, whose folder would be cleared away."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ValueError, match=r"checkpoint=.* holds '.*' but no 'run\.json'.*: give another folder"):
+        Checkpoint(tmp_path, "abc")
+    assert (tmp_path / name).read_text() == "mine"

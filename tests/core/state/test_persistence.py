@@ -56,3 +56,21 @@ def test_a_file_of_another_program_is_named(tmp_path: Path) -> None:
     (tmp_path / "weights.pt").write_text("epoch,loss\n")
     with pytest.raises(ValueError, match=r"'weights.pt' in it cannot be read"):
         Falcon.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("model.json", "{}"), ("model.json", "[1]"), ("model.json", "layers:"), ("weights.pt", "of a net")],
+)
+def test_what_another_program_wrote_is_not_overwritten(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=f"path=.* holds '{name}', which falcon_sc did not write: give another folder"):
+        _fitted(0).save(tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: content}
+
+
+def test_a_save_that_was_killed_between_its_files_is_repeated(tmp_path: Path) -> None:
+    _fitted(0).save(tmp_path)
+    (tmp_path / "model.json").unlink()
+    _fitted(1).save(tmp_path)
+    assert Falcon.load(tmp_path, device="cpu").relation_.shape == (4, 2)

@@ -47,10 +47,11 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        If the folder holds a run of other data or settings.
+        If the folder holds a run of other data or settings, or does not say of which run it is.
     """
 
     def __init__(self, folder: Path, fingerprint: str, seconds_between_writes: float = _SECONDS_BETWEEN_WRITES) -> None:
+        check_is_of_a_run(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._interval = seconds_between_writes
@@ -126,6 +127,23 @@ class Checkpoint:
     def _describe(self, seconds: float) -> None:
         about = {"fingerprint": self._fingerprint, "seconds": seconds}
         write_whole(self._folder / RUN, lambda path: path.write_text(json.dumps(about)))
+
+
+def check_is_of_a_run(folder: Path) -> None:
+    """Without `run.json` a state may be that of any run, and the folder `start`, which is cleared away, anybody's.
+
+    Raises
+    ------
+    ValueError
+        Names what is there.
+    """
+    there = [name for name in (START, TRAINING, PARTS) if (folder / name).exists()]
+    if there and not (folder / RUN).exists():
+        msg = (
+            f"checkpoint={str(folder)!r} holds {', '.join(map(repr, there))} but no {RUN!r}, which would say of which run: give another "
+            "folder, or delete that first."
+        )
+        raise ValueError(msg)
 
 
 def _write_arrays(target: Path, arrays: dict[str, np.ndarray[Any, Any]]) -> None:

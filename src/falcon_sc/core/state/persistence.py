@@ -11,6 +11,7 @@ import torch
 
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import SameViews
+from falcon_sc.core.data.labels import listed
 from falcon_sc.core.data.projection import Projection
 from falcon_sc.core.data.taxonomy import Taxonomy
 from falcon_sc.core.runtime.files import as_path, write_tensors, write_whole
@@ -34,7 +35,8 @@ _CLASSIFIER = "classifier."
 
 
 def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
-    """Write `weights.pt` and `model.json` to the folder `path`."""
+    """Write `weights.pt` and `model.json` to the folder `path`, unless these are there and of another program."""
+    check_replaceable(path)
     tensors = {_CLASSIFIER + name: value.cpu() for name, value in fitted.classifier.state_dict().items()}
     tensors["relation"] = torch.from_numpy(fitted.relation)
     if fitted.projection is not None:
@@ -66,6 +68,34 @@ def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_tensors(folder / WEIGHTS, tensors)
     _write_description(folder, text)
+
+
+def check_replaceable(path: str | Path, argument: str = "path") -> None:
+    """A saved model may be written over, files of other programs may not.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds such a file under the name of one of ours.
+    """
+    folder = as_path(path)
+    there = [name for name in (WEIGHTS, DESCRIPTION) if (folder / name).exists()]
+    if there and not _is_ours(path, there):
+        msg = (
+            f"{argument}={str(path)!r} holds {listed(there)}, which falcon_sc did not write: give another folder, or "
+            "delete that first."
+        )
+        raise ValueError(msg)
+
+
+def _is_ours(path: str | Path, there: list[str]) -> bool:
+    """Whether the files are of a saved model; a save that was killed leaves the tensors alone."""
+    try:
+        if DESCRIPTION in there:
+            return "falcon_sc" in dict(json.loads((as_path(path) / DESCRIPTION).read_text(encoding="utf-8")))
+        return "relation" in _read_tensors(path)
+    except (ValueError, TypeError):
+        return False
 
 
 def write_decisions(path: str | Path, decisions: Iterable[Decision]) -> None:
