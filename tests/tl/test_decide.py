@@ -169,7 +169,7 @@ def test_a_saved_model_that_does_not_fit_is_a_warning(found: AnnData) -> None:
     b, path = classes(found, "B cell"), Path(found.uns["falcon"]["params"]["saved_model"])
     copy = found.copy()
     fsc.tl.rename(copy, {b[0]: "x"})
-    with pytest.warns(UserWarning, match=r"keeps the classes it has: .* has other decisions .* Give model=") as told:
+    with pytest.warns(UserWarning, match=r"keeps the classes it has: .* has other decisions .* give model=") as told:
         fsc.tl.rename(found, {b[0]: "y"})
     assert [one.filename for one in told] == [__file__]
     assert "y" in found.obs[FINE].cat.categories

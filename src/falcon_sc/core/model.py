@@ -198,14 +198,15 @@ class Falcon(Predictor):
             logger.warning("%d of %d fine classes have no sample: %s", n_fine - used, n_fine, empty)
         return self
 
-    def decide(self, decisions: Sequence[Decision]) -> None:
+    def decide(self, decisions: Sequence[Decision], *, keep: int | None = None) -> None:
         """Merge, rename or cut, as :func:`falcon_sc.tl.merge`, :func:`falcon_sc.tl.rename`, :func:`falcon_sc.tl.cut` do.
 
         A class has the sum of the probabilities of its outputs of the network. A sample is in the class that holds its most
         probable one. What a model that was fitted, not loaded, says of its samples follows. The names in `decisions` are
-        those that the classes have by then.
+        those that the classes have by then. `keep`: how many of the earlier decisions hold, all by default; none is undone
+        that came before a refinement.
         """
-        super().decide(decisions)
+        super().decide(decisions, keep=keep)
         if hasattr(self, "found_"):  # fitted, not loaded
             self._see()
 

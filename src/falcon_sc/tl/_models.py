@@ -42,31 +42,41 @@ def followers(
 ) -> list[Follower]:
     """The model that was given, which must fit, and the one that `discover` saved, if it is still there.
 
-    `decisions`: of which a model may know the first ones, and no other.
+    `decisions`: of which a model may know the first ones. One that was given may have been told others, which these replace.
 
     `needed`: without the saved one another must be given, for it could not be brought up to date later.
+
+    Those in memory come last: what can fail has been done by then.
     """
     found: list[Follower] = []
+    in_memory: list[Follower] = []
     given = None
     if isinstance(model, str | Path):
         given = check_writable(model, "model", folder=True)
-        found.append(_in_folder(f"model={str(model)!r}", given, params, decisions))
+        found.append(_in_folder(f"model={str(model)!r}", given, params, decisions, replace=True))
     elif model is not None:
-        found.append(_in_memory(model, params, decisions))
+        in_memory.append(_in_memory(model, params, decisions))
     saved = params.get("saved_model")
     if saved is not None and (given is None or given.resolve() != Path(saved)):
         try:
             found.append(_in_folder(repr(saved), Path(saved), params, decisions))
         except (OSError, ValueError) as error:
+            advice = "Give model=..., if you have it"
+            if isinstance(error, _OtherDecisionsError):
+                advice = f"To let it have those of adata in their place, give model={saved!r}"
             if needed and model is None:
                 msg = (
-                    f"the model that was saved with this result is needed, and cannot be taken: {error} Give model=..., if "
-                    "you have it; to go on without a model, delete the entry 'saved_model' of params in adata.uns."
+                    f"the model that was saved with this result is needed, and cannot be taken: {error} {advice}; "
+                    "to go on without a model, delete the entry 'saved_model' of params in adata.uns."
                 )
                 raise ValueError(msg) from error
-            msg = f"the model that was saved with this result keeps the classes it has: {error} Give model=..., if you have it."
+            msg = f"the model that was saved with this result keeps the classes it has: {error} {advice}."
             warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
-    return found
+    return [*found, *in_memory]
+
+
+class _OtherDecisionsError(ValueError):
+    """The model was told other decisions, by another copy of the object, and can be told those of this one instead."""
 
 
 def _check(
@@ -75,17 +85,29 @@ def _check(
     model_id: object,
     params: Mapping[str, Any],
     decisions: tuple[Decision, ...],
+    *,
+    replace: bool,
 ) -> None:
-    """A model can be told the decisions that it has not heard of."""
+    """A model can be told the decisions that it has not heard of, or, with `replace`, these in the place of others."""
     if model_id != params.get("model_id"):
         msg = f"{where} is another model than the one that these classes are from."
         raise ValueError(msg)
-    if known != decisions[: len(known)]:
-        msg = f"{where} has other decisions about its classes than adata, which cannot be undone."
+    shared = _n_shared(known, decisions)
+    if any(decision.kind == "refine" for decision in known[shared:]):
+        msg = f"{where} has other decisions about its classes than adata, a refinement among them, which cannot be undone."
         raise ValueError(msg)
-    if any(decision.kind == "refine" for decision in decisions[len(known) :]):
+    if any(decision.kind == "refine" for decision in decisions[shared:]):
         msg = f"{where} lacks classes that falcon_sc.tl.refine found since, and cannot be given them afterwards."
         raise ValueError(msg)
+    if shared < len(known) and not replace:
+        msg = f"{where} has other decisions about its classes than adata, such as those about another copy of it."
+        raise _OtherDecisionsError(msg)
+
+
+def _n_shared(known: tuple[Decision, ...], decisions: tuple[Decision, ...]) -> int:
+    """How many of the first decisions are the same."""
+    same = [one == other for one, other in zip(known, decisions, strict=False)]
+    return same.index(False) if False in same else len(same)
 
 
 @dataclass(frozen=True)
@@ -97,11 +119,11 @@ class _InMemory:
         return None if names is None else list(map(str, names))
 
     def follow(self, decisions: tuple[Decision, ...], refined: tuple[int, Refinement] | None = None) -> None:
-        lacks = decisions[len(self.model.decisions_) :]
+        shared = _n_shared(self.model.decisions_, decisions)
         if refined is None:
-            self.model.decide(lacks)
+            self.model.decide(decisions[shared:], keep=shared)
         else:
-            self.model.refine(*refined, lacks)
+            self.model.refine(*refined, decisions[shared:], keep=shared)
 
 
 def _in_memory(model: Falcon, params: Mapping[str, Any], decisions: tuple[Decision, ...]) -> _InMemory:
@@ -110,7 +132,7 @@ def _in_memory(model: Falcon, params: Mapping[str, Any], decisions: tuple[Decisi
     if not isinstance(model, Falcon) or not hasattr(model, "relation_"):
         msg = f"model must be a fitted falcon_sc.Falcon or the folder of one, found {type(model).__name__}."
         raise TypeError(msg)
-    _check("model", model.decisions_, model.metadata.get("model_id"), params, decisions)
+    _check("model", model.decisions_, model.metadata.get("model_id"), params, decisions, replace=True)
     return _InMemory(model)
 
 
@@ -139,9 +161,13 @@ class _InFolder:
             logger.info("model in %s: %s into %d fine classes", self.where, kind, len(set(names.values())))
 
 
-def _in_folder(where: str, folder: Path, params: Mapping[str, Any], decisions: tuple[Decision, ...]) -> _InFolder:
+def _in_folder(
+    where: str, folder: Path, params: Mapping[str, Any], decisions: tuple[Decision, ...], *, replace: bool = False
+) -> _InFolder:
     from falcon_sc.core.state.persistence import describe, read_decisions
 
     description = describe(folder)
-    _check(where, read_decisions(description), description["metadata"].get("model_id"), params, decisions)
+    _check(
+        where, read_decisions(description), description["metadata"].get("model_id"), params, decisions, replace=replace
+    )
     return _InFolder(where, folder)

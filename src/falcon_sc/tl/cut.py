@@ -76,7 +76,7 @@ def cut(
         `n_fine` is neither an int, nor "auto", nor None; `fixed` is no mapping to ints.
     ValueError
         There is no tree; neither `n_fine` nor `fixed` is given; a number that the tree cannot give; `fixed` names a coarse
-        class that is not there; `model` is not the one of these classes, or has other decisions. Nothing is changed then.
+        class that is not there; `model` is not the one of these classes, or has been refined otherwise. Nothing is changed then.
 
     Examples
     --------

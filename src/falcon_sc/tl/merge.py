@@ -44,7 +44,8 @@ def merge(
     model
         The model of these classes, to be changed as well: a :class:`falcon_sc.Falcon`, or the folder of a saved one. The
         folder that ``discover(..., save_model=...)`` wrote is known and changed without it; where it is gone or holds
-        another model, that is a warning. A model that lacks earlier decisions of `adata` gets these, too.
+        another model, that is a warning. A model that lacks earlier decisions of `adata` gets these, too;
+        given here, it gets them in the place of those about another copy, unless one of these is a refinement.
     copy
         Work on a copy and return it. The saved model then stays as it is, unless it is given as `model`.
 
@@ -73,7 +74,7 @@ def merge(
     ValueError
         `names` holds fewer than two classes, something else, or classes of several coarse classes; `new_name` is another
         class, or would be read as a missing label; ``obs`` has classes that ``uns`` does not know; `model` is not the
-        one of these classes, or has other decisions. Nothing is changed then.
+        one of these classes, or has been refined otherwise. Nothing is changed then.
 
     Examples
     --------

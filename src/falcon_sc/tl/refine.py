@@ -88,7 +88,7 @@ def refine(
         `n_fine` is no int; `rng` is no seed.
     ValueError
         `name` is no coarse class; `n_fine` is more than its cells; there is no tree; `model` is not the one of these classes or
-        has other decisions; the saved model cannot be read, and no other is given. Nothing is changed then.
+        has been refined otherwise; the saved model cannot be read, and no other is given. Nothing is changed then.
 
     Examples
     --------

@@ -62,7 +62,7 @@ def rename(
     ValueError
         `names` holds something that is no fine class, or two classes would be called the same; a name would be read as
         a missing label; ``obs`` has classes that ``uns`` does not know; `model` is not the one of these classes, or has
-        other decisions. Nothing is changed then.
+        been refined otherwise. Nothing is changed then.
 
     Examples
     --------

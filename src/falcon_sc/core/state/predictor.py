@@ -64,12 +64,14 @@ class Predictor:
         blocks = zip(taxonomy.datasets, taxonomy.blocks, strict=True)
         self.relations_ = {name: classes.relation[:, block] for name, block in blocks}
 
-    def decide(self, decisions: Sequence[Decision]) -> None:
+    def decide(self, decisions: Sequence[Decision], *, keep: int | None = None) -> None:
         """See :meth:`falcon_sc.Falcon.decide`."""
-        self._fitted.decisions += tuple(decisions)
+        self._fitted.decisions = (*self._fitted.decisions[:keep], *decisions)
         self._name_classes()
 
-    def refine(self, column: int, refinement: Refinement, decisions: Sequence[Decision]) -> None:
+    def refine(
+        self, column: int, refinement: Refinement, decisions: Sequence[Decision], *, keep: int | None = None
+    ) -> None:
         """Take other outputs for a coarse class, as :func:`falcon_sc.tl.refine` finds them, and `decisions`, which end with that.
 
         A model that was fitted, not loaded, forgets the samples it was fitted on: their classes are in the object that was
@@ -78,7 +80,7 @@ class Predictor:
         self._fitted.refinements = self._fitted.refinements | {column: refinement}
         for name in _OF_SAMPLES:
             self.__dict__.pop(name, None)
-        self.decide(decisions)
+        self.decide(decisions, keep=keep)
 
     def predict(self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None) -> NDArray[np.int64]:
         """Fine class of each sample, int64 (N,): the most probable one; see :meth:`predict_proba`.
