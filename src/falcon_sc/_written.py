@@ -65,6 +65,14 @@ def is_kind(about: object, kind: Kind) -> bool:
     return isinstance(params, Mapping) and "falcon_sc" in params
 
 
+def is_rest(about: object) -> bool:
+    """Whether an entry of ``adata.uns`` is what anndata.concat left of results of different runs."""
+    if not isinstance(about, Mapping) or any(kind.sign in about for kind in _KINDS):
+        return False
+    params = about.get("params")
+    return isinstance(params, Mapping) and "falcon_sc" in params
+
+
 def check_free(adata: AnnData, key_added: str, kind: Kind, **reads: str | None) -> None:
     """Refuse a key under which something would be lost that falcon_sc did not write, or that the call reads.
 
@@ -107,8 +115,9 @@ def check_free(adata: AnnData, key_added: str, kind: Kind, **reads: str | None) 
 def _owners(adata: AnnData, key_added: str) -> dict[Slot, tuple[Kind, str]]:
     """Every slot that is taken up by a result of falcon_sc, with the kind of the result and its key."""
     results = [(kind, key) for key, about in adata.uns.items() for kind in _KINDS if is_kind(about, kind)]
-    # anndata.concat keeps what belongs to cells and drops `uns`; nobody else writes these four together
-    if key_added not in adata.uns and all(name.format(key_added) in getattr(adata, at) for at, name in _OF_CELLS):
+    # anndata.concat keeps what belongs to cells and drops `uns`, or most of it; nobody else writes these four together
+    is_gone = key_added not in adata.uns or is_rest(adata.uns[key_added])
+    if is_gone and all(name.format(key_added) in getattr(adata, at) for at, name in _OF_CELLS):
         results.append((CLASSES, key_added))
     return {slot: (kind, key) for kind, key in results for slot in kind.under(key)}
 

@@ -319,6 +319,21 @@ def test_runs_that_differ_joined(discovered: AnnData) -> None:
         fsc.pl.history(both)
 
 
+def test_results_of_different_classes_joined(discovered: AnnData, quick) -> None:
+    """There is no result any more, whatever uns_merge: what to do is said, and can be done under the same key."""
+    other = discovered.copy()
+    other.obs_names = [f"other {name}" for name in other.obs_names]
+    fsc.tl.discover(other, "coarse", 7, **quick)
+    both = ad.concat([discovered, other], uns_merge="same")
+    for function in (fsc.pl.relation, fsc.pl.tree, fsc.tl.markers, lambda one: fsc.tl.cut(one, 4)):
+        with pytest.raises(
+            KeyError, match=r"lacks 'M', 'fine_names'.*of different runs.*falcon_sc.tl.predict.*discover"
+        ):
+            function(both)
+    fsc.tl.discover(both, "coarse", 5, **quick)
+    assert len(both.uns["falcon"]["fine_names"]) == 5
+
+
 @pytest.mark.parametrize("gone", ["M", "coarse_names"])
 def test_a_result_that_lacks_something(discovered: AnnData, gone: str) -> None:
     adata = discovered.copy()

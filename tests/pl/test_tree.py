@@ -196,3 +196,17 @@ def test_nothing_to_draw(discovered: AnnData, planted: AnnData) -> None:
         KeyError, match=r"adata.uns\['falcon'\] holds no tree of splits: falcon_sc.tl.discover finds one"
     ):
         fsc.pl.tree(adata)
+
+
+def test_predicted_cells_have_no_tree(discovered: AnnData) -> None:
+    """Of the classes of a model there is one; it is that of the cells that these were found in."""
+    adata = discovered.copy()
+    del adata.uns["falcon"]["tree"]
+    adata.uns["falcon"]["params"]["predicted"] = True
+    why = (
+        r"holds no tree of splits: falcon_sc.tl.predict makes none. The tree is that of the cells that .*discover read"
+    )
+    with pytest.raises(KeyError, match=why):
+        fsc.pl.tree(adata)
+    with pytest.raises(ValueError, match=why):
+        fsc.tl.cut(adata, 4)

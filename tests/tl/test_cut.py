@@ -207,7 +207,7 @@ def test_without_a_tree_or_its_cells_there_is_no_cut(found: ad.AnnData, fingerpr
         fsc.tl.cut(lacking, 8)
     assert fingerprint(lacking) == before
     del lacking.uns["falcon"]["tree"]
-    with pytest.raises(ValueError, match="has no tree of splits"):
+    with pytest.raises(ValueError, match="holds no tree of splits"):
         fsc.tl.cut(lacking, 8)
 
 

@@ -257,10 +257,10 @@ def lose_model(adata: ad.AnnData) -> None:
     [
         (lose_matrix, KeyError, "adata.X, which falcon_sc.tl.discover read, is missing"),
         (lose_layer, KeyError, r"adata.layers\['counts'\], which falcon_sc.tl.discover read"),
-        (lose_genes, KeyError, r"adata.var\['falcon_highly_variable'\]"),
+        (lose_genes, KeyError, r"adata.var\['falcon_highly_variable'\].*anndata.concat .*merge='same'"),
         (change_genes, ValueError, "are not those that the model reads"),
         (lose_leaves, KeyError, "falcon_leaf"),
-        (lose_tree, ValueError, "has no tree of splits"),
+        (lose_tree, ValueError, "holds no tree of splits"),
         (lose_model, ValueError, r"holds no saved Falcon.* Give model=.*to go on without a model"),
     ],
 )

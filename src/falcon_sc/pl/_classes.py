@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from falcon_sc._checks import check_is_anndata, check_name
+from falcon_sc._written import is_rest
 from falcon_sc.core.data.labels import distinct, listed, missing_as_text
 from falcon_sc.core.data.naming import parent_names
 
@@ -61,6 +62,12 @@ def read_about(adata: AnnData, key: str) -> Mapping[str, Any]:
     check_is_anndata(adata)
     check_name(key, "key")
     about = adata.uns.get(key)
+    if isinstance(about, Mapping) and is_rest(about):
+        again = (
+            "this is what the results of different runs share, of which anndata.concat drops the rest. Give all cells the "
+            "classes of one model with falcon_sc.tl.predict, or run falcon_sc.tl.discover on all of them"
+        )
+        check_holds(about, ("M", "fine_names"), f"adata.uns[{key!r}]", again)
     if not isinstance(about, Mapping) or "fine_names" not in about:
         msg = (
             f"adata.uns[{key!r}] holds no result: run falcon_sc.tl.discover(adata, ..., key_added={key!r}) first "

@@ -81,11 +81,7 @@ def read_trees(adata: AnnData, key: str, classes: Classes) -> dict[str, Node]:
     """
     about = read_about(adata, key)
     if "tree" not in about:
-        msg = (
-            f"adata.uns[{key!r}] holds no tree of splits: falcon_sc.tl.discover finds one unless it is told not to, "
-            "the start is random, or there are several data sets."
-        )
-        raise KeyError(msg)
+        raise KeyError(why_no_tree(about, key))
     again = "anndata.concat drops what differs between the parts. Draw the tree of each part before they are joined"
     check_holds(about["tree"], _NEEDED, f"adata.uns[{key!r}]['tree']", again)
     fine_names = [str(name) for name in about["fine_names"]]
@@ -100,6 +96,17 @@ def read_trees(adata: AnnData, key: str, classes: Classes) -> dict[str, Node]:
     parent_of = dict(zip(classes.names.tolist(), classes.parents.tolist(), strict=True))
     by_name = {parent_of.get(root.classes[0]): root for root in _roots(about["tree"], fine_names)}
     return {parent: by_name[parent] for parent in dict.fromkeys(classes.parents.tolist())}
+
+
+def why_no_tree(about: Mapping[str, Any], key: str) -> str:
+    """What to say where a result has none."""
+    why = (
+        "falcon_sc.tl.discover finds one for one data set, more fine classes than coarse ones, a start from labels, and "
+        "leaves_per_class above 1 in its config."
+    )
+    if about.get("params", {}).get("predicted", False):
+        why = "falcon_sc.tl.predict makes none. The tree is that of the cells that falcon_sc.tl.discover read."
+    return f"adata.uns[{key!r}] holds no tree of splits: {why}"
 
 
 def splits_below(root: Node) -> Iterator[Split]:

@@ -121,7 +121,10 @@ def _genes(adata: AnnData, key: str, params: Mapping[str, Any]) -> np.ndarray | 
         return None
     mark = f"{key}_highly_variable"
     if mark not in adata.var:
-        msg = f"adata.var[{mark!r}], which says what genes the network reads, is missing: run falcon_sc.tl.discover again."
+        msg = (
+            f"adata.var[{mark!r}], which says what genes the network reads, is missing: put it back (anndata.concat keeps "
+            "it with merge='same'), or run falcon_sc.tl.discover again."
+        )
         raise KeyError(msg)
     return adata.var[mark].to_numpy(dtype=bool)
 

@@ -12,6 +12,7 @@ from scipy import sparse
 from falcon_sc._checks import obs_column
 from falcon_sc._on_disk.opening import is_on_disk
 from falcon_sc.core.data.labels import listed
+from falcon_sc.pl._splits import why_no_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,11 +60,7 @@ def read_tree(about: Mapping[str, Any], key: str) -> Tree:
 
     table = about.get("tree")
     if table is None:
-        msg = (
-            f"adata.uns[{key!r}] has no tree of splits: falcon_sc.tl.discover makes one for one data set, more fine classes than coarse ones, a start from "
-            "labels, and leaves_per_class above 1 in its config; falcon_sc.tl.predict makes none."
-        )
-        raise ValueError(msg)
+        raise ValueError(why_no_tree(about, key))
     _check_whole(table, ("class_at_fit", *(field.name for field in fields(Tree))), key)
     arrays = {field.name: np.asarray(table[field.name]) for field in fields(Tree)}
     return Tree(**arrays | {"class_of_leaf": np.asarray(table["class_at_fit"])})
