@@ -67,3 +67,16 @@ def test_errors_of_every_kind_name_the_file(tmp_path: Path, capsys, monkeypatch,
     ):
         assert main(["discover", "in.h5ad", "--coarse-key", "coarse", "--n-fine", "6", "-o", "out.h5ad"]) == 2
         assert capsys.readouterr().err == f"falcon-sc: error: in.h5ad: {error}\n"
+
+
+def test_warnings_are_lines_of_words(tmp_path: Path, planted: AnnData, falcon_sc, few_steps) -> None:
+    """On a command line a place in the code says nothing."""
+    adata = planted.copy()
+    adata.obs.loc[adata.obs_names[:5], "coarse"] = None
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    done = falcon_sc("discover", tmp_path / "in.h5ad", *few_steps, "-o", tmp_path / "out.h5ad")
+    assert done.returncode == 0
+    assert (
+        "\nfalcon-sc: warning: coarse_key='coarse' is missing (NA) for 5 of 240 cells: they are not used" in done.stderr
+    )
+    assert "UserWarning" not in done.stderr

@@ -102,3 +102,17 @@ def test_many_long_names_fit(discovered: AnnData, n: int) -> None:
     assert box.y1 <= height + 0.02
     assert len(names) == n
     assert all(lower[1] <= upper[0] + 1 for lower, upper in pairwise(tops))  # no name on another
+
+
+@pytest.mark.parametrize("width", [4, 30])
+def test_names_stand_beside_their_bars(discovered: AnnData, width: float) -> None:
+    import matplotlib.pyplot as plt
+
+    ax = fsc.pl.flow(discovered, "coarse", "fine", ax=plt.subplots(figsize=(width, 3))[1])
+    bars = [patch.get_window_extent() for patch in ax.patches if isinstance(patch, Rectangle)]
+    middle = (bars[0].x0 + bars[-1].x1) / 2
+    names = [text for text in ax.texts if text.get_ha() != "center"]
+    assert len(names) == len(bars)
+    for bar, name in zip(bars, names, strict=True):
+        drawn = name.get_window_extent()
+        assert 0 < (bar.x0 - drawn.x1 if bar.x0 < middle else drawn.x0 - bar.x1) < 10

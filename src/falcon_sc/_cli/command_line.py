@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import version
 
 from falcon_sc._cli import bench, cut, demo, discover, markers, predict, pretrain, refine, report
-from falcon_sc._cli.console import one_line, steady_console
+from falcon_sc._cli.console import one_line, steady_console, warnings_in_words
 
 USER_ERROR = 2
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
@@ -20,7 +20,7 @@ _COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; what the user can put right ends as one line on stderr and exit code 2."""
-    with steady_console():
+    with steady_console(), warnings_in_words():
         arguments = _parser().parse_args(argv)
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         logging.getLogger().setLevel(logging.WARNING)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,6 +29,25 @@ def steady_console() -> Iterator[None]:
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def warnings_in_words() -> Iterator[None]:
+    """Warnings for the user, as lines like those of errors; a place in the code says nothing on a command line."""
+    usual = warnings.formatwarning
+
+    def in_words(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    ) -> str:
+        if issubclass(category, UserWarning):
+            return f"falcon-sc: warning: {' '.join(str(message).split())}\n"
+        return usual(message, category, filename, lineno, line)
+
+    warnings.formatwarning = in_words
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def one_line(error: BaseException) -> str:

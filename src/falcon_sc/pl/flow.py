@@ -82,11 +82,11 @@ def flow(adata: AnnData, left: str, right: str, *, ax: Axes | None = None) -> Ax
     tops = [_tops(counts.sum(axis=1 - side)) for side in range(2)]
     _draw_bands(ax, counts, tops, shades[0])
     for side, (x, ha) in enumerate(((0, "right"), (1, "left"))):
-        sizes = counts.sum(axis=1 - side)
+        sizes, edge = counts.sum(axis=1 - side), x + (x - 0.5) * _BAR
         ax.bar([x] * sizes.size, sizes, width=_BAR, bottom=tops[side], color=shades[side])
         for name, top, size in zip(names[side], tops[side], sizes, strict=True):
             ax.annotate(
-                name, (x, top + size / 2), xytext=(8 if x else -8, 0), textcoords="offset points", ha=ha, va="center",
+                name, (edge, top + size / 2), xytext=(4 if x else -4, 0), textcoords="offset points", ha=ha, va="center",
                 fontsize=scaled(8), color=ink(ax), **LITERAL,
             )  # fmt: skip
         ax.annotate(
