@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 import falcon_sc as fsc
 from falcon_sc.pl._color_vision import linear
@@ -138,3 +139,16 @@ def test_text_sizes_follow_the_settings(discovered: AnnData) -> None:
     with mpl.rc_context({"font.size": 20}):
         sizes = {text.get_fontsize() for text in fsc.pl.relation(discovered).texts}
     assert sizes == {16, 15, 20}
+
+
+@pytest.mark.parametrize("colors", [[(1, 0, 0), (0, 0.5, 0), (0, 0, 1)], np.eye(3), ["red", "none of them", "blue"]])
+def test_colors_as_scanpy_takes_them(discovered: AnnData, colors) -> None:
+    """Three numbers are a color, too; and what is no color, scanpy replaces."""
+    adata = discovered.copy()
+    adata.uns["coarse_colors"] = colors
+    ax = fsc.pl.relation(adata)
+    drawn = [to_hex(line.get_color()) for line in ax.lines]
+    if isinstance(colors[1], str):
+        assert set(drawn).isdisjoint(["#ff0000", "#0000ff"])
+    else:
+        assert drawn == [to_hex(color) for color in colors]

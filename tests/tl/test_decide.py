@@ -127,6 +127,32 @@ def test_order_of_the_categories_is_kept(found: AnnData) -> None:
     check_agreement(found)
 
 
+def test_colors_that_somebody_chose_are_kept(found: AnnData) -> None:
+    """For sc.pl.umap; those of other classes are ours."""
+    b, t = classes(found, "B cell"), classes(found, "CD4/CD8 T")
+    names = found.obs[FINE].cat.categories.tolist()
+    mine = {b[0]: "#111111", b[1]: "#222222", t[0]: "#333333"}
+    usual = dict(zip(names, found.uns["falcon_fine_colors"], strict=True))
+    found.uns["falcon_fine_colors"] = [mine.get(name, usual[name]) for name in names]
+    fsc.tl.rename(found, {b[0]: b[1], b[1]: b[0]})
+    fsc.tl.merge(found, t[:2], "CD4")
+    fsc.tl.cut(found, fixed={"µ glia": 3})
+    fsc.tl.refine(found, "µ glia", 9, progress_bar=False)
+    now = dict(zip(found.obs[FINE].cat.categories, found.uns["falcon_fine_colors"], strict=True))
+    assert (now[b[1]], now[b[0]]) == ("#111111", "#222222")
+    assert now["CD4"] == "#333333"
+    assert len(set(now.values())) == len(now)
+    assert {now[name] for name in classes(found, "µ glia")} & set(usual.values())
+
+
+def test_colors_of_coarse_classes_that_came_later_are_taken(found: AnnData) -> None:
+    """The shades that discover wrote were chosen by nobody."""
+    found.uns["coarse_colors"] = ["#ff0000", "#00aa00", "#0000ff"]
+    fsc.tl.cut(found, fixed={"µ glia": 3})
+    check_agreement(found)
+    assert {"#ff0000", "#0000ff"} <= set(found.uns["falcon_fine_colors"])
+
+
 def test_a_part_of_the_cells(found: AnnData) -> None:
     part = found[found.obs["coarse"].ne("B cell").to_numpy()].copy()
     fsc.tl.merge(part, classes(part, "B cell"), "all B")  # a class without cells

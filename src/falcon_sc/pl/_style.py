@@ -37,7 +37,7 @@ def check_ax(ax: object) -> None:
         raise TypeError(msg + (": choose one of the array, such as axes[0]." if isinstance(ax, np.ndarray) else "."))
 
 
-def parent_colors(adata: AnnData, key: str, parents: Sequence[str]) -> dict[str, str]:
+def parent_colors(adata: AnnData, key: str, parents: Sequence[str], *, by_scanpy: bool = True) -> dict[str, str]:
     """Color of each coarse class: the one scanpy stored for its name, else one that all plots of this result give it."""
     about = adata.uns[key]
     names = parents_of(about).values() if "fine_names" in about else map(str, about["coarse_names"])
@@ -46,7 +46,7 @@ def parent_colors(adata: AnnData, key: str, parents: Sequence[str]) -> dict[str,
     categories = _categories(adata, column)
     if set(categories) == set(everyone):  # scanpy goes by their order
         everyone = categories
-    stored = stored_colors(adata, column)
+    stored = stored_colors(adata, column) if by_scanpy else {}
     colors = {name: stored[name] for name in everyone if name in stored}
     choice = palette(len(everyone))
     free = cycle([color for color in choice if color not in colors.values()] or choice)
@@ -55,14 +55,18 @@ def parent_colors(adata: AnnData, key: str, parents: Sequence[str]) -> dict[str,
 
 
 def stored_colors(adata: AnnData, column: str | None) -> dict[str, str]:
-    """Color of each category, if scanpy stored one for every one of them."""
+    """Color of each category, if there is one for every one of them: text, or numbers."""
     from matplotlib.colors import to_hex
 
     stored = adata.uns.get(f"{column}_colors", ())
     categories = _categories(adata, column)
     if len(stored) != len(categories):  # of an earlier annotation
         return {}
-    return {name: to_hex(str(color)) for name, color in zip(categories, stored, strict=True)}
+    try:
+        colors = [to_hex(color if isinstance(color, str) else tuple(color)) for color in stored]
+    except (TypeError, ValueError):  # scanpy, too, replaces them where one is no color
+        return {}
+    return dict(zip(categories, colors, strict=True))
 
 
 def _categories(adata: AnnData, column: str | None) -> list[str]:
@@ -78,16 +82,27 @@ def class_colors(adata: AnnData, key: str) -> dict[str, str]:
     return fine_colors(adata, key) | stored_colors(adata, f"{key}_fine")
 
 
-def fine_colors(adata: AnnData, key: str) -> dict[str, str]:
+def fine_colors(adata: AnnData, key: str, *, by_scanpy: bool = True) -> dict[str, str]:
     """Color of each fine class: a shade of the color of its coarse class, which it keeps when others lose their cells."""
     families = read_classes(adata, key).families
-    parents = parent_colors(adata, key, list(families))
+    parents = parent_colors(adata, key, list(families), by_scanpy=by_scanpy)
     colors = shades([parents[name] for name in families], [len(names) for names in families.values()])
     return {
         name: color
         for names, own in zip(families.values(), colors, strict=True)
         for name, color in zip(names, own, strict=True)
     }
+
+
+def chosen_colors(adata: AnnData, key: str) -> dict[str, str]:
+    """Colors of fine classes that somebody chose: not ours, in whatever order, nor those from before coarse classes had colors."""
+    stored = stored_colors(adata, f"{key}_fine")
+    for by_scanpy in (True, False):
+        usual = fine_colors(adata, key, by_scanpy=by_scanpy)
+        if sorted(stored.values()) == sorted(usual[name] for name in stored if name in usual):
+            return {}
+    usual = fine_colors(adata, key)
+    return {name: color for name, color in stored.items() if color != usual.get(name)}
 
 
 def palette(n: int) -> list[str]:

@@ -12,6 +12,7 @@ from falcon_sc._checks import check_adata, listed, obs_column
 from falcon_sc.core.data.labels import distinct
 from falcon_sc.core.state.decisions import FineClasses, as_table, from_table
 from falcon_sc.pl._classes import check_column, read_about
+from falcon_sc.pl._style import chosen_colors
 from falcon_sc.tl._models import followers
 from falcon_sc.tl._tree import has_leaves, read_found, read_leaves
 from falcon_sc.tl._write import put_all
@@ -54,7 +55,10 @@ def decide(
     if copy:
         params.pop("saved_model", None)  # it belongs to the object that stays as it is
     following = followers(params, decisions, model)
-    put_all(adata, key, slots, then=[partial(own.follow, decisions) for own in following])
+    chosen: dict[str, str] = {}
+    for name, color in chosen_colors(adata, key).items():
+        chosen.setdefault(name if decision.kind == "cut" else decision.names.get(name, name), color)
+    put_all(adata, key, slots, then=[partial(own.follow, decisions) for own in following], chosen=chosen)
     return adata if copy else None
 
 

@@ -11,6 +11,7 @@ from falcon_sc._checks import listed
 from falcon_sc._labels import read_batch
 from falcon_sc.core.data.labels import match
 from falcon_sc.core.state.decisions import from_table
+from falcon_sc.pl._style import chosen_colors
 from falcon_sc.tl._decide import codes_of
 from falcon_sc.tl._inputs import read_features, read_start
 from falcon_sc.tl._models import followers
@@ -103,7 +104,8 @@ def refined(
         adata, key, column, result, features=features, found=found, classes=classes, codes=codes
     )
     change = ((*earlier, decision), (column, result.refinement))
-    put_all(adata, key, slots, then=[partial(own.follow, *change) for own in following])
+    then = [partial(own.follow, *change) for own in following]
+    put_all(adata, key, slots, then=then, chosen=chosen_colors(adata, key))
 
 
 def _check_number(n_fine: int, n_cells: int, name: str) -> None:

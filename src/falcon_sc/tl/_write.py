@@ -17,7 +17,7 @@ from falcon_sc.pl._style import fine_colors
 from falcon_sc.tl._tree import tree_slots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from anndata import AnnData
 
@@ -70,21 +70,34 @@ def write(adata: AnnData, key: str, model: Falcon, results: Results) -> None:
 
 
 def put_all(
-    adata: AnnData, key: str, slots: list[tuple[Any, str, Any]], then: Iterable[Callable[[], object]] = ()
+    adata: AnnData,
+    key: str,
+    slots: list[tuple[Any, str, Any]],
+    then: Iterable[Callable[[], object]] = (),
+    *,
+    chosen: Mapping[str, str] | None = None,
 ) -> None:
-    """Write slots and the colors that follow from them, and do what comes then; or write nothing."""
+    """Write slots and the colors that follow from them, and do what comes then; or write nothing.
+
+    `chosen`: colors that classes of these names keep, unless another class has them now.
+    """
     colors = f"{key}_fine_colors"
     slots = [*slots, *((adata.uns, name, _MISSING) for name in _markers(adata, key))]
     before = [(slot, name, slot.get(name, _MISSING)) for slot, name, _ in [*slots, (adata.uns, colors, None)]]
     try:
         _put(slots)
-        by_name = fine_colors(adata, key)
+        by_name = _with_chosen(fine_colors(adata, key), chosen or {})
         adata.uns[colors] = [by_name[name] for name in obs_column(adata, f"{key}_fine", "key").cat.categories]
         for do in then:
             do()
     except BaseException:
         _put(before)
         raise
+
+
+def _with_chosen(usual: dict[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    others = {color for name, color in usual.items() if name not in chosen}
+    return usual | {name: color for name, color in chosen.items() if color not in others}
 
 
 def _markers(adata: AnnData, key: str) -> list[str]:
