@@ -93,3 +93,23 @@ def test_no_model_follows_where_one_cannot(found: AnnData, full_disk, fingerprin
         fsc.tl.cut(found, 7, model=model)
     assert fingerprint(found) == before
     assert model.fine_names_.tolist() == names
+
+
+@pytest.mark.parametrize("trained_on", ["counts", "logarithms"])
+def test_a_matrix_that_was_normalized_since(planted: AnnData, tmp_path: Path, trained_on: str) -> None:
+    """As for a UMAP, in place: the model reads the values that it was trained on, whatever the object holds by then."""
+    import scanpy as sc
+
+    logarithms = planted.copy()
+    sc.pp.normalize_total(logarithms, target_sum=1e6)
+    sc.pp.log1p(logarithms)
+    before, later = (planted, logarithms) if trained_on == "counts" else (logarithms, planted)
+    adata = before.copy()
+    options = {"n_top_genes": 80, "max_epochs": 5, "progress_bar": False, "device": "cpu"}
+    fsc.tl.discover(adata, "coarse", 9, save_model=tmp_path / "model", **options)
+    adata.X = later.X.copy()
+    fsc.tl.refine(adata, "B cell", 8, progress_bar=False)
+    again = before.copy()
+    fsc.tl.predict(again, fsc.Falcon.load(tmp_path / "model", device="cpu"), coarse_key="coarse")
+    own = (adata.obs["coarse"] == "B cell").to_numpy()
+    assert (again.obs["falcon_fine"].astype(str) == adata.obs["falcon_fine"].astype(str))[own].mean() > 0.95

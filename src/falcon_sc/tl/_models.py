@@ -26,6 +26,10 @@ _HERE = str(Path(__file__).parents[1])  # warnings name the line of the user tha
 class Follower(Protocol):
     """A model that knows the decisions so far, or can be told them."""
 
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What `discover` keeps of a run beside the model."""
+
     def feature_names(self) -> list[str] | None:
         """What the network reads, None for the dimensions of an embedding."""
 
@@ -114,6 +118,10 @@ def _n_shared(known: tuple[Decision, ...], decisions: tuple[Decision, ...]) -> i
 class _InMemory:
     model: Falcon
 
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        return self.model.metadata
+
     def feature_names(self) -> list[str] | None:
         names = self.model.feature_names_in_
         return None if names is None else list(map(str, names))
@@ -140,6 +148,13 @@ def _in_memory(model: Falcon, params: Mapping[str, Any], decisions: tuple[Decisi
 class _InFolder:
     where: str
     folder: Path
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        from falcon_sc.core.state.persistence import describe
+
+        metadata: Mapping[str, Any] = describe(self.folder)["metadata"]
+        return metadata
 
     def feature_names(self) -> list[str] | None:
         from falcon_sc.core.state.persistence import describe

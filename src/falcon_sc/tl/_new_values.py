@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from falcon_sc._expression import Expression
     from falcon_sc._kinds import Kind, Values
-    from falcon_sc.core.model import Falcon
+    from falcon_sc.tl._training_values import WithMetadata
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ _ENOUGH_TO_BE_NEGATIVE = 100  # values
 
 
 def read_new_values(
-    adata: AnnData, layer: str | None, values: Values | None, columns: np.ndarray, model: Falcon
+    adata: AnnData, layer: str | None, values: Values | None, columns: np.ndarray, model: WithMetadata
 ) -> tuple[Any, str]:
     """Values of the genes in `columns` as `model` reads them, n_obs x columns, and what they were taken for.
 

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import listed
+from falcon_sc._expression import read_expression
 from falcon_sc._labels import read_batch
 from falcon_sc.core.data.labels import match
+from falcon_sc.core.data.rows import in_memory
 from falcon_sc.core.state.decisions import from_table
 from falcon_sc.pl._style import chosen_colors
 from falcon_sc.tl._decide import codes_of
 from falcon_sc.tl._inputs import read_features, read_start
 from falcon_sc.tl._models import followers
+from falcon_sc.tl._new_values import read_new_values
 from falcon_sc.tl._params import with_keywords
 from falcon_sc.tl._refined_slots import cells_of, refined_slots
+from falcon_sc.tl._training_values import TrainingValues
 from falcon_sc.tl._tree import read_found, read_leaves
 from falcon_sc.tl._write import put_all
 
@@ -25,9 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anndata import AnnData
+    from scipy import sparse
 
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.model import Falcon
+    from falcon_sc.tl._models import Follower
 
 _HYPERPARAMETERS = ("start_n_genes", "start_max_cells", "start_n_repeats", "leaves_per_class")
 
@@ -87,7 +93,7 @@ def refined(
         batch=batch,
         values=params.get("values"),
     )
-    features = read_features(adata, genes, *(params.get(name) for name in ("layer", "use_rep", "values")))
+    features = _features(adata, genes, params, following)
     names = tuple(str(own) for own in about["coarse_names"])
     result = refine(
         start_input,
@@ -106,6 +112,20 @@ def refined(
     change = ((*earlier, decision), (column, result.refinement))
     then = [partial(own.follow, *change) for own in following]
     put_all(adata, key, slots, then=then, chosen=chosen_colors(adata, key))
+
+
+def _features(
+    adata: AnnData, genes: np.ndarray | None, params: Mapping[str, Any], following: list[Follower]
+) -> np.ndarray | sparse.csr_matrix:
+    """What the network reads of all cells: also where the matrix was normalized since, the values it was trained on."""
+    layer, use_rep, values = (params.get(name) for name in ("layer", "use_rep", "values"))
+    trained = TrainingValues.of_model(following[0]) if following else None
+    if genes is None or trained is None or trained.kind == "continuous":
+        return read_features(adata, genes, layer, use_rep, values)
+    expression = read_expression(adata, layer, values, announce=False)
+    if "lognorm" not in (trained.kind, expression.kind):  # counts, as they were
+        return in_memory(expression.log_normalized(genes))
+    return in_memory(read_new_values(adata, layer, values, np.flatnonzero(genes), following[0])[0])
 
 
 def _check_number(n_fine: int, n_cells: int, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from falcon_sc._kinds import equal_sums, rates_behind
 from falcon_sc.core.data.rows import each_block
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scipy import sparse
 
     from falcon_sc._expression import Expression
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 
 _KEY = "training_values"  # in the metadata of a model
 _DIGITS = 7  # of float32
+
+
+class WithMetadata(Protocol):
+    """A model, in memory or in a folder."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What `discover` keeps of a run beside the model."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ class TrainingValues:
         return cls("continuous", None, nothing.astype(np.str_), nothing, *_moments(features), limits)
 
     @classmethod
-    def of_model(cls, model: Falcon) -> TrainingValues | None:
+    def of_model(cls, model: WithMetadata) -> TrainingValues | None:
         """Read what `discover` kept; None for a model that was fitted on arrays."""
         kept = model.metadata.get(_KEY)
         if kept is None:
