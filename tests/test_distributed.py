@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ import torch.distributed as dist
 
 from falcon_sc import Falcon, FalconConfig
 from falcon_sc._cli import main
+from falcon_sc.core.runtime.checkpoint import FORMAT
 from falcon_sc.vision import build_backbone, load_pretrained
 from falcon_sc.vision.moco.network import MoCo
 from tests.core.planted import planted
@@ -86,7 +88,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def two(folder: Path) -> list[dict]:
     (folder / "other").mkdir()
-    (folder / "other" / "run.json").write_text('{"fingerprint": "of another run"}')
+    (folder / "other" / "run.json").write_text(json.dumps({"format": FORMAT, "fingerprint": "of another run"}))
     pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
     np.savez(folder / "images.npz", images=pixels)
     options = ["--n-epochs", 1, "--batch-size", 4, "--seed", 3, "--device", "cpu", "--no-progress-bar"]

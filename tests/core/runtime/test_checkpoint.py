@@ -33,6 +33,13 @@ def test_a_run_on_other_data_is_refused(tmp_path):
         Checkpoint(tmp_path, "abd")
 
 
+def test_a_run_that_another_version_began_is_refused(tmp_path):
+    Checkpoint(tmp_path, "abc")
+    (tmp_path / "run.json").write_text('{"fingerprint": "abc", "seconds": 1.0}')  # as the first ones were
+    with pytest.raises(ValueError, match="written by another version of falcon_sc.*Give another folder"):
+        Checkpoint(tmp_path, "abc")
+
+
 @pytest.mark.parametrize("name", ["run.json", "start.npz", "training.pt"])
 @pytest.mark.parametrize("share", [0, 0.5])
 def test_a_file_that_is_cut_short_is_named(tmp_path, name, share):

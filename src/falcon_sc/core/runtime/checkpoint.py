@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 RUN, START, TRAINING = "run.json", "start.npz", "training.pt"
 PARTS = "start"  # folder
+FORMAT = 2  # of what is kept, and of how it is computed: a run that began otherwise would end as no version would
 _SECONDS_BETWEEN_WRITES = 20.0
 _DESCRIBING = Lock()  # threads of the start come at the same time; not in `Checkpoint`, which is sent between processes
 
@@ -47,7 +48,7 @@ class Checkpoint:
     Raises
     ------
     ValueError
-        If the folder holds a run of other data or settings, or does not say of which run it is.
+        If the folder holds a run of other data, settings or another version, or does not say of which run it is.
     """
 
     def __init__(self, folder: Path, fingerprint: str, seconds_between_writes: float = _SECONDS_BETWEEN_WRITES) -> None:
@@ -61,6 +62,12 @@ class Checkpoint:
         self._seconds_before = seconds_spent(folder)
         kept = _about_run(folder)
         if kept is not None:
+            if kept.get("format") != FORMAT:
+                msg = (
+                    f"checkpoint={str(folder)!r} was written by another version of falcon_sc, which computes otherwise. "
+                    "Give another folder, or delete this one to start afresh."
+                )
+                raise ValueError(msg)
             if kept["fingerprint"] != fingerprint:
                 msg = (
                     f"checkpoint={str(folder)!r} holds a run on other data, with other settings or another seed. "
@@ -125,7 +132,7 @@ class Checkpoint:
         return True
 
     def _describe(self, seconds: float) -> None:
-        about = {"fingerprint": self._fingerprint, "seconds": seconds}
+        about = {"format": FORMAT, "fingerprint": self._fingerprint, "seconds": seconds}
         write_whole(self._folder / RUN, lambda path: path.write_text(json.dumps(about)))
 
 
