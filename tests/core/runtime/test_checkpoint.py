@@ -36,7 +36,7 @@ def test_a_run_on_other_data_is_refused(tmp_path):
 def test_a_run_that_another_version_began_is_refused(tmp_path):
     Checkpoint(tmp_path, "abc")
     (tmp_path / "run.json").write_text('{"fingerprint": "abc", "seconds": 1.0}')  # as the first ones were
-    with pytest.raises(ValueError, match="written by another version of falcon_sc.*Give another folder"):
+    with pytest.raises(ValueError, match=r"written by another version of falcon_sc.*Give another folder"):
         Checkpoint(tmp_path, "abc")
 
 
