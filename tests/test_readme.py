@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import pytest
-import scanpy as sc
 
 import falcon_sc as fsc
+from tests.snippets import run
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,17 +28,7 @@ def slots() -> list[str]:
 def adata():
     """The object that the quickstart leaves behind, run as a user would run it, without a window."""
     (code,) = re.findall(r"```python\n(.*?)```", section("Quickstart"), flags=re.DOTALL)
-    variables = {}
-    shows = sc.settings.autoshow
-    with mpl.rc_context():
-        sc.settings.autoshow = False
-        plt.switch_backend("agg")
-        try:
-            exec(compile(code, "README.md", "exec"), variables)
-        finally:
-            sc.settings.autoshow = shows
-            plt.close("all")
-    return variables["adata"]
+    return run([code], "README.md")["adata"]
 
 
 def test_the_table_of_slots_is_found():
@@ -62,9 +50,7 @@ def test_fine_types_are_named_after_their_coarse_type(adata):
 def test_what_comes_then_runs_as_well(adata, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", section("And then"), flags=re.DOTALL)
-    variables = {"fsc": fsc, "adata": adata.copy()}
-    exec(compile(code, "README.md", "exec"), variables)
-    plt.close("all")
+    variables = run([code], "README.md", {"fsc": fsc, "adata": adata.copy()})
     fine = variables["adata"].obs["falcon_fine"]
     assert {"B", "cytotoxic T"} <= set(fine)
     assert fine[adata.obs["coarse"] == "T cell"].nunique() == 3

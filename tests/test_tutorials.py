@@ -6,10 +6,9 @@ import json
 import tempfile
 from pathlib import Path
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import pytest
-import scanpy as sc
+
+from tests.snippets import run
 
 TUTORIALS = sorted((Path(__file__).parents[1] / "tutorials").glob("*.ipynb"))
 LARGEST = 2**20  # bytes
@@ -36,17 +35,7 @@ def test_the_tutorial_on_cells_runs_with_the_present_code(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    variables = {}
-    shows = sc.settings.autoshow
-    with mpl.rc_context():
-        sc.settings.autoshow = False
-        plt.switch_backend("agg")
-        try:
-            for cell in cells:
-                exec(compile("".join(cell["source"]), str(path), "exec"), variables)
-        finally:
-            sc.settings.autoshow = shows
-            plt.close("all")
+    variables = run(["".join(cell["source"]) for cell in cells], str(path))
     fine = set(variables["adata"].obs["falcon_fine"])
     assert {"plasmablast", "cytotoxic T", "NK"} <= fine
     assert set(variables["new"].obs["falcon_fine"]) <= fine

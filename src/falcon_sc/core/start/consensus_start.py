@@ -115,7 +115,7 @@ def consensus_start(
     root = np.random.default_rng(rng)
     generators, of_trees = root.spawn(len(sizes)), root.spawn(len(sizes))  # with a tree the labels are the same
     wants_tree = leaves_per_class > 1
-    halved = [drawn_cells(n, own) for n, own in zip(sizes.tolist(), of_trees, strict=True)]  # for the evidence
+    to_halve = [drawn_cells(n, own) for n, own in zip(sizes.tolist(), of_trees, strict=True)]  # for the evidence
 
     def fit(c: int) -> ClassFit:
         several = given is None and free[c]
@@ -125,7 +125,7 @@ def consensus_start(
             "max_cells": max_cells,
         }
         return workers.run(
-            fit_class, lambda: classes.given(c, halved[c] if wants_tree else None) | options, generators[c]
+            fit_class, lambda: classes.given(c, to_halve[c] if wants_tree else None) | options, generators[c]
         )
 
     kept = KeptClasses(storage)
@@ -145,7 +145,7 @@ def consensus_start(
             own = {"representations": fits[c].representations, "labels": labels, "n_leaves": n_leaves}
             options = {"batch": classes.batch_of(c), "n_genes": n_genes}
             return workers.run(
-                find_splits, lambda: own | options | {"molecules": classes.molecules(c, halved[c])}, of_trees[c]
+                find_splits, lambda: own | options | {"molecules": classes.molecules(c, to_halve[c])}, of_trees[c]
             )
 
         return labels, agreement, kept.splits(c, split)
