@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_sc.core.start.class_clustering import fit_class, label_class
+from falcon_sc.core.start.class_clustering import N_PATHS, fit_class, label_class
 
 
 def test_mixtures_without_depth_are_outvoted_and_lower_the_agreement() -> None:
@@ -56,3 +56,17 @@ def test_equal_sizes_cut_a_class_without_borders_more_evenly() -> None:
         for equal in (False, True)
     )
     assert np.bincount(even).std() < 0.8 * np.bincount(free).std()
+
+
+def test_there_are_several_paths_in_each_representation_from_other_starts() -> None:
+    counts = np.random.default_rng(0).poisson(2.0, (150, 40)).astype(np.float32)
+    fit = fit_class(
+        counts, "counts", [1, 2, 3, 4], np.random.default_rng(0), batch=None, background=None, has_counts=True,
+        n_genes=40, max_cells=150,
+    )  # fmt: skip
+    n = len(fit.representations.contrasted_components())
+    assert fit.log_likelihood is not None
+    paths = fit.log_likelihood.reshape(-1, n, 4)
+    assert len(paths) == N_PATHS > 1
+    np.testing.assert_allclose(paths[:, :, 0] - paths[0, :, 0], 0, atol=1e-6)  # one component is the same from anywhere
+    assert not np.allclose(paths[0], paths[1], atol=1e-6)

@@ -70,3 +70,15 @@ def test_molecules_are_recovered_from_log_normalized_values() -> None:
     rates = counts / counts.sum(axis=1, keepdims=True) * 1e4
     found = thinning.molecules(np.arange(50), np.log1p(rates), "lognorm")
     np.testing.assert_allclose(found.counts.toarray(), counts, rtol=1e-3)
+
+
+def test_clusters_of_noise_are_not_there_in_the_other_half() -> None:
+    """Read off the half that they were found in, they would explain a large share of it."""
+    rng = np.random.default_rng(5)
+    counts = rng.poisson(2.0, (300, 60)).astype(np.float32)
+    halves = thinning.halved(thinning.molecules(np.arange(300), counts, "counts"), 3, rng, n_genes=60)
+    for labels, scores in zip(halves.labels, halves.scores, strict=True):
+        means = np.stack([scores[labels[1] == cluster].mean(axis=0) for cluster in range(3)])
+        within = ((scores - means[labels[1]]) ** 2).sum()
+        assert 1 - within / ((scores - scores.mean(axis=0)) ** 2).sum() < 0.03
+    assert not np.array_equal(halves.scores[0], halves.scores[2])  # either half is judged
