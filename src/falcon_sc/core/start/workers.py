@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CELLS_EACH = 500  # with 1,000 of them the start takes 4.5 CPU seconds in one process, and 2.9 and 3.0 in two
+CELLS_EACH = 500  # with 1,000 of them the start takes 4.5 CPU seconds in one process, and 2.9 and 2.6 in two
 FEW = 25_000  # cells: up to about as many, two threads were no faster than one on a CPU; on a GPU it was not measured
 
 START = """
