@@ -63,6 +63,15 @@ def test_run(folder, tmp_path):
     assert "±" not in text  # one seed has no spread
 
 
+def test_other_epochs(folder, tmp_path):
+    name = "start's labels only (features move)"
+    table = fine_tuning.run(data=folder, out=tmp_path, setting=TINY, methods=[name], epochs=3, device="cpu")
+    assert table["iterations"].tolist() == [3 * (144 // 64)]
+    assert "3 epochs in batches of 64" in (tmp_path / "fine_tuning.md").read_text()
+    with pytest.raises(ValueError, match="epochs"):
+        fine_tuning.run(data=folder, setting=TINY, epochs=0)
+
+
 def test_only_frozen_features_stay(folder):
     problem = _problem(folder)
     before = {name: tensor.clone() for name, tensor in problem.backbone.state_dict().items()}

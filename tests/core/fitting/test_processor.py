@@ -7,6 +7,7 @@ from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -238,7 +239,14 @@ def test_without_a_gpu_the_fits_are_numpys() -> None:
 
 
 @pytest.mark.gpu
-def test_with_a_gpu_the_fits_are_there() -> None:
+def test_the_cores_beside_a_gpu_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)  # whatever machine this runs on
+    assert processor_of(torch.device("cuda")) is CPU
+
+
+@pytest.mark.gpu
+def test_a_gpu_fits_beside_a_single_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
     processor = processor_of(torch.device("cuda"))
     assert processor.at_once >= CPU.at_once
     assert processor.put(np.zeros(3)).device.type == "cuda"

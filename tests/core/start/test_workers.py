@@ -14,7 +14,7 @@ import pytest
 
 from falcon_sc.core.start.mixtures.arrays import CPU, Processor
 from falcon_sc.core.start.progress import counting_fits, fits_done
-from falcon_sc.core.start.workers import CELLS_EACH, FEW, Workers, workers_for
+from falcon_sc.core.start.workers import CELLS_EACH, Workers, workers_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,11 +191,10 @@ class _Started:
     """Instead of a process, which nothing is sent to here."""
 
 
-def test_a_gpu_takes_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("joblib.cpu_count", lambda: 3)
+def test_a_gpu_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("falcon_sc.core.start.workers._Worker", _Started)
     gpu = Processor(np.asarray, 2**20)
-    numbers = [workers_for(n, 9, n_jobs, gpu).n_threads for n, n_jobs in ((FEW - 1, None), (FEW, None), (9, 2))]
-    assert numbers == [1, 3, 2]
+    assert [workers_for(9 * CELLS_EACH, 9, n_jobs, gpu).n_threads for n_jobs in (None, 2)] == [1, 1]
 
 
 POOL = """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_sc._checks import check_int
 from falcon_sc.benchmarks import _tables
 from falcon_sc.benchmarks._asked import methods_of
 from falcon_sc.benchmarks._machine import cpu_seconds
@@ -49,6 +50,7 @@ def run(
     seeds: int = 1,
     methods: Sequence[str] = tuple(FINE_TUNED),
     setting: FineTuning | None = None,
+    epochs: int | None = None,
     device: str | None = None,
 ) -> pd.DataFrame:
     """Train a pretrained encoder end to end, from our start and from a random one, and score it before and after.
@@ -78,6 +80,8 @@ def run(
         Names of the methods to run, of those in `FINE_TUNED`.
     setting
         Another setting.
+    epochs
+        In place of those of the setting: the 8 are what a CPU can do, the paper has 100.
     device
         None: a GPU if there is one.
 
@@ -91,7 +95,7 @@ def run(
     Raises
     ------
     ValueError
-        If `data` is not given, ``seeds`` is less than 1, or a method is unknown.
+        If `data` is not given, ``seeds`` or ``epochs`` is less than 1, or a method is unknown.
     FileNotFoundError
         If the file is missing in `data`.
     ImportError
@@ -110,6 +114,8 @@ def run(
     check_asked(data, seeds)
     methods = methods_of(methods, FINE_TUNED)
     where, setting = resolve_device(device), setting or FineTuning()
+    if epochs is not None:
+        setting = replace(setting, epochs=check_int(epochs, "epochs"))
     train, test = _read(Path(data), setting)  # type: ignore[arg-type]
     out = None if out is None else Path(out)
     state = None if out is None else out / "state"

@@ -17,7 +17,7 @@ import sys
 from contextlib import suppress
 from multiprocessing.spawn import get_executable
 from queue import Empty, SimpleQueue
-from threading import Semaphore
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc.core.start.mixtures.arrays import CPU
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CELLS_EACH = 500  # with 1,000 of them the start takes 4.5 CPU seconds in one process, and 2.9 and 2.6 in two
-FEW = 25_000  # cells: up to about as many, two threads were no faster than one on a CPU; on a GPU it was not measured
 
 START = """
 import pickle, sys
@@ -57,15 +56,15 @@ class LostError(Exception):
 
 
 class Workers:
-    """Up to `n` processes, which end with the context, and `n_here` tasks at once in this one, on `processor`.
+    """Up to `n` processes, which end with the context, and one task at a time in this one, on `processor`.
 
     `n_threads`: threads that hand out the tasks, one for each.
     """
 
-    def __init__(self, n: int, n_here: int = 1, processor: Processor = CPU) -> None:
+    def __init__(self, n: int, processor: Processor = CPU) -> None:
         self._all: list[_Worker] = []
         self._free: SimpleQueue[_Worker] = SimpleQueue()
-        self._here = Semaphore(n_here)
+        self._here = Lock()
         self._processor = processor
         self._is_told = False
         try:
@@ -75,7 +74,7 @@ class Workers:
             logger.info("start: no further process could be started beside this one: %s", error)
         for worker in self._all:
             self._free.put(worker)
-        self.n_threads = len(self._all) + n_here
+        self.n_threads = len(self._all) + 1
 
     def __enter__(self) -> Self:
         return self
@@ -124,10 +123,10 @@ class Workers:
 def workers_for(n_cells: int, n_classes: int, n_jobs: int | None, processor: Processor) -> Workers:
     """As many as the cells and coarse classes are worth, at most `n_jobs` with this process; None: one a core.
 
-    A process of a pool shares the cores with others: there None is one. What a GPU computes needs but threads.
+    A process of a pool shares the cores with others: there None is one. A GPU has this process alone: others would wait for it.
     """
     if processor != CPU:
-        return Workers(0, 1 if n_jobs is None and n_cells < FEW else n_threads(n_jobs), processor)
+        return Workers(0, processor)
     if n_jobs is None and multiprocessing.parent_process() is not None:
         return Workers(0)
     return Workers(min(n_threads(n_jobs), n_classes, max(1, n_cells // CELLS_EACH)) - 1)
