@@ -48,6 +48,13 @@ def text() -> FalconConfig:
     return _steps(FalconConfig.cifar100())
 
 
+def published() -> FalconConfig:
+    """The published code: a random start, pseudo-labels that anneal to one class."""
+    from falcon_sc.core.config import FalconConfig
+
+    return _steps(FalconConfig.published("cifar100"))
+
+
 def _frozen(problem: Problem) -> Outcome:
     backbone = Frozen(copy.deepcopy(problem.backbone))
     return _discover(replace(problem, backbone=backbone), from_our_start(problem), "frozen")
@@ -112,6 +119,7 @@ FINE_TUNED = {
     "our start (features frozen)": Method(_frozen, trains=True),
     "start's labels only (features move)": Method(lambda p: _discover(p, start_only(p), "labels"), trains=True),
     "random start (features move)": Method(lambda p: _discover(p, text(), "random"), trains=True),
+    "random start (published code)": Method(lambda p: _discover(p, published(), "code"), trains=True),
     "our start (two taxonomies)": Method(lambda p: _two_taxonomies(p, from_our_start(p), "two-ours"), trains=True),
     "random start (two taxonomies)": Method(lambda p: _two_taxonomies(p, text(), "two-random"), trains=True),
     "fine labels (bound)": Method(_upper_bound, BOUND, trains=True),
