@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
 
     from falcon_sc._labels import Labels
     from falcon_sc.core.config import FalconConfig
@@ -24,13 +23,11 @@ def estimate(
     labels: Labels,
     config: FalconConfig,
     *,
-    device: torch.device,
     rng: int | np.random.Generator | None,
     progress_bar: bool,
     max_per_class: int = MAX_PER_CLASS,
 ) -> Estimate:
     """The core's estimate for the labeled cells, with the start's settings of the configuration; the log says the totals."""
-    from falcon_sc.core.fitting.processor import processor_of
     from falcon_sc.core.start.estimation import estimate_numbers
 
     codes = labels.codes
@@ -40,7 +37,6 @@ def estimate(
         max_per_class=max_per_class,
         rng=rng,
         n_jobs=config.n_jobs,
-        processor=processor_of(device),
         progress_bar=progress_bar,
         n_genes=config.start_n_genes,
         max_cells=config.start_max_cells,

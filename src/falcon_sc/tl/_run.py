@@ -99,7 +99,7 @@ def run(
     warn_missing(labels, coarse_key, "coarse_key", "they are not used for training and get no fine class")
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
     if budget is None:
-        found = estimate(inputs.start, labels, config, device=where, rng=rng, progress_bar=progress_bar)
+        found = estimate(inputs.start, labels, config, rng=rng, progress_bar=progress_bar)
         about |= totals(found)
         budget = dict(zip(labels.names.tolist(), found.estimate.tolist(), strict=True))
         check_license(config, budget, count_coarse(labels, dataset))

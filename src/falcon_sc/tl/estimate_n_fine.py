@@ -13,6 +13,7 @@ from falcon_sc._labels import read_batch, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._written import NUMBERS, check_free
 from falcon_sc.core.config import FalconConfig
+from falcon_sc.core.runtime import forks
 from falcon_sc.core.start.parallel import n_threads
 from falcon_sc.tl._estimates import MAX_PER_CLASS, estimate, totals
 from falcon_sc.tl._inputs import check_choice, read_start
@@ -33,7 +34,6 @@ def estimate_n_fine(
     use_rep: str | None = None,
     batch_key: str | None = None,
     max_per_class: int = MAX_PER_CLASS,
-    device: str | None = None,
     n_jobs: int | None = None,
     progress_bar: bool = True,
     rng: int | np.random.Generator | None = 0,
@@ -69,8 +69,6 @@ def estimate_n_fine(
         Column of ``adata.obs``, e.g. the donor: genes are chosen across batches, and every batch is centered.
     max_per_class
         Largest number in a coarse class (ours); the tree has at most 9 leaves there, and at most one for every 20 cells.
-    device
-        Where to fit the clusterings, as in :func:`falcon_sc.tl.discover`: by default a GPU if there is one.
     n_jobs
         Cores to take, on a machine that is shared, as in :func:`falcon_sc.tl.discover`.
     progress_bar
@@ -101,7 +99,7 @@ def estimate_n_fine(
     ValueError
         `max_per_class` below 1; `n_jobs` neither -1 nor above 0;
         NaN, inf or negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer`
-        or `values`; duplicate cell names; `adata` is empty; a device that is not there.
+        or `values`; duplicate cell names; `adata` is empty.
 
     Examples
     --------
@@ -122,17 +120,13 @@ def estimate_n_fine(
     check_rng(rng)
     n_threads(n_jobs)  # refuses what is no number of threads
 
-    from falcon_sc.core.runtime.device import resolve_device
-
-    where = resolve_device(device)
+    forks.do_without_lost_threads()
     adata = adata.copy() if copy else adata  # first: where there is no memory for it, no work is lost
     start, assumed = read_start(adata, known=labels.known, layer=layer, use_rep=use_rep, batch=batch, values=values)
     warn_missing(labels, coarse_key, "coarse_key", "they have no say in the numbers")
 
     config = FalconConfig(n_jobs=n_jobs)
-    found = estimate(
-        start, labels, config, device=where, rng=rng, progress_bar=progress_bar, max_per_class=max_per_class
-    )
+    found = estimate(start, labels, config, rng=rng, progress_bar=progress_bar, max_per_class=max_per_class)
     names, sizes = labels.names, labels.sizes
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer}
     about |= {

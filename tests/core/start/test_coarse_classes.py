@@ -35,7 +35,8 @@ def test_no_more_classes_at_once_than_jobs_and_each_gets_its_own_result(n_jobs: 
         return 10 * c
 
     stage = FitsBar(np.zeros(4), shown=False).stages[0]
-    assert classes.each(task, workers=Workers(0, n_jobs), stage=stage) == [0, 10, 20, 30]
+    with Workers(n_jobs - 1) as workers:
+        assert classes.each(task, workers=workers, stage=stage) == [0, 10, 20, 30]
     assert max(at_once) == n_jobs
     if n_jobs == 1:
         assert begun == [1, 3, 2, 0]  # large ones first

@@ -42,7 +42,8 @@ def task(c):
 
 classes = CoarseClasses(StartInput(X, "embedding", None), np.arange(300) % 4)
 try:
-    classes.each(task, workers=Workers(0, 4), stage=FitsBar(np.zeros(4), shown=False).stages[0])
+    with Workers(3) as workers:
+        classes.each(task, workers=workers, stage=FitsBar(np.zeros(4), shown=False).stages[0])
 except KeyboardInterrupt:
     others = [t for t in threading.enumerate() if t is not threading.main_thread() and t.name != "tqdm_monitor"]
     for thread in others:  # one that the interrupt met while it was being started is not waited for, and ends as well

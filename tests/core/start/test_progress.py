@@ -42,8 +42,8 @@ def test_a_fit_outside_of_any_run_is_not_counted() -> None:
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
 def test_every_fit_is_counted_for_its_class(n_jobs: int) -> None:
-    with FitsBar([1, 1, 1], shown=False) as bar:
-        _classes(3).each(_makes([100, 0, 2000]), workers=Workers(0, n_jobs), stage=bar.stages[0])
+    with FitsBar([1, 1, 1], shown=False) as bar, Workers(n_jobs - 1) as workers:
+        _classes(3).each(_makes([100, 0, 2000]), workers=workers, stage=bar.stages[0])
     assert bar.stages[0].made.tolist() == [100, 0, 2000]
     assert bar.total == 2100
 
@@ -92,7 +92,7 @@ def test_the_bar_moves_with_the_fits_of_a_class_and_is_drawn_by_one_thread(
         fits_done()
         return moved.wait(60)  # for the bar, while the class is not done
 
-    with FitsBar([2.0], shown=True) as bar:
+    with FitsBar([2.0], shown=True) as bar, Workers(n_jobs - 1) as workers:
         update = bar._bar.update
 
         def noted(n: int) -> None:
@@ -102,14 +102,14 @@ def test_the_bar_moves_with_the_fits_of_a_class_and_is_drawn_by_one_thread(
                 moved.set()
 
         bar._bar.update = noted
-        assert _classes(1).each(task, workers=Workers(0, n_jobs), stage=bar.stages[0]) == [True]
+        assert _classes(1).each(task, workers=workers, stage=bar.stages[0]) == [True]
     assert drawn_by == {threading.get_ident()}
     assert "100%" in capsys.readouterr().err
 
 
 def test_nothing_is_printed_unless_it_is_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
-    with FitsBar([1], shown=False) as bar:
-        _classes(1).each(_makes([3]), workers=Workers(0, 2), stage=bar.stages[0])
+    with FitsBar([1], shown=False) as bar, Workers(1) as workers:
+        _classes(1).each(_makes([3]), workers=workers, stage=bar.stages[0])
     printed = capfd.readouterr()
     assert (printed.out, printed.err) == ("", "")
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from falcon_sc.core.start.mixtures.arrays import CPU, Processor
 from falcon_sc.core.start.progress import counting_fits, fits_done
 from falcon_sc.core.start.workers import CELLS_EACH, Workers, workers_for
 
@@ -37,7 +36,7 @@ def worker(functions_of_this_file_are_found: None) -> Iterator[Workers]:
         yield workers
 
 
-def draw(n: int, rng: np.random.Generator, processor: Processor | None = None) -> tuple[int, np.ndarray]:
+def draw(n: int, rng: np.random.Generator) -> tuple[int, np.ndarray]:
     """Where it runs, and some numbers. Like all tasks here it can be found by its name, also in another process."""
     return os.getpid(), rng.integers(100, size=n, dtype=np.int32)
 
@@ -126,18 +125,18 @@ def test_what_a_worker_was_given_is_not_kept_here(worker: Workers) -> None:
     assert gone == [True]
 
 
-def dies_elsewhere(home: int, rng: np.random.Generator, processor: Processor | None = None) -> tuple[float, bool]:
+def dies_elsewhere(home: int, rng: np.random.Generator) -> float:
     drawn = rng.random()
     if os.getpid() != home:
         os.kill(os.getpid(), signal.SIGKILL)
-    return drawn, processor is CPU
+    return drawn
 
 
 def test_the_work_of_a_worker_that_is_lost_is_done_here(caplog: pytest.LogCaptureFixture) -> None:
     rng = np.random.default_rng(0)
     with Workers(2) as workers:
         drawn = [workers.run(dies_elsewhere, lambda: {"home": os.getpid()}, rng) for _ in range(3)]
-    assert drawn == [(number, True) for number in np.random.default_rng(0).random(3)]
+    assert drawn == np.random.default_rng(0).random(3).tolist()
     assert [record.getMessage() for record in caplog.records] == [
         f"start: a process beside this one was ended by signal {int(signal.SIGKILL)}: this one does its work"
     ]  # said once
@@ -184,28 +183,21 @@ def test_processes_are_as_many_as_the_cells_are_worth(
 ) -> None:
     monkeypatch.setattr("joblib.cpu_count", lambda: 3)  # whatever machine this is
     monkeypatch.setattr("falcon_sc.core.start.workers._Worker", _Started)
-    assert workers_for(n_cells, n_classes, n_jobs, CPU).n_threads == max(n, 1)
+    assert workers_for(n_cells, n_classes, n_jobs).n_threads == max(n, 1)
 
 
 class _Started:
     """Instead of a process, which nothing is sent to here."""
 
 
-def test_a_gpu_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("falcon_sc.core.start.workers._Worker", _Started)
-    gpu = Processor(np.asarray, 2**20)
-    assert [workers_for(9 * CELLS_EACH, 9, n_jobs, gpu).n_threads for n_jobs in (None, 2)] == [1, 1]
-
-
 POOL = """
 import multiprocessing
-from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.workers import CELLS_EACH, workers_for
 
 def numbers(_):
     found = []
     for n_jobs in (None, 2):
-        with workers_for(9 * CELLS_EACH, 9, n_jobs, CPU) as workers:
+        with workers_for(9 * CELLS_EACH, 9, n_jobs) as workers:
             found.append(workers.n_threads)
     return found
 
@@ -223,7 +215,7 @@ def test_a_process_of_a_pool_takes_one_core_unless_it_is_given_more(tmp_path: Pa
     assert ran.stdout.split() == ["[[1,", "2]]"]
 
 
-def for_ever(rng: np.random.Generator, processor: Processor | None = None) -> None:
+def for_ever(rng: np.random.Generator) -> None:
     fits_done()
     while True:  # and never asks whether it is wanted
         pass

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.core import relations
-from falcon_sc.core.fitting.processor import processor_of
 from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.start import Start
@@ -94,7 +93,6 @@ def _consensus(
         fixed=problem.fixed,
         rng=rng,
         n_jobs=config.n_jobs,
-        processor=processor_of(run.device),
         progress_bar=run.progress_bar,
         storage=checkpoint,
         n_genes=config.start_n_genes,

@@ -9,7 +9,6 @@ import numpy as np
 
 from falcon_sc.core.start.consensus import agreement, consensus_labels, extend
 from falcon_sc.core.start.members import members
-from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.mixtures.merging import log_likelihoods
 from falcon_sc.core.start.parallel import stop_if_unwanted
 from falcon_sc.core.start.representation.class_representations import (
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from falcon_sc.core.start.input import Kind
-    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.representation.contrast import Background
 
 
@@ -56,7 +54,6 @@ def fit_class(
     has_counts: bool,
     n_genes: int,
     max_cells: int,
-    processor: Processor = CPU,
 ) -> ClassFit:
     """Represent one coarse class (`rows`, n x genes), and say how well every k of `ks` fits it.
 
@@ -80,7 +77,7 @@ def fit_class(
         representations.components(*name) for name in plain(representations)
     ]
     learned = [X[representations.fit_cells] for X in scores]
-    return ClassFit(representations, log_likelihoods(N_PATHS * learned, ks, rng, processor))
+    return ClassFit(representations, log_likelihoods(N_PATHS * learned, ks, rng))
 
 
 def label_class(
@@ -90,7 +87,6 @@ def label_class(
     *,
     n_repeats: int,
     equal_sizes: bool = False,
-    processor: Processor = CPU,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size, and the agreement on them, float32 n.
 
@@ -100,7 +96,7 @@ def label_class(
     fit_cells, n = representations.fit_cells, len(next(iter(representations.scores.values())))
     if k == 1:
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
-    clusterings = members(representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes, processor=processor)
+    clusterings = members(representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes)
     by_members = np.concatenate([mixture.predict(scores[None]) for scores, mixture in clusterings])  # members x n
     of_fit_cells = by_members[:, fit_cells]
     stop_if_unwanted()

@@ -17,7 +17,6 @@ from falcon_sc.core.start.class_clustering import ClassFit, fit_class, label_cla
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import most_classes
 from falcon_sc.core.start.keeping import KeptClasses
-from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.start import Start
 from falcon_sc.core.start.thinning import drawn_cells
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.start.input import StartInput
     from falcon_sc.core.start.keeping import Storage
-    from falcon_sc.core.start.mixtures.arrays import Processor
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +50,6 @@ def consensus_start(
     fixed: np.ndarray | None = None,
     rng: int | np.random.Generator | None,
     n_jobs: int | None = None,
-    processor: Processor = CPU,
     progress_bar: bool = False,
     storage: Storage | None = None,
     n_genes: int = 2000,
@@ -78,8 +75,6 @@ def consensus_start(
         Seed or generator; the same one gives the same labels, whatever `n_jobs`.
     n_jobs
         Coarse classes worked on at once, at most, in processes of their own: see `workers_for`.
-    processor
-        Where the mixtures are fitted. With more of them at once the random numbers are shared out differently.
     progress_bar
         Show a bar over the fits in all coarse classes.
     storage
@@ -158,7 +153,7 @@ def consensus_start(
         k_max > 1
     )
     with (
-        workers_for(len(coarse), len(sizes), n_jobs, processor) as workers,
+        workers_for(len(coarse), len(sizes), n_jobs) as workers,
         FitsBar(on_paths, voting, shown=progress_bar) as bar,
     ):
         fits = classes.each(lambda c: kept.fit(c, generators[c], lambda: fit(c)), workers=workers, stage=bar.stages[0])

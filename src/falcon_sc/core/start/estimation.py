@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start.coarse_classes import CoarseClasses
-from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.one_class import FITS, divide
 from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.tree.splits import most_leaves
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from falcon_sc.core.start.input import StartInput
-    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.tree.splits import Splits
 
 # Fine classes that a coarse class is divided into before the evidence is looked at: the tree goes through them, and about
@@ -52,7 +50,6 @@ def estimate_numbers(
     max_per_class: int = 20,
     rng: int | np.random.Generator | None,
     n_jobs: int | None = None,
-    processor: Processor = CPU,
     progress_bar: bool = False,
     n_genes: int = 2000,
     max_cells: int = 3500,
@@ -72,8 +69,6 @@ def estimate_numbers(
         Seed or generator; the same one gives the same numbers, whatever `n_jobs`.
     n_jobs
         Coarse classes worked on at once, at most, as in `consensus_start`.
-    processor
-        Where the mixtures are fitted, as in `consensus_start`.
     progress_bar
         Show a bar over the fits in all coarse classes.
     n_genes, max_cells, n_repeats
@@ -102,7 +97,7 @@ def estimate_numbers(
         return workers.run(divide, lambda: classes.given(c) | asked, generators[c]).splits
 
     with (
-        workers_for(len(coarse), len(k), n_jobs, processor) as workers,
+        workers_for(len(coarse), len(k), n_jobs) as workers,
         FitsBar(np.where(n_leaves > 1, FITS[classes.has_counts], 0), shown=progress_bar) as bar,
     ):
         found = classes.each(splits, workers=workers, stage=bar.stages[0])

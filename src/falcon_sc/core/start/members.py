@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start.mixtures.arrays import CPU, namespace
 from falcon_sc.core.start.mixtures.em import N_STEPS, batches, expectation_maximization, likeliest_starts, one_hot
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.merging import merge_down, smallest_weight
@@ -22,7 +21,6 @@ from falcon_sc.core.start.representation.class_representations import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from falcon_sc.core.start.mixtures.arrays import Processor
 
 N_STARTS = 4  # from K-Means, for every mixture: fewer, or runs that end before they converge, vary more between seeds
 MARGIN = 0.3  # nats a cell that merged mixtures must gain, median over the representations asked
@@ -36,7 +34,6 @@ def members(
     n_repeats: int,
     equal_sizes: bool,
     n_steps: int = N_STEPS,
-    processor: Processor = CPU,
 ) -> list[tuple[np.ndarray, TiedMixtures | TiedStudentMixtures]]:
     """Mixtures with k components, one each, with the scores (n x d) it clusters: arrays of numpy, wherever they were fitted.
 
@@ -61,15 +58,14 @@ def members(
         [learned[i] for i in repeated],
         k,
         rng,
-        processor,
         n_steps=n_steps,
         equal_sizes=equal_sizes,
     )
     # every second plain representation is asked, which is one or two of each normalization
     asked = range(0, len(names), 2)
     best = [max(fit.log_likelihood for i, fit in zip(repeated, fits, strict=True) if i == a) for a in asked]
-    if not equal_sizes and _merging_gains([learned[a] for a in asked], best, k, rng, processor):
-        merged = _merged([learned[i] for i in repeated], k, rng, processor)
+    if not equal_sizes and _merging_gains([learned[a] for a in asked], best, k, rng):
+        merged = _merged([learned[i] for i in repeated], k, rng)
         fits = [fit if new is None else fit.with_gaussian(new) for fit, new in zip(fits, merged, strict=True)]
     return [(scores[i][0], mixture) for i, fit in zip(repeated, fits, strict=True) for mixture in fit.mixtures]
 
@@ -90,14 +86,13 @@ def _fits(
     matrices: Sequence[np.ndarray],
     k: int,
     rng: np.random.Generator,
-    processor: Processor,
     *,
     n_steps: int,
     equal_sizes: bool,
 ) -> list[_Fit]:
     """For each matrix a mixture of each kind, from the best of `N_STARTS` starts after a few steps; kinds share it."""
     fits: dict[int, _Fit] = {}
-    for own, X in batches(matrices, k * N_STARTS, processor):
+    for own, X in batches(matrices, k * N_STARTS):
         steps = TiedSteps(X, equal_weights=equal_sizes)
         repeated = steps.of(np.repeat(np.arange(len(X)), N_STARTS))
         starts = one_hot(kmeans_labels(repeated.X, k, rng), k, X.dtype)
@@ -106,36 +101,31 @@ def _fits(
         heavy = StudentSteps(X, equal_weights=equal_sizes)
         kinds: list[TiedMixtures | TiedStudentMixtures] = [
             gaussian.mixtures,
-            expectation_maximization(heavy, (start, namespace(start).ones_like(start)), n_steps=n_steps).mixtures,
+            expectation_maximization(heavy, (start, np.ones_like(start)), n_steps=n_steps).mixtures,
         ]
         if equal_sizes:
             round_ = TiedSteps(X, equal_weights=True, spherical=True)
             kinds.append(expectation_maximization(round_, start, n_steps=n_steps).mixtures)
-        kinds = [kind.on_host() for kind in kinds]
         for run, (i, value) in enumerate(zip(own, gaussian.log_likelihood, strict=True)):
             fits[int(i)] = _Fit(tuple(kind.of(np.array([run])) for kind in kinds), float(value))
     return [fits[i] for i in range(len(matrices))]
 
 
-def _merging_gains(
-    matrices: Sequence[np.ndarray], best: Sequence[float], k: int, rng: np.random.Generator, processor: Processor
-) -> bool:
+def _merging_gains(matrices: Sequence[np.ndarray], best: Sequence[float], k: int, rng: np.random.Generator) -> bool:
     """Whether merged mixtures gain more than `MARGIN` over the `best` so far: in one representation it is often a handful of outliers."""
     gains = np.full(len(matrices), -np.inf)
-    for own, X in batches(matrices, k, processor):
+    for own, X in batches(matrices, k):
         path = merge_down(X, [k], rng)
-        sizeable = _sizeable(path.mixtures[0].on_host(), X.shape[1])
+        sizeable = _sizeable(path.mixtures[0], X.shape[1])
         gains[own[sizeable]] = path.log_likelihood[sizeable, 0] - np.asarray(best)[own[sizeable]]
     return bool(np.median(gains) > MARGIN)
 
 
-def _merged(
-    matrices: Sequence[np.ndarray], k: int, rng: np.random.Generator, processor: Processor
-) -> list[TiedMixtures | None]:
+def _merged(matrices: Sequence[np.ndarray], k: int, rng: np.random.Generator) -> list[TiedMixtures | None]:
     """Merged mixtures of each matrix, None where one has a tiny component."""
     mixtures: list[TiedMixtures | None] = [None for _ in matrices]
-    for own, X in batches(matrices, k, processor):
-        path = merge_down(X, [k], rng).mixtures[0].on_host()
+    for own, X in batches(matrices, k):
+        path = merge_down(X, [k], rng).mixtures[0]
         for run in np.flatnonzero(_sizeable(path, X.shape[1])):
             mixtures[int(own[run])] = path.of(np.array([run]))
     return mixtures

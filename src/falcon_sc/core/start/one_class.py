@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from falcon_sc.core.start.class_clustering import fit_class, label_class
-from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.thinning import drawn_cells, molecules
 from falcon_sc.core.start.tree.splits import find_splits
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     from falcon_sc.core.start.input import Kind
-    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.representation.contrast import Background
     from falcon_sc.core.start.tree.splits import Splits
 
@@ -42,11 +40,10 @@ def divide(
     n_genes: int,
     max_cells: int,
     n_repeats: int,
-    processor: Processor = CPU,
 ) -> Division:
     """Divide a coarse class (`rows`, n x genes) into `k` fine classes, with a tree of up to `n_leaves` leaves through them.
 
-    `kind`, `batch`, `background`, `has_counts`: as in :func:`falcon_sc.core.start.class_clustering.fit_class`; `n_genes`, `max_cells`, `n_repeats`, `processor`: as in :func:`falcon_sc.core.start.consensus_start.consensus_start`.
+    `kind`, `batch`, `background`, `has_counts`: as in :func:`falcon_sc.core.start.class_clustering.fit_class`; `n_genes`, `max_cells`, `n_repeats`: as in :func:`falcon_sc.core.start.consensus_start.consensus_start`.
     """
     fit = fit_class(
         rows,
@@ -58,13 +55,10 @@ def divide(
         has_counts=has_counts,
         n_genes=n_genes,
         max_cells=max_cells,
-        processor=processor,
     )
     own = fit.representations
-    labels, agreement = label_class(own, k, rng, n_repeats=n_repeats, processor=processor)
+    labels, agreement = label_class(own, k, rng, n_repeats=n_repeats)
     cells = drawn_cells(len(labels), rng)
     counted = molecules(cells, rows[cells], kind) if has_counts else None
-    splits = find_splits(
-        own, labels, n_leaves, rng, molecules=counted, batch=batch, n_genes=n_genes, processor=processor
-    )
+    splits = find_splits(own, labels, n_leaves, rng, molecules=counted, batch=batch, n_genes=n_genes)
     return Division(labels, agreement, splits)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from falcon_sc.core.start.mixtures.arrays import CPU, on_host
 from falcon_sc.core.start.mixtures.em import batches
 from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.representation.class_representations import class_representations
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from falcon_sc.core.start.input import Kind
-    from falcon_sc.core.start.mixtures.arrays import Processor
 
 REPRESENTATIONS = (("scaled", 15), ("pearson", 15))
 N_SPLITS = 2  # with one, the evidence hangs on how the molecules fell
@@ -70,9 +68,7 @@ def counted_cells(n: int) -> NDArray[np.int64]:
     return np.linspace(0, n - 1, min(n, COUNTED_CELLS)).astype(np.int64)
 
 
-def halved(
-    whole: Molecules, most_clusters: int, rng: np.random.Generator, *, n_genes: int, processor: Processor = CPU
-) -> Halves:
+def halved(whole: Molecules, most_clusters: int, rng: np.random.Generator, *, n_genes: int) -> Halves:
     """Clusters of the halves of molecules, 2 to `most_clusters`, in `n_genes` genes chosen in each half: 2 x splits x representations runs."""
     n_cells = len(whole.cells)
     ks = range(2, max(2, min(most_clusters, n_cells)) + 1)
@@ -96,19 +92,17 @@ def halved(
             for half in both
         ]
         for clustered, judged in (halves, halves[::-1]):
-            labels += _clusters([clustered.components(*name) for name in REPRESENTATIONS], ks, rng, processor)
+            labels += _clusters([clustered.components(*name) for name in REPRESENTATIONS], ks, rng)
             scores += [judged.components(*name) for name in REPRESENTATIONS]
     assert counted is not None
     return Halves(whole.cells, np.stack(labels), _side_by_side(scores), counted)
 
 
-def _clusters(
-    matrices: Sequence[np.ndarray], ks: Sequence[int], rng: np.random.Generator, processor: Processor
-) -> list[NDArray[np.int16]]:
+def _clusters(matrices: Sequence[np.ndarray], ks: Sequence[int], rng: np.random.Generator) -> list[NDArray[np.int16]]:
     """Clusters of the rows of each matrix (n x d), for every k: (len(ks), n)."""
     labels: list[NDArray[np.int16]] = [np.empty((0, 0), dtype=np.int16)] * len(matrices)
-    for own, X in batches(matrices, max(ks), processor):
-        of_k = np.stack([on_host(mixtures.predict(X)) for mixtures in merge_down(X, ks, rng).mixtures], axis=1)
+    for own, X in batches(matrices, max(ks)):
+        of_k = np.stack([mixtures.predict(X) for mixtures in merge_down(X, ks, rng).mixtures], axis=1)
         for i, found in zip(own, of_k, strict=True):
             labels[int(i)] = found
     return labels

@@ -20,7 +20,6 @@ from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.parallel import n_threads, stop_if_unwanted
 from falcon_sc.core.start.progress import fits_done
 from falcon_sc.core.start.worker_process import DONE, FAILED, FITS
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from falcon_sc.core.start.mixtures.arrays import Processor
 
 logger = logging.getLogger(__name__)
 
@@ -56,16 +54,15 @@ class LostError(Exception):
 
 
 class Workers:
-    """Up to `n` processes, which end with the context, and one task at a time in this one, on `processor`.
+    """Up to `n` processes, which end with the context, and one task at a time in this one.
 
     `n_threads`: threads that hand out the tasks, one for each.
     """
 
-    def __init__(self, n: int, processor: Processor = CPU) -> None:
+    def __init__(self, n: int) -> None:
         self._all: list[_Worker] = []
         self._free: SimpleQueue[_Worker] = SimpleQueue()
         self._here = Lock()
-        self._processor = processor
         self._is_told = False
         try:
             for _ in range(n):
@@ -112,7 +109,7 @@ class Workers:
     ) -> T:
         with self._here:
             stop_if_unwanted()
-            return function(**given(), rng=rng, processor=self._processor)
+            return function(**given(), rng=rng)
 
     def _tell(self, lost: _Worker) -> None:
         if not self._is_told:
@@ -120,13 +117,11 @@ class Workers:
             logger.warning("start: a process beside this one %s: this one does its work", lost.end)
 
 
-def workers_for(n_cells: int, n_classes: int, n_jobs: int | None, processor: Processor) -> Workers:
+def workers_for(n_cells: int, n_classes: int, n_jobs: int | None) -> Workers:
     """As many as the cells and coarse classes are worth, at most `n_jobs` with this process; None: one a core.
 
-    A process of a pool shares the cores with others: there None is one. A GPU has this process alone: others would wait for it.
+    A process of a pool shares the cores with others: there None is one.
     """
-    if processor != CPU:
-        return Workers(0, processor)
     if n_jobs is None and multiprocessing.parent_process() is not None:
         return Workers(0)
     return Workers(min(n_threads(n_jobs), n_classes, max(1, n_cells // CELLS_EACH)) - 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp, softmax
 
-from falcon_sc.core.start.mixtures import arrays, em
+from falcon_sc.core.start.mixtures import em
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def test_batches_hold_every_matrix_once_in_stacks_of_one_shape() -> None:
     for own, X in em.batches(matrices, 8):
         for i, matrix in zip(own, X, strict=True):
             np.testing.assert_array_equal(matrix, matrices[i])
-        assert len(own) == 1 or X.shape[0] * X.shape[1] * 8 <= arrays.CPU.at_once
+        assert len(own) == 1 or X.shape[0] * X.shape[1] * 8 <= em.AT_ONCE
         seen.append(own.tolist())
     assert sorted(map(tuple, seen)) == [(0, 2), (1, 5), (3,), (4,)]
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import numpy as np
 
-from falcon_sc.core.start.mixtures.arrays import CPU, beside, entries, namespace, on_host
 from falcon_sc.core.start.parallel import stop_if_unwanted
 from falcon_sc.core.start.progress import fits_done
 
@@ -21,15 +20,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from falcon_sc.core.start.mixtures.arrays import Array, Processor
-
+AT_ONCE = 2**16  # responsibilities of all runs of a batch, at most: they stay in the cache
 N_STEPS = 60  # EM steps at most
 TOLERANCE = 1e-4  # stop when the mean log-likelihood (nats a cell) rises by less
 N_SHORT = 5  # steps of the runs from several starts, of which the likeliest goes on
 REGULARIZATION = 1e-3  # share of the mean column variance added to the diagonal of a covariance
 TINY = 10 * float(np.finfo(np.float64).eps)  # keeps a component without rows from a division by zero
 
-type Expected = Array | tuple[Array, ...]
+type Expected = np.ndarray | tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,7 @@ class Mixtures:
 
     def of(self, runs: np.ndarray) -> Self:
         """Those of some runs."""
-        return self._each(lambda parameter: entries(parameter, runs))
-
-    def on_host(self) -> Self:
-        """The same in arrays of numpy."""
-        return self._each(on_host)
-
-    def _each(self, change: Callable[[Array], Array]) -> Self:
-        return replace(self, **{field.name: change(getattr(self, field.name)) for field in fields(self)})
+        return replace(self, **{field.name: getattr(self, field.name)[runs] for field in fields(self)})
 
 
 class Steps[M: Mixtures, E: Expected](Protocol):
@@ -58,7 +49,7 @@ class Steps[M: Mixtures, E: Expected](Protocol):
     def of(self, runs: np.ndarray) -> Self:
         """The same of some of the data sets, which may be repeated."""
 
-    def expect(self, mixtures: M) -> tuple[Array, E]:
+    def expect(self, mixtures: M) -> tuple[np.ndarray, E]:
         """E step: the mean log-likelihoods in nats a row (b,), and what the M step needs, responsibilities (b, k, n) foremost."""
 
     def maximize(self, expected: E) -> M:
@@ -95,8 +86,7 @@ def expectation_maximization[M: Mixtures, E: Expected](
     for step in range(n_steps):
         stop_if_unwanted()
         mixtures = steps.maximize(expected)
-        values, expected = steps.expect(mixtures)
-        log_likelihood = on_host(values)
+        log_likelihood, expected = steps.expect(mixtures)
         trace[going, step] = np.where(ended, np.nan, log_likelihood)
         over = (log_likelihood - previous < tolerance) if step < n_steps - 1 else np.ones(len(going), dtype=bool)
         previous = log_likelihood
@@ -141,22 +131,22 @@ def likelier[M: Mixtures, E: Expected](one: Runs[M, E], other: Runs[M, E]) -> Ru
 
 def of_runs[E: Expected](expected: E, runs: np.ndarray) -> E:
     """What is expected of some runs."""
-    return _each([expected], lambda parts: entries(parts[0], runs))
+    return _each([expected], lambda parts: parts[0][runs])
 
 
 def _stacked[E: Expected](parts: Sequence[E]) -> E:
     return _each(parts, _concatenated)
 
 
-def _concatenated(parts: Sequence[Array]) -> Array:
-    return namespace(parts[0]).concat(parts)
+def _concatenated(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts)
 
 
-def _each[E: Expected](several: Sequence[E], change: Callable[[Sequence[Array]], Array]) -> E:
+def _each[E: Expected](several: Sequence[E], change: Callable[[Sequence[np.ndarray]], np.ndarray]) -> E:
     """Change arrays, or each of the arrays of tuples, into one."""
     if isinstance(several[0], tuple):
         return cast("E", tuple(change(parts) for parts in zip(*several, strict=True)))
-    return cast("E", change(several))
+    return cast("E", change(cast("Sequence[np.ndarray]", several)))
 
 
 def _joined[M: Mixtures](parts: Sequence[M]) -> M:
@@ -164,74 +154,67 @@ def _joined[M: Mixtures](parts: Sequence[M]) -> M:
     return replace(parts[0], **{name: _concatenated([getattr(own, name) for own in parts]) for name in names})
 
 
-def batches(
-    matrices: Sequence[np.ndarray], n_components: int, processor: Processor = CPU
-) -> Iterator[tuple[np.ndarray, Array]]:
-    """Indices of matrices that go together, and these matrices as one stack (b, n, d) on the processor.
+def batches(matrices: Sequence[np.ndarray], n_components: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Indices of matrices that go together, and these matrices as one stack (b, n, d).
 
-    They have one shape, and as many go at once as the processor takes responsibilities for `n_components` of.
+    They have one shape, and as many go at once as there may be responsibilities for `n_components`.
     """
     shapes = np.array([matrix.shape for matrix in matrices])
     for shape in np.unique(shapes, axis=0):
         alike = np.flatnonzero((shapes == shape).all(axis=1))
-        size = max(1, processor.at_once // (int(shape[0]) * n_components))
+        size = max(1, AT_ONCE // (int(shape[0]) * n_components))
         for start in range(0, len(alike), size):
             own = alike[start : start + size]
-            yield own, processor.put(np.stack([matrices[i] for i in own]))
+            yield own, np.stack([matrices[i] for i in own])
 
 
-def one_hot(labels: Array, n_components: int, dtype: Any) -> Array:
+def one_hot(labels: np.ndarray, n_components: int, dtype: Any) -> np.ndarray:
     """Responsibilities (b, k, n) that give each row to its label (b, n)."""
-    xp = namespace(labels)
-    return xp.asarray(labels[:, None] == xp.arange(n_components, device=labels.device)[:, None], dtype=dtype)
+    return np.asarray(labels[:, None] == np.arange(n_components)[:, None], dtype=dtype)
 
 
-def normalize(log_joint: Array) -> tuple[Array, Array]:
+def normalize(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Log-sum-exp over the components (b, n) and responsibilities (b, k, n), which overwrite `log_joint`."""
-    xp = namespace(log_joint)
-    top = xp.max(log_joint, axis=1, keepdims=True)
+    top = np.max(log_joint, axis=1, keepdims=True)
     log_joint -= top
-    xp.exp(log_joint, out=log_joint)
+    np.exp(log_joint, out=log_joint)
     total = log_joint.sum(axis=1, keepdims=True)
     log_joint /= total
-    return (xp.log(total) + top)[:, 0], log_joint
+    return (np.log(total) + top)[:, 0], log_joint
 
 
-def ridge(X: Array) -> Array:
+def ridge(X: np.ndarray) -> np.ndarray:
     """What is added to the diagonal of the covariance of each of b data sets (b, n, d): float64, b."""
-    xp = namespace(X)
-    return REGULARIZATION * xp.var(xp.asarray(X, dtype=xp.float64), axis=1).mean(axis=1) + 1e-12
+    return REGULARIZATION * np.var(np.asarray(X, dtype=np.float64), axis=1).mean(axis=1) + 1e-12
 
 
-def factor(covariance: Array, floor: Array) -> Array:
+def factor(covariance: np.ndarray, floor: np.ndarray) -> np.ndarray:
     """Lower Cholesky factors of b covariances (b, d, d; float64, changed), with `floor` (b,) added to their diagonals.
 
     Cancellation (float32 input, k close to n) can leave an eigenvalue below the floor that it has by construction: then
     the eigenvalues are raised to it.
     """
-    xp = namespace(covariance)
     diagonals = _diagonals(covariance)
     diagonals += floor[:, None]
     try:
-        lower = xp.linalg.cholesky(covariance)
-        low = np.flatnonzero(on_host((_diagonals(lower) ** 2 < floor[:, None]).any(axis=1)))
-    except xp.linalg.LinAlgError:  # it does not say in which of them
-        lower, low = xp.empty_like(covariance), np.arange(len(covariance))
+        lower = np.linalg.cholesky(covariance)
+        low = np.flatnonzero((_diagonals(lower) ** 2 < floor[:, None]).any(axis=1))
+    except np.linalg.LinAlgError:  # it does not say in which of them
+        lower, low = np.empty_like(covariance), np.arange(len(covariance))
     if len(low):
-        values, vectors = xp.linalg.eigh(entries(covariance, low))
-        least = entries(floor, low)[:, None]
-        raised = (vectors * xp.maximum(values, least)[:, None]) @ vectors.mT
-        eye = xp.eye(covariance.shape[1], dtype=covariance.dtype, device=covariance.device)
-        lower[beside(low, lower)] = xp.linalg.cholesky(raised + 1e-9 * least[:, None] * eye)
+        values, vectors = np.linalg.eigh(covariance[low])
+        least = floor[low][:, None]
+        raised = (vectors * np.maximum(values, least)[:, None]) @ vectors.mT
+        eye = np.eye(covariance.shape[1], dtype=covariance.dtype)
+        lower[low] = np.linalg.cholesky(raised + 1e-9 * least[:, None] * eye)
     return lower
 
 
-def log_diagonal(lower: Array) -> Array:
+def log_diagonal(lower: np.ndarray) -> np.ndarray:
     """Sum of the logarithms of the diagonal of b triangular matrices (b, d, d): half the log determinant of L L'."""
-    xp = namespace(lower)
-    return xp.log(_diagonals(lower)).sum(axis=1)
+    return np.log(_diagonals(lower)).sum(axis=1)
 
 
-def _diagonals(matrices: Array) -> Array:
+def _diagonals(matrices: np.ndarray) -> np.ndarray:
     """A view of the diagonals (b, d) of matrices that lie in one piece, as products, sums and factors of some do."""
     return matrices.reshape(len(matrices), -1)[:, :: matrices.shape[1] + 1]

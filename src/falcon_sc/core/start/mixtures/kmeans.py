@@ -2,69 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from falcon_sc.core.start.mixtures.arrays import at_least, beside, namespace
 from falcon_sc.core.start.parallel import stop_if_unwanted
-
-if TYPE_CHECKING:
-    from falcon_sc.core.start.mixtures.arrays import Array
 
 N_LLOYD = 5  # steps at most: a mixture refines the result
 
 
-def kmeans_labels(X: Array, n_clusters: int, rng: np.random.Generator) -> Array:
+def kmeans_labels(X: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
     """Labels (b, n; int64) of one run on each of b data sets (b, n, d); clusters are empty only where rows are equal."""
     if n_clusters == 1:
-        xp = namespace(X)
-        return xp.zeros(X.shape[:2], dtype=xp.int64, device=X.device)
+        return np.zeros(X.shape[:2], dtype=np.int64)
     return _lloyd(X, _seeds(X, n_clusters, rng))
 
 
-def _seeds(X: Array, n_clusters: int, rng: np.random.Generator) -> Array:
+def _seeds(X: np.ndarray, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
     """Greedy k-means++ (b, k, d): of a few candidates drawn by squared distance, the one that lowers the inertia most."""
-    xp = namespace(X)
     b, n, _ = X.shape
-    each = xp.arange(b, device=X.device)
+    each = np.arange(b)
     n_trials = 2 + int(np.log(n_clusters))
-    norms = xp.einsum("bij,bij->bi", X, X)
-    chosen = [beside(rng.integers(n, size=b), X)]
+    norms = np.einsum("bij,bij->bi", X, X)
+    chosen: list[np.ndarray] = [np.asarray(rng.integers(n, size=b))]
     closest = _squared_distances(X, norms, chosen[0][:, None])[:, 0]
     for _ in range(1, n_clusters):
-        candidates = _drawn(closest, beside(rng.random((b, n_trials)), X))
-        reduced = xp.minimum(closest[:, None], _squared_distances(X, norms, candidates))
-        best = reduced.sum(axis=2, dtype=xp.float64).argmin(axis=1)
+        candidates = _drawn(closest, rng.random((b, n_trials)))
+        reduced = np.minimum(closest[:, None], _squared_distances(X, norms, candidates))
+        best = reduced.sum(axis=2, dtype=np.float64).argmin(axis=1)
         chosen.append(candidates[each, best])
         closest = reduced[each, best]
-    return X[each[:, None], xp.stack(chosen, axis=1)]
+    return np.asarray(X[each[:, None], np.stack(chosen, axis=1)])
 
 
-def _drawn(weights: Array, uniform: Array) -> Array:
+def _drawn(weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     """Indices drawn by the weights (b, n), from numbers in [0, 1): (b, draws)."""
-    xp = namespace(weights)
-    cumulative = xp.cumulative_sum(weights, axis=1, dtype=xp.float64)
+    cumulative = np.cumulative_sum(weights, axis=1, dtype=np.float64)
     drawn = uniform * cumulative[:, -1:]
-    if isinstance(cumulative, np.ndarray):  # it takes one row at a time
-        return np.stack([np.searchsorted(*own) for own in zip(cumulative, drawn, strict=True)])
-    return xp.searchsorted(cumulative, drawn)
+    return np.stack([np.searchsorted(*own) for own in zip(cumulative, drawn, strict=True)])
 
 
-def _squared_distances(X: Array, norms: Array, rows: Array) -> Array:
+def _squared_distances(X: np.ndarray, norms: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Of some rows (b, r) to all: (b, r, n)."""
-    each = namespace(X).arange(len(X), device=X.device)[:, None]
-    distance = X[each, rows] @ X.mT
+    each = np.arange(len(X))[:, None]
+    distance: np.ndarray = X[each, rows] @ X.mT
     distance *= -2
     distance += norms[:, None]
     distance += norms[each, rows][:, :, None]
-    return at_least(distance, 0, overwrite=True)
+    return np.asarray(np.maximum(distance, 0, out=distance))
 
 
-def _lloyd(X: Array, centers: Array) -> Array:
-    xp = namespace(X)
-    clusters = xp.arange(centers.shape[1], device=X.device)[:, None]
-    labels = xp.full(X.shape[:2], -1, dtype=xp.int64, device=X.device)
+def _lloyd(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    clusters = np.arange(centers.shape[1])[:, None]
+    labels = np.full(X.shape[:2], -1, dtype=np.int64)
     for _ in range(N_LLOYD):
         stop_if_unwanted()
         # |x - c|^2 / 2 less |x|^2 / 2, which no comparison needs; b x k x n, the faster layout
@@ -72,7 +60,7 @@ def _lloyd(X: Array, centers: Array) -> Array:
         previous, labels = labels, distance.argmin(axis=1)
         if (labels == previous).all():
             break
-        members = xp.asarray(labels[:, None] == clusters, dtype=X.dtype)
+        members = np.asarray(labels[:, None] == clusters, dtype=X.dtype)
         sizes = members.sum(axis=2)[:, :, None]
-        centers = xp.where(sizes > 0, (members @ X) / at_least(sizes, 1), centers)
+        centers = np.where(sizes > 0, (members @ X) / np.maximum(sizes, 1), centers)
     return labels

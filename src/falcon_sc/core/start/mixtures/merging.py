@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start.mixtures.arrays import CPU, at_least, namespace
 from falcon_sc.core.start.mixtures.em import batches, expectation_maximization, likelier, likeliest_starts, one_hot
 from falcon_sc.core.start.mixtures.kmeans import kmeans_labels
 from falcon_sc.core.start.mixtures.tied import TiedSteps
@@ -22,7 +21,6 @@ from falcon_sc.core.start.mixtures.tied import TiedSteps
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from falcon_sc.core.start.mixtures.arrays import Array, Processor
     from falcon_sc.core.start.mixtures.tied import TiedMixtures
 
 STEPS_ABOVE = 4  # components above the largest count asked for, where the merging begins
@@ -42,33 +40,32 @@ class Paths:
     mixtures: tuple[TiedMixtures, ...]
 
 
-def merge_closest(mixtures: TiedMixtures, responsibilities: Array) -> Array:
+def merge_closest(mixtures: TiedMixtures, responsibilities: np.ndarray) -> np.ndarray:
     """Responsibilities (b, k - 1, n) after merging the two components of each mixture whose union costs least likelihood.
 
     With hard assignments a merge of a and b (weights w, squared Mahalanobis distance D) adds
     ``w_a w_b / (w_a + w_b) dd'`` to the shared covariance, so the log-likelihood falls by
     ``log(1 + D w_a w_b / (w_a + w_b)) / 2``, and the entropy of the weights that is saved raises it.
     """
-    xp = namespace(responsibilities)
-    weights, log_weights = xp.exp(mixtures.log_weights), mixtures.log_weights
+    weights, log_weights = np.exp(mixtures.log_weights), mixtures.log_weights
     n_runs, k, n = responsibilities.shape
     projected = mixtures.means @ mixtures.precision  # b x k x d
     norms = (projected * mixtures.means).sum(axis=2)
     crossed = projected @ mixtures.means.mT  # b x k x k
-    distance = at_least(norms[:, :, None] + norms[:, None] - 2 * crossed, 0)
+    distance = np.maximum(norms[:, :, None] + norms[:, None] - 2 * crossed, 0)
     union = weights[:, :, None] + weights[:, None]
     own = weights * log_weights
-    saved = union * xp.log(union) - own[:, :, None] - own[:, None]
-    cost = 0.5 * xp.log1p(distance * weights[:, :, None] * weights[:, None] / union) - saved
+    saved = union * np.log(union) - own[:, :, None] - own[:, None]
+    cost = 0.5 * np.log1p(distance * weights[:, :, None] * weights[:, None] / union) - saved
     small = weights < smallest_weight(n)
-    components, runs = (xp.arange(size, device=cost.device) for size in (k, n_runs))
+    components, runs = (np.arange(size) for size in (k, n_runs))
     # outliers go first: they would cost most, and a class of outliers is of no use
     cost[small.any(axis=1)[:, None] & ~small] = math.inf
     cost[:, components, components] = math.inf
     cheapest = cost.reshape(n_runs, -1).argmin(axis=1)
     one, other = cheapest // k, cheapest % k
-    first, second = xp.minimum(one, other), xp.maximum(one, other)
-    merged = responsibilities[components != second[:, None]].reshape(n_runs, k - 1, n)
+    first, second = np.minimum(one, other), np.maximum(one, other)
+    merged: np.ndarray = responsibilities[components != second[:, None]].reshape(n_runs, k - 1, n)
     merged[runs, first] += responsibilities[runs, second]
     return merged
 
@@ -78,7 +75,7 @@ def smallest_weight(n: int) -> float:
     return max(SMALLEST_SHARE, SMALLEST_SIZE / n)
 
 
-def merge_down(X: Array, ks: Sequence[int] | np.ndarray, rng: np.random.Generator) -> Paths:
+def merge_down(X: np.ndarray, ks: Sequence[int] | np.ndarray, rng: np.random.Generator) -> Paths:
     """Mixtures of each of b data sets X (b, n, d; columns about centered) for every k of `ks`.
 
     Merged down from `STEPS_ABOVE` components more than the largest, at most n / 4 then.
@@ -102,7 +99,7 @@ def merge_down(X: Array, ks: Sequence[int] | np.ndarray, rng: np.random.Generato
     )
 
 
-def _start(steps: TiedSteps, k: int, n_starts: int, rng: np.random.Generator) -> Array:
+def _start(steps: TiedSteps, k: int, n_starts: int, rng: np.random.Generator) -> np.ndarray:
     """Responsibilities (b, k, n) after a short run from K-Means labels, the likeliest of `n_starts`."""
     repeated = steps.of(np.repeat(np.arange(steps.n_runs), n_starts))
     return likeliest_starts(repeated, one_hot(kmeans_labels(repeated.X, k, rng), k, steps.X.dtype), n_starts)
@@ -112,10 +109,9 @@ def log_likelihoods(
     matrices: Sequence[np.ndarray],
     ks: Sequence[int] | np.ndarray,
     rng: np.random.Generator,
-    processor: Processor = CPU,
 ) -> np.ndarray:
     """Mean log-likelihoods along the path of each matrix (n x d), nats a cell: (matrices, len(ks))."""
     values = np.empty((len(matrices), len(ks)))
-    for own, X in batches(matrices, max(ks), processor):
+    for own, X in batches(matrices, max(ks)):
         values[own] = merge_down(X, ks, rng).log_likelihood
     return values

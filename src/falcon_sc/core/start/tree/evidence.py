@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.tree.class_tree import leaves_under
 from falcon_sc.core.start.tree.found_again import in_halves_of_cells, in_halves_of_molecules, separation, table
 from falcon_sc.core.start.tree.support import support_of
@@ -20,7 +19,6 @@ from falcon_sc.core.start.tree.technical import explained_by_group, explained_by
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.representation.class_representations import ClassRepresentations
     from falcon_sc.core.start.thinning import Halves
     from falcon_sc.core.start.tree.class_tree import ClassTree
@@ -57,7 +55,6 @@ def evidence(
     halves: Halves | None,
     batch: NDArray[np.integer] | None,
     rng: np.random.Generator,
-    processor: Processor = CPU,
 ) -> Evidence:
     """Evidence for every split of a tree.
 
@@ -75,8 +72,6 @@ def evidence(
         Batch of each cell (n,), if there are several.
     rng
         Draws halves of the cells, and folds.
-    processor
-        Where the mixtures of these halves are fitted.
     """
     under, nothing = leaves_under(tree.joins, len(tree.classes)), np.full(len(tree.joins), np.nan)
     sides = under[tree.joins[:, 0]], under[tree.joins[:, 1]]  # leaves on either side of each split, (S, L) each
@@ -84,7 +79,7 @@ def evidence(
     if halves is not None:
         comes_back, markers = in_halves_of_molecules(tree, sides, halves, rng)
     else:
-        comes_back = in_halves_of_cells(tree, sides, representations, rng, processor)
+        comes_back = in_halves_of_cells(tree, sides, representations, rng)
         markers = nothing
     depth = (
         nothing if representations.depth is None else explained_by_number(tree.leaves, *sides, representations.depth)

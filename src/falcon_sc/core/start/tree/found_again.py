@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from falcon_sc.core.start.mixtures.arrays import CPU, on_host
 from falcon_sc.core.start.mixtures.em import batches, ridge
 from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.thinning import counted_cells
@@ -15,7 +14,6 @@ from falcon_sc.core.start.tree.markers import n_markers, scaled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.representation.class_representations import ClassRepresentations
     from falcon_sc.core.start.thinning import Halves
     from falcon_sc.core.start.tree.class_tree import ClassTree
@@ -84,7 +82,6 @@ def in_halves_of_cells(
     sides: Sides,
     representations: ClassRepresentations,
     rng: np.random.Generator,
-    processor: Processor = CPU,
 ) -> NDArray[np.float64]:
     """How far clusters of some cells, and those learned from as many others, both tell the sides apart in the former (S,)."""
     fit_cells = representations.fit_cells
@@ -97,12 +94,12 @@ def in_halves_of_cells(
     drawn = [rng.permutation(len(fit_cells))[: 2 * half].reshape(2, half) for _ in names]
     found = []
     matrices = [X[both].reshape(2 * half, -1) for X, both in zip(scores, drawn, strict=True)]
-    for own, pairs in batches(matrices, k_max, processor):
+    for own, pairs in batches(matrices, k_max):
         halves = pairs.reshape(2 * len(own), half, -1)
         other = np.arange(len(halves)) ^ 1
         paths = merge_down(halves, range(2, k_max + 1), rng).mixtures
         # for each k: clusters of each half by its own mixture, and by that of the other
-        clusters = [[on_host(way.predict(halves)) for way in (mixtures, mixtures.of(other))] for mixtures in paths]
+        clusters = [[way.predict(halves) for way in (mixtures, mixtures.of(other))] for mixtures in paths]
         leaves = np.concatenate([tree.leaves[fit_cells[drawn[i]]] for i in own])
         fold = np.arange(half) % 2 == 0
         for run in range(len(halves)):

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start.members import members
-from falcon_sc.core.start.mixtures.arrays import CPU
 from falcon_sc.core.start.parallel import stop_if_unwanted
 from falcon_sc.core.start.thinning import halved
 from falcon_sc.core.start.tree.class_tree import ClassTree, class_tree
 from falcon_sc.core.start.tree.evidence import Evidence, evidence
 
 if TYPE_CHECKING:
-    from falcon_sc.core.start.mixtures.arrays import Processor
     from falcon_sc.core.start.representation.class_representations import ClassRepresentations
     from falcon_sc.core.start.thinning import Molecules
 
@@ -48,7 +46,6 @@ def find_splits(
     molecules: Molecules | None,
     batch: np.ndarray | None,
     n_genes: int,
-    processor: Processor = CPU,
 ) -> Splits:
     """The tree through the fine classes (`labels`, n) of a coarse class, with up to `n_leaves` leaves.
 
@@ -70,11 +67,10 @@ def find_splits(
         n_repeats=N_REPEATS,
         equal_sizes=False,
         n_steps=N_STEPS,
-        processor=processor,
     )
     deeper = np.concatenate([mixture.predict(scores[None]) for scores, mixture in mixtures])  # members x n
     stop_if_unwanted()
     tree = class_tree(representations, labels, deeper, n_leaves, learned)
-    halves = None if molecules is None else halved(molecules, n_leaves + 1, rng, n_genes=n_genes, processor=processor)
-    found = evidence(tree, representations, deeper, halves=halves, batch=batch, rng=rng, processor=processor)
+    halves = None if molecules is None else halved(molecules, n_leaves + 1, rng, n_genes=n_genes)
+    found = evidence(tree, representations, deeper, halves=halves, batch=batch, rng=rng)
     return Splits(tree, found)
