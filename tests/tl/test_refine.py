@@ -111,6 +111,20 @@ def test_it_goes_deeper_than_the_tree_and_finds_what_is_there(refined: ad.AnnDat
     check_agreement(refined)
 
 
+def test_a_coarse_class_goes_by_the_name_that_the_cells_have_now(trained: ad.AnnData, refined: ad.AnnData) -> None:
+    found = trained.copy()
+    del found.uns["falcon"]["params"]["saved_model"]
+    found.obs["coarse"] = found.obs["coarse"].replace({"CD4/CD8 T": "T"})
+    with pytest.raises(ValueError, match="name='NK' is no coarse class here; there are 'B cell', 'T', 'µ glia'"):
+        fsc.tl.refine(found, "NK", 4)
+    with pytest.raises(ValueError, match="n_fine=1000: 'T' has 238 cells here"):
+        fsc.tl.refine(found, "T", 1000)
+    fsc.tl.refine(found, "T", 4, progress_bar=False)
+    assert found.obs[FINE].equals(refined.obs[FINE])
+    fsc.tl.refine(found, "B cell", 1, progress_bar=False)
+    assert numbers(found) == [1, 4, 2]
+
+
 def test_every_other_class_stays_bit_for_bit(refined: ad.AnnData, trained: ad.AnnData) -> None:
     others = ~t_cells(refined)
     for slot in SLOTS:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from falcon_sc._checks import check_int, check_is_anndata, check_writable
 from falcon_sc._log import show_log
 from falcon_sc.core.runtime.files import write_whole
-from falcon_sc.pl._classes import read_about
+from falcon_sc.pl._classes import coarse_names_now, read_about
 from falcon_sc.pl.tree import read_picture
 from falcon_sc.tl._decisions_in_words import decisions_in_words
 from falcon_sc.tl._findings import find
@@ -105,7 +105,7 @@ def report(
         if coarse.tree is not None and coarse.tree.split is not None
     }
     made = f"{datetime.now(UTC):%Y-%m-%d}"
-    content = report_page(findings, pictures, decisions_in_words(about), params, made)
+    content = report_page(findings, pictures, decisions_in_words(about, coarse_names_now(adata, key)), params, made)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, lambda beside: beside.write_text(content, encoding="utf-8"))
     return target
