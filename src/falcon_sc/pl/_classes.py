@@ -206,7 +206,8 @@ def _coarse_of_cells(adata: AnnData, key: str, column: np.ndarray | None, parent
     coarse = np.full(adata.n_obs, None, dtype=object)
     proba = np.asarray(adata.obsm.get(f"{key}_proba", ()))
     if proba.ndim == 2 and proba.shape[1] == len(parents):
-        coarse = np.array(parents, dtype=object)[proba.argmax(axis=1)]
+        is_known = proba.sum(axis=1) > 0  # of cells that anndata.concat put in it is NaN
+        coarse[is_known] = np.array(parents, dtype=object)[proba[is_known].argmax(axis=1)]
     if column is not None:
         coarse = np.where(pd.notna(column), column, coarse)
     return coarse

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,12 +21,13 @@ from falcon_sc.tl._write import put_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from anndata import AnnData
 
     from falcon_sc.core.model import Falcon
     from falcon_sc.core.state.decisions import Decision
+
+_HERE = str(Path(__file__).parents[1])  # warnings name the line of the user that led here
 
 
 def decide(
@@ -47,7 +50,7 @@ def decide(
     after = classes.after([decision])
     if classes.leaves is not None and (has_leaves(adata, key) or decision.kind == "cut"):
         order = after.names if decision.kind == "cut" else _order(adata, key, classes, decision)
-        slots = _slots_of_leaves(adata, key, about, after, codes, order=order)
+        slots = _slots_of_leaves(adata, key, about, classes=classes, after=after, codes=codes, order=order)
     else:
         slots = _slots(adata, key, classes, codes, decision)
     slots.append((adata.uns, key, dict(about) | _about(after, about, decisions)))
@@ -81,12 +84,32 @@ def codes_of(adata: AnnData, key: str, classes: FineClasses) -> np.ndarray:
 
 
 def _slots_of_leaves(
-    adata: AnnData, key: str, about: Mapping[str, Any], after: FineClasses, codes: np.ndarray, *, order: Iterable[str]
+    adata: AnnData,
+    key: str,
+    about: Mapping[str, Any],
+    *,
+    classes: FineClasses,
+    after: FineClasses,
+    codes: np.ndarray,
+    order: Iterable[str],
 ) -> list[tuple[Any, str, Any]]:
-    """What belongs to cells, of which the leaves of the tree are known; a cell without a class keeps none."""
-    seen = read_found(adata, about, key).through(after)
-    new = np.where(codes < 0, -1, seen.labels)
-    confidence = np.where(codes < 0, np.float32(np.nan), seen.confidence)
+    """What belongs to cells, by the leaves of the tree; a cell without a class keeps none, one put elsewhere by hand stays there."""
+    found = read_found(adata, about, key)
+    seen = found.through(after)
+    by_hand = (codes >= 0) & ((found.labels < 0) | (classes.members[found.labels] != codes))
+    parts = [np.unique(after.members[classes.members == own]) for own in range(len(classes.names))]
+    place = np.array([*(own[0] if len(own) == 1 else -1 for own in parts), -1], dtype=np.int64)[codes]
+    kept = by_hand & (place >= 0)
+    new = np.where(kept, place, np.where(codes < 0, -1, seen.labels))
+    before = adata.obs.get(f"{key}_confidence", pd.Series(np.nan, index=adata.obs_names))
+    confidence = np.where(kept, before.to_numpy(np.float32, na_value=np.nan), seen.confidence)
+    confidence[new < 0] = np.nan
+    if n_lost := int((by_hand & ~kept).sum()):
+        msg = (
+            f"{n_lost} cells were put by hand into classes that the cut divides, and nothing says into which part they belong: "
+            "each goes by its leaf in the tree, and has no class where it has none."
+        )
+        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
     return [
         fine_slot(adata, key, after.names, new, order),
         (adata.obsm, f"{key}_proba", seen.proba),
@@ -118,7 +141,7 @@ def _slots(
     after = FineClasses.of(classes.names, classes.relation).after([decision])
     new = np.where(codes < 0, -1, after.members[codes])
     slots = [fine_slot(adata, key, after.names, new, _order(adata, key, classes, decision))]
-    proba = np.asarray(adata.obsm.get(f"{key}_proba", ()))
+    proba = np.asarray(adata.obsm.get(f"{key}_proba", ()), dtype=np.float32)
     if proba.shape == (adata.n_obs, len(classes.names)):
         slots.append((adata.obsm, f"{key}_proba", after.pooled(proba)))
         if f"{key}_confidence" in adata.obs:
