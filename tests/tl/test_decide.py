@@ -302,3 +302,28 @@ def test_a_copy_leaves_object_and_saved_model(found: AnnData, fingerprint) -> No
     assert "both" in merged.uns["falcon"]["fine_names"]
     np.testing.assert_array_equal(model_of(found).fine_names_, renamed.uns["falcon"]["fine_names"])
     check_agreement(renamed)
+
+
+@pytest.mark.parametrize("how", ["merge", "cut", "refine"])
+def test_a_copy_has_no_part_in_the_model_of_the_object(found: AnnData, tmp_path: Path, how: str) -> None:
+    """What is decided about the copy later goes into a folder of its own, if it was given one."""
+    own, names = tmp_path / "own", classes(found, "B cell")
+    model_of(found).save(own)
+    copies = []
+    for model in (None, own):
+        match how:
+            case "merge":
+                copies.append(fsc.tl.merge(found, names[:2], model=model, copy=True))
+            case "cut":
+                copies.append(fsc.tl.cut(found, 8, model=model, copy=True))
+            case "refine":
+                most = int((np.asarray(found.uns["falcon"]["tree"]["leaf_coarse"]) == 0).sum())
+                copies.append(fsc.tl.refine(found, "B cell", most + 1, model=model, copy=True, progress_bar=False))
+    alone, with_own = copies
+    for adata in copies:
+        fsc.tl.rename(adata, {adata.uns["falcon"]["fine_names"][-1]: "glia"})
+    assert "saved_model" not in alone.uns["falcon"]["params"]
+    check_agreement(with_own)
+    assert model_of(with_own).fine_names_[-1] == "glia"
+    fsc.tl.merge(found, names)  # without a warning: its model has heard of nothing else
+    check_agreement(found)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from falcon_sc._checks import check_adata, listed, obs_column
 from falcon_sc.core.data.labels import distinct
+from falcon_sc.core.runtime.files import as_path
 from falcon_sc.core.state.decisions import FineClasses, as_table, from_table
 from falcon_sc.pl._classes import check_column, read_about
 from falcon_sc.pl._style import chosen_colors
@@ -40,7 +41,7 @@ def decide(
 ) -> AnnData | None:
     """Make a decision about the classes as they are, and carry it out; nothing is changed where that is not possible."""
     check_adata(adata, copy=copy, genes=False)
-    adata = adata.copy() if copy else adata
+    adata = copy_with_model(adata, key, model) if copy else adata
     about = read_about(adata, key)
     classes = read_leaves(about, key)
     codes = codes_of(adata, key, classes)
@@ -54,15 +55,22 @@ def decide(
     else:
         slots = _slots(adata, key, classes, codes, decision)
     slots.append((adata.uns, key, dict(about) | _about(after, about, decisions)))
-    params = dict(about.get("params", {}))
-    if copy:
-        params.pop("saved_model", None)  # it belongs to the object that stays as it is
-    following = followers(params, decisions, model)
+    following = followers(about.get("params", {}), decisions, model)
     chosen: dict[str, str] = {}
     for name, color in chosen_colors(adata, key).items():
         chosen.setdefault(name if decision.kind == "cut" else decision.names.get(name, name), color)
     put_all(adata, key, slots, then=[partial(own.follow, decisions) for own in following], chosen=chosen)
     return adata if copy else None
+
+
+def copy_with_model(adata: AnnData, key: str, model: Falcon | str | Path | None) -> AnnData:
+    """A copy, whose model is the folder that is given for it; the saved one belongs to the object that stays as it is."""
+    params = {name: value for name, value in read_about(adata, key).get("params", {}).items() if name != "saved_model"}
+    if isinstance(model, str | Path):
+        params["saved_model"] = str(as_path(model).resolve())
+    copied = adata.copy()
+    copied.uns[key] = dict(copied.uns[key]) | {"params": params}
+    return copied
 
 
 def codes_of(adata: AnnData, key: str, classes: FineClasses) -> np.ndarray:

@@ -61,13 +61,10 @@ def refined(
     model: Falcon | str | Path | None,
     rng: int | np.random.Generator | None,
     progress_bar: bool,
-    copied: bool,
 ) -> None:
     """See :func:`falcon_sc.tl.refine`; all is written at the end."""
     about = adata.uns[key]
     params = dict(about["params"])
-    if copied:
-        params.pop("saved_model", None)  # it belongs to the object that stays as it is
     found, classes = read_found(adata, about, key), read_leaves(about, key)
     codes = codes_of(adata, key, classes)
     tree = found.tree

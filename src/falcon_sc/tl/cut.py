@@ -53,7 +53,8 @@ def cut(
         The model of these classes, to be changed as well: a :class:`falcon_sc.Falcon`, or the folder of a saved one. The folder
         that ``discover(..., save_model=...)`` wrote is known and changed without it.
     copy
-        Work on a copy and return it. The saved model then stays as it is, unless it is given as `model`.
+        Work on a copy and return it. The saved model then stays as it is and belongs to `adata`, unless it is given as `model`;
+        a folder that is given there is the saved model of the copy.
 
     Returns
     -------

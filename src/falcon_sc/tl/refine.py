@@ -9,7 +9,7 @@ from falcon_sc._log import show_log
 from falcon_sc.pl._classes import read_about
 from falcon_sc.tl._coarse_names import CoarseNames
 from falcon_sc.tl._cut import cutting
-from falcon_sc.tl._decide import decide
+from falcon_sc.tl._decide import copy_with_model, decide
 from falcon_sc.tl._refine import coarse_class, refined
 from falcon_sc.tl._tree import read_tree
 
@@ -63,7 +63,8 @@ def refine(
     rng
         Seed or generator. The same seed gives the same labels, bit for bit.
     copy
-        Work on a copy and return it. The saved model then stays as it is, unless it is given as `model`.
+        Work on a copy and return it. The saved model then stays as it is and belongs to `adata`, unless it is given as `model`;
+        a folder that is given there is the saved model of the copy.
 
     Returns
     -------
@@ -117,6 +118,6 @@ def refine(
             return cutting(about, classes, None, fixed, names=names, key=key)
 
         return decide(adata, key, make, model, copy=copy)
-    adata = adata.copy() if copy else adata
-    refined(adata, key, column, n_fine, model=model, rng=rng, progress_bar=progress_bar, copied=copy)
+    adata = copy_with_model(adata, key, model) if copy else adata
+    refined(adata, key, column, n_fine, model=model, rng=rng, progress_bar=progress_bar)
     return adata if copy else None
