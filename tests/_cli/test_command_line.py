@@ -77,6 +77,7 @@ def test_warnings_are_lines_of_words(tmp_path: Path, planted: AnnData, falcon_sc
     done = falcon_sc("discover", tmp_path / "in.h5ad", *few_steps, "-o", tmp_path / "out.h5ad")
     assert done.returncode == 0
     assert (
-        "\nfalcon-sc: warning: coarse_key='coarse' is missing (NA) for 5 of 240 cells: they are not used" in done.stderr
+        "\nfalcon-sc: warning: --coarse-key='coarse' is missing (NA) for 5 of 240 cells: they are not used"
+        in done.stderr
     )
     assert "UserWarning" not in done.stderr

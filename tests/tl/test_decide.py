@@ -263,7 +263,7 @@ def test_a_given_model_that_does_not_fit_changes_nothing(found: AnnData, fingerp
     for model, error, message in (
         (array, ValueError, r"model is another model than the one that these classes are from"),
         (fsc.Falcon(6), TypeError, r"model must be a fitted falcon_sc.Falcon or the folder of one, found Falcon"),
-        ("nowhere", FileNotFoundError, r"path='.*nowhere' holds no saved Falcon"),
+        ("nowhere", FileNotFoundError, r"^model='.*nowhere' holds no saved Falcon"),
         (3, TypeError, r"found int"),
     ):
         with pytest.raises(error, match=message):
