@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from base64 import b64encode
 from datetime import UTC, datetime
 from io import BytesIO
@@ -11,6 +12,7 @@ from falcon_sc._checks import check_int, check_is_anndata, check_writable
 from falcon_sc._log import show_log
 from falcon_sc.core.runtime.files import write_whole
 from falcon_sc.pl._classes import coarse_names_now, read_about
+from falcon_sc.pl._names import MissingLettersWarning
 from falcon_sc.pl.tree import read_picture
 from falcon_sc.tl._decisions_in_words import decisions_in_words
 from falcon_sc.tl._findings import find
@@ -116,7 +118,10 @@ def _picture(adata: AnnData, key: str, coarse: str, findings: Findings, depth: i
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    with style.context(["default", _SETTINGS]):
+    with (
+        style.context(["default", _SETTINGS]),
+        warnings.catch_warnings(action="ignore", category=MissingLettersWarning),
+    ):
         picture = read_picture(adata, key, coarse, findings.markers, depth=depth, n_markers=_N_MARKERS)
         figure = Figure(figsize=picture.size, layout="constrained")
         picture.draw(figure.add_subplot(), picture.size[0])
