@@ -125,6 +125,26 @@ def test_a_coarse_class_goes_by_the_name_that_the_cells_have_now(trained: ad.Ann
     assert numbers(found) == [1, 4, 2]
 
 
+def test_of_scaled_values_the_advice_works(trained: ad.AnnData, refined: ad.AnnData, fingerprint) -> None:
+    import scanpy as sc
+
+    found = trained.copy()
+    del found.uns["falcon"]["params"]["saved_model"]
+    found.raw = found.copy()
+    sc.pp.scale(found)
+    before = fingerprint(found)
+    with pytest.raises(
+        ValueError, match=r"adata\.X holds negative values .*: refine reads again what .*, or from a layer"
+    ) as told:
+        fsc.tl.refine(found, "CD4/CD8 T", 4, progress_bar=False)
+    assert "layer=" not in str(told.value)
+    assert fingerprint(found) == before
+    assert "adata.X = adata.raw[:, adata.var_names].X" in str(told.value)
+    found.X = found.raw[:, found.var_names].X
+    fsc.tl.refine(found, "CD4/CD8 T", 4, progress_bar=False)
+    assert found.obs[FINE].equals(refined.obs[FINE])
+
+
 def test_every_other_class_stays_bit_for_bit(refined: ad.AnnData, trained: ad.AnnData) -> None:
     others = ~t_cells(refined)
     for slot in SLOTS:

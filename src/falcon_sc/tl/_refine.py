@@ -9,6 +9,7 @@ import numpy as np
 
 from falcon_sc._checks import listed
 from falcon_sc._expression import read_expression
+from falcon_sc._kinds import advised
 from falcon_sc._labels import read_batch
 from falcon_sc.core.data.rows import in_memory
 from falcon_sc.core.state.decisions import from_table
@@ -82,15 +83,16 @@ def refined(
     from falcon_sc.core.fitting.refine import refine
 
     known = found.labels >= 0
-    start_input, _ = read_start(
-        adata,
-        known=known,
-        layer=params.get("layer"),
-        use_rep=params.get("use_rep"),
-        batch=batch,
-        values=params.get("values"),
-    )
-    features = _features(adata, genes, params, following)
+    with advised(_how_to_put_back(params)):
+        start_input, _ = read_start(
+            adata,
+            known=known,
+            layer=params.get("layer"),
+            use_rep=params.get("use_rep"),
+            batch=batch,
+            values=params.get("values"),
+        )
+        features = _features(adata, genes, params, following)
     names = tuple(str(own) for own in about["coarse_names"])
     result = refine(
         start_input,
@@ -175,6 +177,15 @@ def _check_there(adata: AnnData, params: Mapping[str, Any]) -> np.ndarray | None
         msg = f"{missing}, which falcon_sc.tl.discover read, is missing: refine reads it again. Put it back first."
         raise KeyError(msg)
     return None if batch_key is None else read_batch(adata, batch_key)
+
+
+def _how_to_put_back(params: Mapping[str, Any]) -> str:
+    layer = params.get("layer")
+    place = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
+    return (
+        "refine reads again what falcon_sc.tl.discover read. Put that back first, for instance from adata.raw, "
+        f"{place} = adata.raw[:, adata.var_names].X, or from a layer."
+    )
 
 
 def _config(params: Mapping[str, Any]) -> FalconConfig:

@@ -9,6 +9,7 @@ import numpy as np
 
 from falcon_sc._checks import check_adata, listed, obs_column
 from falcon_sc._expression import read_embedding
+from falcon_sc._kinds import advised
 from falcon_sc._labels import read_groups, read_labels
 from falcon_sc._log import show_log
 from falcon_sc._output import Output
@@ -227,7 +228,10 @@ def _features(
 ) -> tuple[np.ndarray | sparse.csr_matrix, str]:
     """What the model reads, and what the values were taken for."""
     if genes is not None:
-        features, assumed = read_new_values(adata, layer, values, genes[genes >= 0], model)
+        with advised(
+            "give raw counts or log-normalized values, as the model was trained on, for instance with layer=..."
+        ):
+            features, assumed = read_new_values(adata, layer, values, genes[genes >= 0], model)
         return filled(features, genes, model), assumed
     embedding = read_embedding(adata, str(use_rep))
     if embedding.shape[1] != model.n_features_in_:
