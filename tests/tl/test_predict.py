@@ -78,7 +78,7 @@ def test_without_coarse_labels(trained, planted: AnnData) -> None:
     new = planted[200:].copy()
     fsc.tl.predict(new, model)
     parent = new.obs["falcon_fine"].astype(str).str.rpartition(":")[0]
-    assert (parent == new.obs["coarse"].astype(str)).mean() > 0.8  # not forced, but learnt
+    assert (parent == new.obs["coarse"].astype(str)).mean() > 0.8  # not forced, but learned
     some = planted[200:].copy()
     some.obs.loc[some.obs_names[:15], "coarse"] = None
     fsc.tl.predict(some, model, coarse_key="coarse")
