@@ -206,7 +206,7 @@ def test_cells_that_were_put_into_a_class_by_hand_stay_there(found: AnnData, pla
     fsc.tl.cut(both, fixed={"B cell": 1})
     assert set(both.obs[FINE][moved]) == {"glia"}
     both.obs.loc[both.obs_names[-3], FINE] = "glia"
-    with pytest.warns(UserWarning, match="3 cells were put by hand into classes that the cut divides"):
+    with pytest.warns(UserWarning, match="3 cells were put by hand into classes that are divided now"):
         fsc.tl.cut(both, fixed={"µ glia": len(rest) + 2})
     assert both.obs[FINE][-3:].isna().all()
     assert set(both.obs[FINE][moved[:3]]) == {one}

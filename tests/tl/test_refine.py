@@ -125,6 +125,21 @@ def test_a_coarse_class_goes_by_the_name_that_the_cells_have_now(trained: ad.Ann
     assert numbers(found) == [1, 4, 2]
 
 
+def test_cells_that_were_put_into_a_class_by_hand_stay_there(trained: ad.AnnData, refined: ad.AnnData) -> None:
+    found = trained.copy()
+    del found.uns["falcon"]["params"]["saved_model"]
+    moved = found.obs_names[t_cells(found)][:3]
+    found.obs.loc[moved, [FINE, "falcon_confidence"]] = "B cell:0", 0.25
+    elsewhere = found.obs_names[(found.obs["coarse"] == "B cell").to_numpy()][:2]
+    found.obs.loc[elsewhere, FINE] = "CD4/CD8 T:0"
+    with pytest.warns(UserWarning, match="2 cells were put by hand into classes that are divided now"):
+        fsc.tl.refine(found, "CD4/CD8 T", 4, progress_bar=False)
+    assert set(found.obs[FINE][moved]) == {"B cell:0"}
+    assert set(found.obs["falcon_confidence"][moved]) == {0.25}
+    rest = found.obs_names.drop(moved)
+    assert found.obs[FINE][rest].equals(refined.obs[FINE][rest])
+
+
 def test_of_scaled_values_the_advice_works(trained: ad.AnnData, refined: ad.AnnData, fingerprint) -> None:
     import scanpy as sc
 

@@ -112,17 +112,22 @@ def _slots_of_leaves(
     before = adata.obs.get(f"{key}_confidence", pd.Series(np.nan, index=adata.obs_names))
     confidence = np.where(kept, before.to_numpy(np.float32, na_value=np.nan), seen.confidence)
     confidence[new < 0] = np.nan
-    if n_lost := int((by_hand & ~kept).sum()):
-        msg = (
-            f"{n_lost} cells were put by hand into classes that the cut divides, and nothing says into which part they belong: "
-            "each goes by its leaf in the tree, and has no class where it has none."
-        )
-        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
+    warn_of_lost(by_hand & ~kept)
     return [
         fine_slot(adata, key, after.names, new, order),
         (adata.obsm, f"{key}_proba", seen.proba),
         (adata.obs, f"{key}_confidence", confidence),
     ]
+
+
+def warn_of_lost(cells: np.ndarray) -> None:
+    """Of these (bool, n_obs), which somebody put into a class that is divided now, nothing says in which part they are."""
+    if cells.any():
+        msg = (
+            f"{cells.sum()} cells were put by hand into classes that are divided now, and nothing says into which part they belong: "
+            "each goes by its leaf in the tree, and has no class where it has none."
+        )
+        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
 
 
 def _order(adata: AnnData, key: str, classes: FineClasses, decision: Decision) -> list[str]:
