@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from falcon_sc._cli import bench, cut, demo, discover, markers, predict, pretrain, refine, report
 from falcon_sc._cli.console import one_line, steady_console, warnings_in_words
-from falcon_sc._cli.spelling import Spelling
+from falcon_sc._cli.spelling import SpelledFormatter, Spelling
 
 USER_ERROR = 2
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
@@ -23,7 +23,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; what the user can put right ends as one line on stderr and exit code 2."""
     with steady_console():
         arguments = _parser().parse_args(argv)
-        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(SpelledFormatter(arguments.spelled))
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("falcon_sc").setLevel(logging.INFO)
         with warnings_in_words(arguments.spelled):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 _QUOTED = re.compile(r"""((?<!\w)'[^']*'(?!\w)|"[^"]*")""")  # names of the user, which stay as they are
 
@@ -55,3 +56,15 @@ def _as_command(found: re.Match[str]) -> str:
     command, argument, value = found.groups()
     option = "" if argument is None else f" --{argument.replace('_', '-')}={value}"
     return f"falcon-sc {command}{option}"
+
+
+class SpelledFormatter(logging.Formatter):
+    """The lines of the log, which also say what can be given."""
+
+    def __init__(self, spelled: Callable[[str], str]) -> None:
+        super().__init__("%(message)s")
+        self._spelled = spelled
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        return self._spelled(super().format(record))
