@@ -9,8 +9,9 @@ import pytest
 
 import falcon_sc as fsc
 from falcon_sc.core.state.decisions import Decision, FineClasses
-from falcon_sc.pl._classes import read_classes
+from falcon_sc.pl._classes import coarse_names_now, read_classes
 from falcon_sc.tl._cut import _names_so_far
+from falcon_sc.tl._decisions_in_words import decisions_in_words
 
 FINE = "falcon_fine"
 
@@ -186,6 +187,8 @@ def test_coarse_classes_go_by_the_names_that_the_cells_have_now(found: ad.AnnDat
     assert fingerprint(found) == before
     fsc.tl.cut(found, fixed={"B cell": 3, "T": 1})
     assert found.obs.groupby("coarse")[FINE].nunique().to_dict() == {"B cell": 3, "T": 1, "µ glia": 2}
+    words = decisions_in_words(found.uns["falcon"], coarse_names_now(found, "falcon"))
+    assert words == ["Cut into 6 fine classes: 2 of µ glia, 1 of T, 3 of B cell."]
     fsc.tl.cut(found, fixed={"CD4/CD8 T": 2})  # as in the run: no other class is called so
     assert found.obs.groupby("coarse")[FINE].nunique()["T"] == 2
 

@@ -44,7 +44,7 @@ class CoarseNames:
             if len(same) > 1:
                 msg = (
                     f"{argument}: {str(name)!r} is what several coarse classes are called now, in the run {listed(same)}: give "
-                    "their cells different names in the column of coarse labels first."
+                    "that name, if no class has it now, or give their cells different names in the column of coarse labels first."
                 )
                 raise ValueError(msg)
         return [
