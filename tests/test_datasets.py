@@ -99,7 +99,7 @@ def test_unreachable_gini_is_refused():
 def counts_of_one_profile(means, n_cells, rng, **program):
     total = means.sum()
     depth = np.full(n_cells, total)
-    none = {"programmes": np.empty((0, len(means))), "usage": np.empty((n_cells, 0))}
+    none = {"programs": np.empty((0, len(means))), "usage": np.empty((n_cells, 0))}
     return sample_counts(
         depth, means[None] / total, np.zeros(n_cells, dtype=np.int64), **(none | program), rng=rng
     ).toarray()
@@ -129,16 +129,16 @@ def test_genes_and_cells_are_independent():
     assert np.abs(np.corrcoef(counts[:-1, 0], counts[1:, 0])[0, 1]) < 0.02
 
 
-def test_depth_and_programmes_set_the_mean():
+def test_depth_and_programs_set_the_mean():
     rng = np.random.default_rng(0)
     n = 40_000
     profiles = rng.dirichlet(np.ones(8), 2)
-    programmes = rng.dirichlet(np.ones(8), 2)
+    programs = rng.dirichlet(np.ones(8), 2)
     depth, profile_of, usage = np.array([20.0, 60.0]), np.array([0, 1]), np.array([[0.0, 0.0], [0.3, 0.5]])
     cells = np.tile([0, 1], n)
-    counts = sample_counts(depth[cells], profiles, profile_of[cells], programmes, usage[cells], rng=rng).toarray()
+    counts = sample_counts(depth[cells], profiles, profile_of[cells], programs, usage[cells], rng=rng).toarray()
     plain = 20 * profiles[0]
-    mixed = 60 * (0.2 * profiles[1] + 0.3 * programmes[0] + 0.5 * programmes[1])
+    mixed = 60 * (0.2 * profiles[1] + 0.3 * programs[0] + 0.5 * programs[1])
     for mean, found in ((plain, counts[::2]), (mixed, counts[1::2])):
         np.testing.assert_array_less(np.abs(found.mean(axis=0) - mean), 4.5 * np.sqrt((mean + mean**2) / n))
 
@@ -197,7 +197,7 @@ def test_counts_of_one_class_are_overdispersed(simulated):
     assert expressed.sum() > 100
     mean, variance = counts.mean(axis=0)[expressed], counts.var(axis=0)[expressed]
     assert (variance > mean).all()
-    # gamma noise alone has dispersion 1; depth, donors and programmes come on top
+    # gamma noise alone has dispersion 1; depth, donors and programs come on top
     assert 1 < np.median((variance - mean) / mean**2) < 3
 
 
@@ -246,7 +246,7 @@ def test_difficulty_sets_how_well_classes_separate():
 
 
 def test_edge_cases():
-    flat = datasets.simulate(40, 30, n_coarse=4, n_fine=4, gini=0.0, n_donors=1, n_programmes=0)
+    flat = datasets.simulate(40, 30, n_coarse=4, n_fine=4, gini=0.0, n_donors=1, n_programs=0)
     assert flat.obs["fine"].value_counts().tolist() == [10] * 4
     assert flat.obs["donor"].nunique() == 1
     single = datasets.simulate(50, 1, n_coarse=1, n_fine=1, gini=0.0)
@@ -283,7 +283,7 @@ def test_round_trip(tmp_path):
         ({"n_fine": 5}, "n_fine=5: give at least 6 .one fine class in every coarse class"),
         ({"n_donors": 0}, "n_donors=0"),
         ({"n_donors": 4000}, "n_obs=3000: give at least 4000"),
-        ({"n_programmes": -1}, "n_programmes=-1: give at least 0"),
+        ({"n_programs": -1}, "n_programs=-1: give at least 0"),
         ({"difficulty": 0}, "difficulty=0: give a finite number, above 0"),
         ({"mean_counts": float("nan")}, "mean_counts=nan"),
         ({"gini": -0.1}, "gini=-0.1: give a finite number, 0 or more"),
@@ -294,7 +294,7 @@ def test_simulate_errors(wrong, message):
         datasets.simulate(**wrong)
 
 
-NUMBERS = ("n_obs", "n_vars", "n_coarse", "n_fine", "n_donors", "n_programmes")
+NUMBERS = ("n_obs", "n_vars", "n_coarse", "n_fine", "n_donors", "n_programs")
 
 
 @pytest.mark.parametrize("name", NUMBERS)

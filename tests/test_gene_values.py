@@ -21,7 +21,9 @@ def test_what_was_said_of_the_matrix_holds(rng) -> None:
     assert not counts.continuous
     assert counts.matrix.max() > 5  # log-normalized to 10,000
     np.testing.assert_array_equal(counts.found(np.array([3, 1])).toarray(), counts.matrix.toarray()[[3, 1]] > 0)
-    with pytest.raises(ValueError, match="negative"):
+    with pytest.raises(
+        ValueError, match=r"negative .*: raw counts or log-normalized values are compared\. Name a layer"
+    ):
         read_gene_values(adata, {"params": {"layer": "z", "assumed": "x", "use_rep": "X_pca"}}, "z")
     with pytest.raises(ValueError, match="values must be None or one of"):
         read_gene_values(adata, about, "z", "tpm")

@@ -78,7 +78,7 @@ def test_copy_is_offered(function) -> None:
 COMPUTING: dict[str, Callable[..., Any]] = {
     "discover": lambda cells, _, **options: fsc.tl.discover(cells, "coarse", 6, **options),
     "estimate_n_fine": lambda cells, _, **options: fsc.tl.estimate_n_fine(cells, "coarse", **options),
-    "predict": lambda cells, model, **options: fsc.tl.predict(cells, model, **options),
+    "predict": lambda cells, model, **options: fsc.tl.predict(cells, model, key_added="again", **options),
     "select_genes": lambda cells, _, **options: fsc.pp.select_genes(cells, **options),
     "neighbors_within": lambda cells, _, **options: fsc.pp.neighbors_within(cells, "coarse", **options),
 }

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from falcon_sc._expression import read_continuous, read_expression
-from falcon_sc._kinds import check_values
+from falcon_sc._kinds import advised, check_values
 from falcon_sc.core.data.rows import Rows, in_memory
 
 if TYPE_CHECKING:
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from falcon_sc._kinds import Values
+
+_ADVICE = (
+    "raw counts or log-normalized values are compared. Name a layer that has them with layer=..., or put them back into "
+    "adata.X, for instance from adata.raw, adata.X = adata.raw[:, adata.var_names].X."
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ def read_gene_values(
         dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
         genes = np.flatnonzero(np.ptp(dense, axis=0) > 0)
         return GeneValues(sparse.csr_matrix(dense[:, genes]), genes, continuous=True)
-    expression = read_expression(adata, layer, values)
+    with advised(_ADVICE):
+        expression = read_expression(adata, layer, values)
     genes = np.flatnonzero(expression.expressed)
     return GeneValues(expression.log_normalized(genes), genes, continuous=False)

@@ -6,6 +6,7 @@ total for all cells, whole numbers behind a factor of each cell, gaps between wh
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -16,6 +17,8 @@ from falcon_sc.core.data.rows import Rows, each_block
 from falcon_sc.core.start.representation.normalizations import counts_behind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     Kind = Literal["counts", "lognorm", "linear"]
 
 Values = Literal["counts", "lognorm", "continuous"]
@@ -47,6 +50,23 @@ class Recognized:
     base: float = np.e
     sure: bool = True
     plausible: bool = True
+
+
+class UnusableValuesError(ValueError):
+    """No counts, and nothing that was made of counts; `found` says what it is, without the advice."""
+
+    def __init__(self, found: str, advice: str) -> None:
+        super().__init__(f"{found}: {advice}")
+        self.found = found
+
+
+@contextmanager
+def advised(advice: str) -> Iterator[None]:
+    """For those who read values, and cannot be given all that the usual advice names."""
+    try:
+        yield
+    except UnusableValuesError as error:
+        raise UnusableValuesError(error.found, advice) from error
 
 
 def recognize(values: sparse.csr_matrix | Rows, name: str) -> Recognized:
@@ -112,22 +132,21 @@ def _whole_and_largest(values: Any, name: str, problem: str = "it looks scaled o
     _check_finite(looks, values, name)
     smallest = min(look.smallest for look in looks)
     if smallest < 0:
-        msg = (
-            f"{name} holds negative values (smallest found {smallest:g}), so {problem}: "
+        found = f"{name} holds negative values (smallest found {smallest:g}), so {problem}"
+        advice = (
             "pass raw counts or log-normalized values, e.g. with layer='counts' or adata.raw.to_adata(), "
             "an embedding with use_rep=..., or say values='continuous' to use the values as they are."
         )
-        raise ValueError(msg)
+        raise UnusableValuesError(found, advice)
     largest = max(look.largest for look in looks)
     if largest == 0.0:
         msg = f"{name} holds nothing but zeros."
         raise ValueError(msg)
     if largest > _LARGEST_VALUE:
-        msg = (
-            f"{name} holds values as large as {largest:g}, which are neither counts nor rates of molecules: correct or "
-            "remove them, or say values='continuous' to use the values as they are."
+        found = f"{name} holds values as large as {largest:g}, which are neither counts nor rates of molecules"
+        raise UnusableValuesError(
+            found, "correct or remove them, or say values='continuous' to use the values as they are."
         )
-        raise ValueError(msg)
     return all(look.whole for look in looks), largest
 
 

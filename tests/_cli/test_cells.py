@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import anndata
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
-from falcon_sc._cli.cells import read_cells, write_cells
+from falcon_sc._cli.cells import read_cells, write_cells, write_table
 from falcon_sc._on_disk.files import compression_of
 
 if TYPE_CHECKING:
@@ -101,3 +102,9 @@ def test_other_compressions_become_gzip(planted: AnnData, tmp_path: Path) -> Non
 def test_without_a_matrix(tmp_path: Path) -> None:
     anndata.AnnData(shape=(0, 0)).write_h5ad(tmp_path / "in.h5ad")
     assert compression_of(tmp_path / "in.h5ad") == {}
+
+
+def test_a_table_keeps_names_that_are_no_words(tmp_path: Path) -> None:
+    table = pd.DataFrame({"fine": ["B\ncell", "T\r\ncell", "a\tb", 'x,"y"', "細胞 🧬"]})
+    write_table(table, tmp_path / "table.csv", index=False)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "table.csv"), table, check_dtype=False)

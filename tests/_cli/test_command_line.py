@@ -74,9 +74,11 @@ def test_warnings_are_lines_of_words(tmp_path: Path, planted: AnnData, falcon_sc
     adata = planted.copy()
     adata.obs.loc[adata.obs_names[:5], "coarse"] = None
     adata.write_h5ad(tmp_path / "in.h5ad")
-    done = falcon_sc("discover", tmp_path / "in.h5ad", *few_steps, "-o", tmp_path / "out.h5ad")
+    done = falcon_sc("discover", tmp_path / "in.h5ad", *few_steps, "--n-neighbors", 80, "-o", tmp_path / "out.h5ad")
     assert done.returncode == 0
+    assert "\ncoarse classes with too few cells for --n-neighbors=80 repeat theirs: {" in f"\n{done.stderr}"
     assert (
-        "\nfalcon-sc: warning: coarse_key='coarse' is missing (NA) for 5 of 240 cells: they are not used" in done.stderr
+        "\nfalcon-sc: warning: --coarse-key='coarse' is missing (NA) for 5 of 240 cells: they are not used"
+        in done.stderr
     )
     assert "UserWarning" not in done.stderr

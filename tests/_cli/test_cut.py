@@ -42,7 +42,7 @@ def test_the_classes_of_the_file_and_of_the_model(found: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "in.h5ad: adata.uns['falcon'] holds no result: run falcon_sc.tl.discover"),
+        ([], "in.h5ad: adata.uns['falcon'] holds no result: run falcon-sc discover --key-added='falcon' first"),
         (["-o", "cut.txt"], "in.h5ad: --output='cut.txt' is of an unknown format"),
     ],
 )
@@ -55,4 +55,4 @@ def test_mistakes(source: Path, capsys, monkeypatch, options: list[str], message
 
 def test_nothing_asked(found: Path, tmp_path: Path, capsys) -> None:
     assert main(["cut", str(found), "-o", str(tmp_path / "cut.h5ad")]) == 2
-    assert "give n_fine, the total number of fine classes, or fixed" in capsys.readouterr().err
+    assert "give --n-fine, the total number of fine classes, or --fixed" in capsys.readouterr().err

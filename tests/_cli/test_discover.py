@@ -42,9 +42,9 @@ def test_a_real_process(source: Path, planted: AnnData, tmp_path: Path, falcon_s
     [
         (
             {"--coarse-key": "celltype"},
-            "in.h5ad: coarse_key='celltype' is not a column of adata.obs, which has: 'coarse'",
+            "in.h5ad: --coarse-key='celltype' is not a column of adata.obs, which has: 'coarse'",
         ),
-        ({"--n-fine": "2"}, "in.h5ad: n_fine=2 is smaller than the number of coarse classes"),
+        ({"--n-fine": "2"}, "in.h5ad: --n-fine=2 is smaller than the number of coarse classes"),
         ({"--layer": "raw"}, "layer='raw' is not in adata.layers"),
         ({"--device": "cuda:77"}, "device='cuda:77' is not there"),
         ({"-o": "in.h5ad/out.h5ad"}, "--output='in.h5ad/out.h5ad' cannot be written"),

@@ -26,7 +26,7 @@ def test_the_table(planted: AnnData, tmp_path: Path, quick) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "in.h5ad: adata.uns['falcon'] holds no result: run falcon_sc.tl.discover"),
+        ([], "in.h5ad: adata.uns['falcon'] holds no result: run falcon-sc discover --key-added='falcon' first"),
         (
             ["-o", "markers.txt"],
             "in.h5ad: --output='markers.txt' is of an unknown format: give a name that ends in .csv",

@@ -43,9 +43,9 @@ def test_new_cells_and_their_table(source: Path, model: Path, planted: AnnData, 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"--model": "nowhere"}, "in.h5ad: path='nowhere' holds no saved Falcon"),
-        ({"--coarse-key": "celltype"}, "in.h5ad: coarse_key='celltype' is not a column"),
-        ({"--device": "cuda:77"}, "in.h5ad: device='cuda:77' is not there"),
+        ({"--model": "nowhere"}, "in.h5ad: --model='nowhere' holds no saved Falcon"),
+        ({"--coarse-key": "celltype"}, "in.h5ad: --coarse-key='celltype' is not a column"),
+        ({"--device": "cuda:77"}, "in.h5ad: --device='cuda:77' is not there"),
         ({"--csv": "labels.xlsx"}, "--csv='labels.xlsx' is of an unknown format: give a name that ends in .csv"),
         ({"--csv": "in.h5ad/labels.csv"}, "--csv='in.h5ad/labels.csv' cannot be written"),
         ({"-o": "out.csv"}, "--output='out.csv' is of an unknown format"),

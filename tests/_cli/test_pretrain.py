@@ -52,7 +52,7 @@ def test_a_folder_of_files(images: np.ndarray, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"--batch-size": "3"}, "batch_size=3 must be at most the number of images (2)"),
+        ({"--batch-size": "3"}, "--batch-size=3 must be at most the number of images (2)"),
         ({"-o": "."}, "--output='.' is a folder"),
         ({"images": "other.npz"}, "'other.npz' must be an npz file with an array 'images', found 'pictures'"),
         ({"images": "one.npy"}, "'one.npy' must be an npz file with an array 'images'"),

@@ -54,8 +54,8 @@ def test_deeper_than_the_tree(discovered: AnnData, found: Path, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--class", "T"], "found.h5ad: name='T' is no coarse class here; there are"),
-        (["--class", "CD4/CD8 T", "--n-fine", "500"], "found.h5ad: n_fine=500: 'CD4/CD8 T' has"),
+        (["--class", "T"], "found.h5ad: --class='T' is no coarse class here; there are"),
+        (["--class", "CD4/CD8 T", "--n-fine", "500"], "found.h5ad: --n-fine=500: 'CD4/CD8 T' has"),
         (["-o", "refined.txt"], "found.h5ad: --output='refined.txt' is of an unknown format"),
     ],
 )

@@ -39,7 +39,7 @@ def test_in_a_process_of_its_own(planted: AnnData, tmp_path: Path, falcon_sc) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "in.h5ad: adata.uns['falcon'] holds no result: run falcon_sc.tl.discover"),
+        ([], "in.h5ad: adata.uns['falcon'] holds no result: run falcon-sc discover --key-added='falcon' first"),
         (
             ["-o", "report.pdf"],
             "in.h5ad: --output='report.pdf' is of an unknown format: give a name that ends in .html",

@@ -216,6 +216,28 @@ def test_names_of_the_coarse_classes_that_were_changed_are_shown(discovered: Ann
     assert set(read_classes(adata, "falcon").parents) - {"left|right"} == {"B cell", "CD4/CD8 T", "µ glia"}
 
 
+def test_coarse_classes_that_changed_their_names_with_each_other(discovered: AnnData) -> None:
+    adata = discovered.copy()
+    adata.obs[COARSE] = adata.obs[COARSE].cat.rename_categories({"B cell": "µ glia", "µ glia": "B cell"})
+    classes = read_classes(adata, "falcon")
+    assert set(classes.names[classes.parents == "µ glia"]) == {"B cell:0", "B cell:1"}
+    assert set(classes.names[classes.parents == "B cell"]) == {"µ glia:0", "µ glia:1"}
+    table = adata.obs.groupby(FINE, observed=True)[COARSE].unique()
+    assert all(table[name] == [parent] for name, parent in zip(classes.names, classes.parents, strict=True))
+    ax = fsc.pl.tree(adata, "B cell", n_markers=0)
+    assert {"µ glia:0", "µ glia:1"} <= {text.get_text() for text in ax.texts}
+
+
+def test_the_trees_of_coarse_classes_that_are_one_now(discovered: AnnData) -> None:
+    adata = discovered.copy()
+    adata.obs[COARSE] = adata.obs[COARSE].astype(str).replace({"B cell": "immune", "CD4/CD8 T": "immune"})
+    assert set(read_classes(adata, "falcon").parents) == {"immune", "µ glia"}
+    with pytest.raises(
+        ValueError, match="several coarse classes of the run, with a tree each, are called 'immune' now"
+    ):
+        fsc.pl.tree(adata)
+
+
 @pytest.mark.parametrize("gone", ["coarse", "proba"])
 def test_labels_or_probabilities_say_the_parent_of_a_new_name(discovered: AnnData, gone: str) -> None:
     adata = _rename(discovered.copy(), {"CD4/CD8 T:1": "killer"})

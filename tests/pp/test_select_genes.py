@@ -107,7 +107,7 @@ def test_without_counts(cells: AnnData, caplog: pytest.LogCaptureFixture, batch_
 
 
 @pytest.mark.parametrize("flavor", [np.asarray, sparse.csc_matrix, sparse.csr_array])
-def test_every_flavour(cells: AnnData, flavor) -> None:
+def test_every_flavor(cells: AnnData, flavor) -> None:
     select_genes(cells, n_top_genes=50)
     other = AnnData(flavor(cells.X.toarray() if flavor is np.asarray else cells.X))
     select_genes(other, n_top_genes=50)

@@ -9,7 +9,9 @@ import pytest
 
 import falcon_sc as fsc
 from falcon_sc.core.state.decisions import Decision, FineClasses
+from falcon_sc.pl._classes import coarse_names_now, read_classes
 from falcon_sc.tl._cut import _names_so_far
+from falcon_sc.tl._decisions_in_words import decisions_in_words
 
 FINE = "falcon_fine"
 
@@ -172,6 +174,35 @@ def test_the_fitted_model_and_the_object_agree(found: ad.AnnData) -> None:
     assert model.fine_names_.tolist() == ["B cell", "CD4/CD8 T", "µ glia"]
     np.testing.assert_allclose(model.proba_, np.eye(3)[model.labels_], atol=1e-6)
     np.testing.assert_allclose(model.confidence_, 1, atol=1e-5)
+
+
+def test_coarse_classes_go_by_the_names_that_the_cells_have_now(found: ad.AnnData, fingerprint) -> None:
+    found.obs["coarse"] = found.obs["coarse"].replace({"B cell": "µ glia", "µ glia": "B cell", "CD4/CD8 T": "T"})
+    assert list(dict.fromkeys(read_classes(found, "falcon").parents)) == ["µ glia", "T", "B cell"]
+    before = fingerprint(found)
+    with pytest.raises(
+        ValueError, match=r"fixed names 'NK', which is no coarse class here\. Coarse classes: 'µ glia', 'T', 'B cell'"
+    ):
+        fsc.tl.cut(found, fixed={"NK": 2})
+    assert fingerprint(found) == before
+    fsc.tl.cut(found, fixed={"B cell": 3, "T": 1})
+    assert found.obs.groupby("coarse")[FINE].nunique().to_dict() == {"B cell": 3, "T": 1, "µ glia": 2}
+    words = decisions_in_words(found.uns["falcon"], coarse_names_now(found, "falcon"))
+    assert words == ["Cut into 6 fine classes: 2 of µ glia, 1 of T, 3 of B cell."]
+    fsc.tl.cut(found, fixed={"CD4/CD8 T": 2})  # as in the run: no other class is called so
+    assert found.obs.groupby("coarse")[FINE].nunique()["T"] == 2
+
+
+def test_two_coarse_classes_of_one_name_are_told_apart_by_that_of_the_run(found: ad.AnnData, fingerprint) -> None:
+    found.obs["coarse"] = found.obs["coarse"].replace({"B cell": "immune", "CD4/CD8 T": "immune"})
+    before = fingerprint(found)
+    with pytest.raises(
+        ValueError, match="'immune' is what several coarse classes are called now, in the run 'B cell', 'CD4/CD8 T'"
+    ):
+        fsc.tl.cut(found, fixed={"immune": 3})
+    assert fingerprint(found) == before
+    fsc.tl.cut(found, fixed={"CD4/CD8 T": 3})
+    assert numbers(found) == {"B cell": 2, "CD4/CD8 T": 3, "µ glia": 2}
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,57 @@ def test_a_part_of_the_cells(found: AnnData) -> None:
     check_agreement(part)
 
 
+def with_others(found: AnnData, planted: AnnData) -> AnnData:
+    """As anndata.concat leaves it where other cells join, about which the run knows nothing: the last 40."""
+    others = planted[:40].copy()
+    others.obs_names = [f"other {name}" for name in others.obs_names]
+    return ad.concat([found, others], join="outer", merge="first", uns_merge="first")
+
+
+@pytest.mark.parametrize("has_tree", [True, False])
+def test_cells_of_which_nothing_is_known_stay_so(found: AnnData, planted: AnnData, has_tree: bool) -> None:
+    both, names = with_others(found, planted), classes(found, "B cell")
+    if not has_tree:
+        del both.uns["falcon"]["tree"]
+    fsc.tl.merge(both, names[:2], "B")
+    fsc.tl.merge(found, names[:2], "B")
+    if has_tree:
+        fsc.tl.cut(both, 8), fsc.tl.cut(found, 8)
+    proba = both.obsm["falcon_proba"]
+    assert proba.dtype == np.float32
+    assert np.isnan(proba[240:]).all()
+    np.testing.assert_array_equal(proba[:240], found.obsm["falcon_proba"])
+    assert both.obs[[FINE, "falcon_confidence"]][240:].isna().all(axis=None)
+    assert both.obs[FINE][:240].astype(str).equals(found.obs[FINE].astype(str))
+    assert fsc.tl.markers(both, n_genes=2)["fine"].nunique() == found.obs[FINE].nunique()
+    # nor do their missing probabilities say a coarse class
+    both.obs[FINE] = both.obs[FINE].astype(object)
+    both.obs.loc[both.obs_names[240:], FINE] = "by hand"
+    del both.obs["coarse"]
+    with pytest.raises(ValueError, match=r"holds 'by hand', which .* nothing says to which coarse class they belong"):
+        fsc.pl.relation(both)
+
+
+def test_cells_that_were_put_into_a_class_by_hand_stay_there(found: AnnData, planted: AnnData) -> None:
+    both = with_others(found, planted)
+    one, two, *rest = classes(found, "µ glia")
+    moved = both.obs_names[(both.obs[FINE] == one).to_numpy()][:3].append(both.obs_names[-2:])
+    both.obs.loc[moved, FINE] = two
+    before = both.obs["falcon_confidence"][moved]
+    fsc.tl.rename(both, {two: "microglia"})
+    assert set(both.obs[FINE][moved]) == {"microglia"}
+    assert both.obs["falcon_confidence"][moved].equals(before)
+    fsc.tl.merge(both, ["microglia", one, *rest], "glia")
+    assert set(both.obs[FINE][moved]) == {"glia"}
+    fsc.tl.cut(both, fixed={"B cell": 1})
+    assert set(both.obs[FINE][moved]) == {"glia"}
+    both.obs.loc[both.obs_names[-3], FINE] = "glia"
+    with pytest.warns(UserWarning, match="3 cells were put by hand into classes that are divided now"):
+        fsc.tl.cut(both, fixed={"µ glia": len(rest) + 2})
+    assert both.obs[FINE][-3:].isna().all()
+    assert set(both.obs[FINE][moved[:3]]) == {one}
+
+
 def test_a_loaded_model_and_one_that_lacks_decisions(found: AnnData, tmp_path: Path) -> None:
     loaded, elsewhere = model_of(found), tmp_path / "elsewhere"
     loaded.save(elsewhere)
@@ -212,7 +263,7 @@ def test_a_given_model_that_does_not_fit_changes_nothing(found: AnnData, fingerp
     for model, error, message in (
         (array, ValueError, r"model is another model than the one that these classes are from"),
         (fsc.Falcon(6), TypeError, r"model must be a fitted falcon_sc.Falcon or the folder of one, found Falcon"),
-        ("nowhere", FileNotFoundError, r"path='.*nowhere' holds no saved Falcon"),
+        ("nowhere", FileNotFoundError, r"^model='.*nowhere' holds no saved Falcon"),
         (3, TypeError, r"found int"),
     ):
         with pytest.raises(error, match=message):
@@ -251,3 +302,28 @@ def test_a_copy_leaves_object_and_saved_model(found: AnnData, fingerprint) -> No
     assert "both" in merged.uns["falcon"]["fine_names"]
     np.testing.assert_array_equal(model_of(found).fine_names_, renamed.uns["falcon"]["fine_names"])
     check_agreement(renamed)
+
+
+@pytest.mark.parametrize("how", ["merge", "cut", "refine"])
+def test_a_copy_has_no_part_in_the_model_of_the_object(found: AnnData, tmp_path: Path, how: str) -> None:
+    """What is decided about the copy later goes into a folder of its own, if it was given one."""
+    own, names = tmp_path / "own", classes(found, "B cell")
+    model_of(found).save(own)
+    copies = []
+    for model in (None, own):
+        match how:
+            case "merge":
+                copies.append(fsc.tl.merge(found, names[:2], model=model, copy=True))
+            case "cut":
+                copies.append(fsc.tl.cut(found, 8, model=model, copy=True))
+            case "refine":
+                most = int((np.asarray(found.uns["falcon"]["tree"]["leaf_coarse"]) == 0).sum())
+                copies.append(fsc.tl.refine(found, "B cell", most + 1, model=model, copy=True, progress_bar=False))
+    alone, with_own = copies
+    for adata in copies:
+        fsc.tl.rename(adata, {adata.uns["falcon"]["fine_names"][-1]: "glia"})
+    assert "saved_model" not in alone.uns["falcon"]["params"]
+    check_agreement(with_own)
+    assert model_of(with_own).fine_names_[-1] == "glia"
+    fsc.tl.merge(found, names)  # without a warning: its model has heard of nothing else
+    check_agreement(found)

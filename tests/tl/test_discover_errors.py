@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+import os
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,6 +179,54 @@ def test_interrupt_leaves_everything_as_it_was(
         logger.setLevel(level)
     assert fingerprint(cells) == before
     assert not (tmp_path / "model").exists()
+
+
+RUN = """
+import os, signal, sys
+import anndata
+import falcon_sc as fsc
+from falcon_sc.core.runtime.checkpoint import Checkpoint
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started pytest with Ctrl-C ignored
+save, cells = Checkpoint.save_training, anndata.read_h5ad(sys.argv[1])
+before = repr(cells), cells.obs.copy()
+
+def said(checkpoint, state):
+    save(checkpoint, state)
+    os.write(1, f"{state['epoch']}\\n".encode())  # all of it, or nothing
+
+Checkpoint.is_due, Checkpoint.save_training = lambda checkpoint: True, said  # and not every twenty seconds
+for _ in range(2):
+    try:  # it would take hours
+        fsc.tl.discover(
+            cells, "coarse", 3, max_epochs=1_000_000, progress_bar=True, device="cpu", checkpoint="run", save_model="model"
+        )
+    except KeyboardInterrupt:
+        print("as it was" if repr(cells) == before[0] and cells.obs.equals(before[1]) else "changed", flush=True)
+"""
+
+
+def test_ctrl_c_while_it_trains(planted: AnnData, tmp_path: Path) -> None:
+    """A real process: the same call right after goes on from there, and when it is over nothing computes any more."""
+    planted.write_h5ad(tmp_path / "cells.h5ad")
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, "cells.h5ad"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, process_group=0,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        epochs = []
+        for _ in range(2):
+            epochs.append([int(running.stdout.readline()) for _ in range(2)])
+            os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+            while (line := running.stdout.readline().strip()).isdecimal():
+                epochs[-1].append(int(line))
+            assert line == "as it was"
+        running.communicate()  # until the last process that holds these streams has ended
+    first, second = epochs
+    assert first[0] == 1
+    assert second[0] - first[-1] in (1, 2)  # an epoch may be kept that was not told any more
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells.h5ad", "run"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["run.json", "start.npz", "training.pt"]
 
 
 def test_divergence_is_no_result(cells: AnnData, fingerprint) -> None:

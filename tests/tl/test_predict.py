@@ -8,6 +8,7 @@ from anndata import AnnData
 from scipy import sparse
 
 import falcon_sc as fsc
+from falcon_sc.core.state.decisions import from_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,27 @@ def test_training_cells_get_their_labels_again(trained) -> None:
     np.testing.assert_array_equal(again.var["again_highly_variable"], cells.var["falcon_highly_variable"])
 
 
+def test_the_tree_and_the_decisions_of_a_run_are_not_lost(trained, fingerprint) -> None:
+    cells, model = trained[0].copy(), fsc.Falcon.load(trained[0].uns["falcon"]["params"]["saved_model"], device="cpu")
+    before = fingerprint(cells)
+    with pytest.raises(
+        ValueError, match=r"overwrite adata\.uns\['falcon'\]\['tree'\].*give another key_added, such as 'falcon_2'"
+    ):
+        fsc.tl.predict(cells, model)
+    assert fingerprint(cells) == before
+    del cells.uns["falcon"]["params"]["saved_model"], cells.uns["falcon"]["tree"]
+    fsc.tl.rename(cells, {"B cell:0": "naive B"})
+    with pytest.raises(
+        ValueError, match=r"\['falcon'\]\['decisions'\], decisions about the classes that the model does not know"
+    ):
+        fsc.tl.predict(cells, model)
+    model.decide(from_table(cells.uns["falcon"]["decisions"]))
+    fsc.tl.predict(cells, model)
+    fsc.tl.predict(cells, model)  # its own result
+    assert "naive B" in cells.obs["falcon_fine"].cat.categories
+    assert "falcon_leaf" not in cells.obs
+
+
 def test_new_cells(trained, planted: AnnData) -> None:
     cells, model = trained
     new = planted[200:].copy()
@@ -56,7 +78,7 @@ def test_without_coarse_labels(trained, planted: AnnData) -> None:
     new = planted[200:].copy()
     fsc.tl.predict(new, model)
     parent = new.obs["falcon_fine"].astype(str).str.rpartition(":")[0]
-    assert (parent == new.obs["coarse"].astype(str)).mean() > 0.8  # not forced, but learnt
+    assert (parent == new.obs["coarse"].astype(str)).mean() > 0.8  # not forced, but learned
     some = planted[200:].copy()
     some.obs.loc[some.obs_names[:15], "coarse"] = None
     fsc.tl.predict(some, model, coarse_key="coarse")

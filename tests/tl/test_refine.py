@@ -111,6 +111,55 @@ def test_it_goes_deeper_than_the_tree_and_finds_what_is_there(refined: ad.AnnDat
     check_agreement(refined)
 
 
+def test_a_coarse_class_goes_by_the_name_that_the_cells_have_now(trained: ad.AnnData, refined: ad.AnnData) -> None:
+    found = trained.copy()
+    del found.uns["falcon"]["params"]["saved_model"]
+    found.obs["coarse"] = found.obs["coarse"].replace({"CD4/CD8 T": "T"})
+    with pytest.raises(ValueError, match="name='NK' is no coarse class here; there are 'B cell', 'T', 'µ glia'"):
+        fsc.tl.refine(found, "NK", 4)
+    with pytest.raises(ValueError, match="n_fine=1000: 'T' has 238 cells here"):
+        fsc.tl.refine(found, "T", 1000)
+    fsc.tl.refine(found, "T", 4, progress_bar=False)
+    assert found.obs[FINE].equals(refined.obs[FINE])
+    fsc.tl.refine(found, "B cell", 1, progress_bar=False)
+    assert numbers(found) == [1, 4, 2]
+
+
+def test_cells_that_were_put_into_a_class_by_hand_stay_there(trained: ad.AnnData, refined: ad.AnnData) -> None:
+    found = trained.copy()
+    del found.uns["falcon"]["params"]["saved_model"]
+    moved = found.obs_names[t_cells(found)][:3]
+    found.obs.loc[moved, [FINE, "falcon_confidence"]] = "B cell:0", 0.25
+    elsewhere = found.obs_names[(found.obs["coarse"] == "B cell").to_numpy()][:2]
+    found.obs.loc[elsewhere, FINE] = "CD4/CD8 T:0"
+    with pytest.warns(UserWarning, match="2 cells were put by hand into classes that are divided now"):
+        fsc.tl.refine(found, "CD4/CD8 T", 4, progress_bar=False)
+    assert set(found.obs[FINE][moved]) == {"B cell:0"}
+    assert set(found.obs["falcon_confidence"][moved]) == {0.25}
+    rest = found.obs_names.drop(moved)
+    assert found.obs[FINE][rest].equals(refined.obs[FINE][rest])
+
+
+def test_of_scaled_values_the_advice_works(trained: ad.AnnData, refined: ad.AnnData, fingerprint) -> None:
+    import scanpy as sc
+
+    found = trained.copy()
+    del found.uns["falcon"]["params"]["saved_model"]
+    found.raw = found.copy()
+    sc.pp.scale(found)
+    before = fingerprint(found)
+    with pytest.raises(
+        ValueError, match=r"adata\.X holds negative values .*: refine reads again what .*, or from a layer"
+    ) as told:
+        fsc.tl.refine(found, "CD4/CD8 T", 4, progress_bar=False)
+    assert "layer=" not in str(told.value)
+    assert fingerprint(found) == before
+    assert "adata.X = adata.raw[:, adata.var_names].X" in str(told.value)
+    found.X = found.raw[:, found.var_names].X
+    fsc.tl.refine(found, "CD4/CD8 T", 4, progress_bar=False)
+    assert found.obs[FINE].equals(refined.obs[FINE])
+
+
 def test_every_other_class_stays_bit_for_bit(refined: ad.AnnData, trained: ad.AnnData) -> None:
     others = ~t_cells(refined)
     for slot in SLOTS:

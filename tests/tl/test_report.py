@@ -197,6 +197,18 @@ def test_other_objects(found: AnnData, tmp_path: Path, how: str) -> None:
         found.file.close()
 
 
+def test_names_that_are_no_words(found: AnnData, tmp_path: Path) -> None:
+    """The text has them in full, the pictures what there are letters for, and nothing warns of each letter."""
+    adata = found.copy()
+    names = [str(name) for name in adata.uns["falcon"]["fine_names"]]
+    odd = ["T\n細胞\t🧬", "long " * 50, *names[2:]]
+    adata.uns["falcon"]["fine_names"] = np.array(odd)
+    adata.obs[FINE] = adata.obs[FINE].cat.rename_categories(dict(zip(names, odd, strict=True)))
+    text = _Page(fsc.tl.report(adata, tmp_path / "report.html")).text
+    assert "細胞\t🧬" in text
+    assert "long " * 50 in text
+
+
 def test_refusals(found: AnnData, planted: AnnData, tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="holds no result"):
         fsc.tl.report(planted, tmp_path / "a.html")

@@ -173,10 +173,10 @@ def test_grayscale_and_probabilities() -> None:
     assert 0.76 < ((moved - images).abs().amax((1, 2, 3)) > 1e-4).float().mean() < 0.84
 
 
-def test_solarise() -> None:
+def test_solarize() -> None:
     rows = torch.full((500, 3, 8, 8), 204, dtype=torch.uint8)
     rows[:, 0] = 51
-    views = ImageViews(8, **EXACT).draw(rows, Recipe(1.0, solarise=0.2), _source())
+    views = ImageViews(8, **EXACT).draw(rows, Recipe(1.0, solarize=0.2), _source())
     torch.testing.assert_close(views[:, 0], torch.full((500, 8, 8), 0.2))
     inverted = torch.isclose(views[:, 1], torch.tensor(0.2)).all(2).all(1)
     assert 0.15 < inverted.float().mean() < 0.25
@@ -199,6 +199,6 @@ def test_blur_is_gaussian() -> None:
 def test_recipes_of_the_pretraining() -> None:
     for size in (32, 224):
         first, second = pretraining_recipes(size)
-        assert (first.solarise, second.solarise) == (0, 0.2)
+        assert (first.solarize, second.solarize) == (0, 0.2)
         assert (first.blur > 0) == (size > 64)
         assert first.jitter == second.jitter == (0.4, 0.4, 0.2, 0.1)

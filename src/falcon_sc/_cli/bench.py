@@ -89,7 +89,7 @@ def run(name: str, data: Path | None, output: Path | None, **asked: object) -> N
     accepted = signature(benchmark).parameters
     for option, value in asked.items():
         if value is not None and option not in accepted:
-            msg = f"bench {name} takes no --{option}."
+            msg = f"bench {name} takes no --{option.replace('_', '-')}."
             raise ValueError(msg)
     if data is not None and "data" in accepted and not data.is_dir():
         msg = f"--data={str(data)!r} is no folder."

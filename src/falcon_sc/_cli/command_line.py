@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from falcon_sc._cli import bench, cut, demo, discover, markers, predict, pretrain, refine, report
 from falcon_sc._cli.console import one_line, steady_console, warnings_in_words
+from falcon_sc._cli.spelling import SpelledFormatter, Spelling
 
 USER_ERROR = 2
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
@@ -20,17 +21,20 @@ _COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; what the user can put right ends as one line on stderr and exit code 2."""
-    with steady_console(), warnings_in_words():
+    with steady_console():
         arguments = _parser().parse_args(argv)
-        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(SpelledFormatter(arguments.spelled))
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("falcon_sc").setLevel(logging.INFO)
-        return _run(arguments)
+        with warnings_in_words(arguments.spelled):
+            return _run(arguments)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     options = dict(vars(arguments))
-    command, show_traceback = options.pop("command"), options.pop("traceback")
+    command, spelled, show_traceback = (options.pop(name) for name in ("command", "spelled", "traceback"))
     try:
         command(**options)
     except KeyboardInterrupt:
@@ -39,7 +43,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except (ArithmeticError, ImportError, KeyError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         if show_traceback:
             raise
-        sys.stderr.write(f"falcon-sc: error: {_with_file(one_line(error), options.get('source'))}\n")
+        sys.stderr.write(f"falcon-sc: error: {_with_file(spelled(one_line(error)), options.get('source'))}\n")
         return USER_ERROR
     return 0
 
@@ -59,5 +63,5 @@ def _parser() -> argparse.ArgumentParser:
     for name, module in _COMMANDS.items():
         own = commands.add_parser(name, help=module.HELP)
         module.add_options(own)
-        own.set_defaults(command=module.run)
+        own.set_defaults(command=module.run, spelled=Spelling(own, _COMMANDS, getattr(module, "CALLED_OTHERWISE", {})))
     return parser

@@ -13,7 +13,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import TextIO
 
 
@@ -32,15 +32,18 @@ def steady_console() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def warnings_in_words() -> Iterator[None]:
-    """Warnings for the user, as lines like those of errors; a place in the code says nothing on a command line."""
+def warnings_in_words(spelled: Callable[[str], str]) -> Iterator[None]:
+    """Warnings for the user, as lines like those of errors; a place in the code says nothing on a command line.
+
+    `spelled` puts them into the words of the command.
+    """
     usual = warnings.formatwarning
 
     def in_words(
         message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
     ) -> str:
         if issubclass(category, UserWarning):
-            return f"falcon-sc: warning: {' '.join(str(message).split())}\n"
+            return f"falcon-sc: warning: {spelled(' '.join(str(message).split()))}\n"
         return usual(message, category, filename, lineno, line)
 
     warnings.formatwarning = in_words

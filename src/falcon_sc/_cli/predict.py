@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HELP = "the fine classes of a saved model for other cells"
+CALLED_OTHERWISE = {"path": "--model"}  # of Falcon.load
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-_REGULARISATION = 1e-3  # share of the mean variance, on the diagonal: classes of fewer samples than components
+_REGULARIZATION = 1e-3  # share of the mean variance, on the diagonal: classes of fewer samples than components
 
 
 class FairMixture(VotingBaseline):
@@ -90,7 +90,7 @@ def _mixture(X: NDArray[np.floating[Any]], k: int, seed: int) -> tuple[float, ND
 
     if len(X) == 1:  # which scikit-learn refuses
         return 0.0, np.zeros(1, dtype=np.int64)
-    regularization = max(_REGULARISATION * float(X.var(axis=0).mean()), 1e-6)
+    regularization = max(_REGULARIZATION * float(X.var(axis=0).mean()), 1e-6)
     model = GaussianMixture(k, covariance_type="tied", reg_covar=regularization, random_state=seed)
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         model.fit(X)

@@ -85,7 +85,7 @@ class FalconConfig(PaperSettings):
         and a start from labels, with `prior="within_coarse"` and `restrict_to_coarse`. Default: ours; a cut can go twice as deep.
     warmup_iterations
         Iterations of plain cross-entropy on the labels of the start before eq. 10 takes over, at most half of the run. Only
-        with a start from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learnt yet
+        with a start from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learned yet
         are lost. Default: ours; with a third as many rare classes of 83 were (docs/benchmarks.md).
     lambda_start
         Weight of the labels of the start after the warm-up. Of the cross-entropy to them, in which samples of small

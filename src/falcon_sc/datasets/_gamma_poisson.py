@@ -30,7 +30,7 @@ def sample_counts(
     depth: NDArray[np.float64],
     profiles: NDArray[np.float64],
     profile_of: NDArray[np.int64],
-    programmes: NDArray[np.float64],
+    programs: NDArray[np.float64],
     usage: NDArray[np.float64],
     *,
     rng: np.random.Generator,
@@ -45,10 +45,10 @@ def sample_counts(
         p: expression profiles, n_profiles x n_genes, rows sum to 1.
     profile_of
         Row of `profiles` of each cell.
-    programmes
-        q: profiles of the programmes, n_programmes x n_genes (none: 0 x n_genes), rows sum to 1.
+    programs
+        q: profiles of the programs, n_programs x n_genes (none: 0 x n_genes), rows sum to 1.
     usage
-        t: share of each program in each cell, n_cells x n_programmes, rows sum to at most 1.
+        t: share of each program in each cell, n_cells x n_programs, rows sum to at most 1.
     rng
         Source of randomness.
 
@@ -67,7 +67,7 @@ def sample_counts(
         cells = slice(start, start + block)
         mean = profiles[profile_of[cells]]
         mean *= own[cells, None]
-        mean += shared[cells] @ programmes
+        mean += shared[cells] @ programs
         columns, counts, values = _geometric(mean, rng)
         indices.append(columns)
         data.append(values)

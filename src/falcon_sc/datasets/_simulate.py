@@ -27,7 +27,7 @@ DEPTH_SD = 0.5
 # What a class or program changes: share of the genes, standard deviation of their log fold changes.
 COARSE_CHANGES = (0.10, 1.5)
 FINE_CHANGES = (0.03, 1.4)
-PROGRAMME_CHANGES = (0.10, 2.0)
+PROGRAM_CHANGES = (0.10, 2.0)
 # Dirichlet weight of a cell's own profile; each program has weight 1.
 OWN_WEIGHT = 8.0
 
@@ -41,7 +41,7 @@ def simulate(
     gini: float = 0.5,
     n_donors: int = 3,
     donor_effect: float = 0.2,
-    n_programmes: int = 2,
+    n_programs: int = 2,
     difficulty: float = 1.0,
     mean_counts: float = 3000.0,
     rng: int | np.random.Generator | None = 0,
@@ -67,9 +67,9 @@ def simulate(
         gene by a factor of its own.
     donor_effect
         Standard deviation of these factors on the natural-log scale; 0: donors do not differ.
-    n_programmes
-        Number of continuous programmes that run through all classes and blur them (think of cell cycle or stress):
-        of a cell's counts, each contributes a share of its own, 1 / (8 + `n_programmes`) on average.
+    n_programs
+        Number of continuous programs that run through all classes and blur them (think of cell cycle or stress):
+        of a cell's counts, each contributes a share of its own, 1 / (8 + `n_programs`) on average.
     difficulty
         How alike the fine classes of a coarse class are. A fine class changes a random 3 % of the genes, by normal
         log fold changes with standard deviation 1.4 / `difficulty` (natural logarithm).
@@ -87,7 +87,7 @@ def simulate(
     `obs["coarse"]`, `obs["fine"]`, `obs["donor"]`
         Categorical; every fine class lies in one coarse class.
     `var["baseline"]`
-        Share of the counts that the gene has before classes, donors and programmes change it.
+        Share of the counts that the gene has before classes, donors and programs change it.
     `uns["truth"]`
         `M`: relations, `n_fine` x `n_coarse`, uint8; `fine_names` and `coarse_names`: its rows and columns, in the
         order of the categories in `obs`.
@@ -130,10 +130,10 @@ def simulate(
     7
     """
     given = {"n_obs": n_obs, "n_vars": n_vars, "n_coarse": n_coarse, "n_fine": n_fine, "n_donors": n_donors}
-    given |= {"n_programmes": n_programmes}
+    given |= {"n_programs": n_programs}
     whole = {name: check_int(value, name, minimum=None) for name, value in given.items()}
     _check(**whole)
-    n_obs, n_vars, n_coarse, n_fine, n_donors, n_programmes = whole.values()
+    n_obs, n_vars, n_coarse, n_fine, n_donors, n_programs = whole.values()
     _check_numbers({"difficulty": difficulty, "mean_counts": mean_counts}, may_be_0=False)
     _check_numbers({"gini": gini, "donor_effect": donor_effect}, may_be_0=True)
     check_rng(rng)
@@ -150,10 +150,10 @@ def simulate(
     log_fine += _changes(n_fine, n_vars, fine_share, fine_sd / difficulty, rng)
     log_donor = _changes(n_donors, n_vars, 1.0, donor_effect, rng)
     profiles = _softmax((log_fine[:, None] + log_donor).reshape(-1, n_vars))
-    programmes = _softmax(baseline + _changes(n_programmes, n_vars, *PROGRAMME_CHANGES, rng))
-    usage = rng.dirichlet(np.r_[OWN_WEIGHT, np.ones(n_programmes)], n_obs)[:, 1:]
+    programs = _softmax(baseline + _changes(n_programs, n_vars, *PROGRAM_CHANGES, rng))
+    usage = rng.dirichlet(np.r_[OWN_WEIGHT, np.ones(n_programs)], n_obs)[:, 1:]
     depth = mean_counts * np.exp(rng.normal(-(DEPTH_SD**2) / 2, DEPTH_SD, n_obs))
-    counts = sample_counts(depth, profiles, fine * n_donors + donor, programmes, usage, rng=rng)
+    counts = sample_counts(depth, profiles, fine * n_donors + donor, programs, usage, rng=rng)
     return _annotated(counts, _softmax(baseline[None])[0], fine, coarse_of, donor)
 
 
@@ -207,14 +207,14 @@ def _names(prefix: str, n: int) -> list[str]:
     return [f"{prefix}{i:0{len(str(n))}d}" for i in range(1, n + 1)]
 
 
-def _check(*, n_obs: int, n_vars: int, n_coarse: int, n_fine: int, n_donors: int, n_programmes: int) -> None:
+def _check(*, n_obs: int, n_vars: int, n_coarse: int, n_fine: int, n_donors: int, n_programs: int) -> None:
     for name, value, least, reason in (
         ("n_vars", n_vars, 1, ""),
         ("n_coarse", n_coarse, 1, ""),
         ("n_fine", n_fine, n_coarse, " (one fine class in every coarse class)"),
         ("n_donors", n_donors, 1, ""),
         ("n_obs", n_obs, max(n_fine, n_donors), " (a cell in every fine class and from every donor)"),
-        ("n_programmes", n_programmes, 0, ""),
+        ("n_programs", n_programs, 0, ""),
     ):
         if value < least:
             msg = f"{name}={value}: give at least {least}{reason}."

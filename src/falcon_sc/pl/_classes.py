@@ -144,6 +144,17 @@ def read_classes(adata: AnnData, key: str) -> Classes:
     )
 
 
+def coarse_names_now(adata: AnnData, key: str) -> tuple[str, ...]:
+    """What each coarse class of a result is called now, K_C, in the order of ``coarse_names``, as plots and tables say it."""
+    about = read_about(adata, key)
+    names = tuple(str(name) for name in about["coarse_names"])
+    if f"{key}_fine" not in adata.obs:
+        return names
+    parent_of = parents_of(about)
+    now = _current_names(parent_of, _texts(adata, f"{key}_fine", parent_of), _coarse_column(adata, about))
+    return tuple(now.get(name, name) for name in names)
+
+
 def _texts(adata: AnnData, name: str, known: Collection[str] = ()) -> np.ndarray:
     """Labels of a column as text, object, n_obs; None where one is missing, also where that became text, as "nan".
 
@@ -170,15 +181,23 @@ def _coarse_column(adata: AnnData, about: Mapping[str, Any]) -> np.ndarray | Non
 
 
 def _current_names(parent_of: dict[str, str], labels: np.ndarray, column: np.ndarray | None) -> dict[str, str]:
-    """What each coarse class is called now: another name, if all cells of its classes carry that one instead."""
+    """What each coarse class is called now: another name, if all cells of its classes carry that one instead.
+
+    A name that another coarse class had is taken over where that one has given it up, as when two change their names.
+    """
     now = {parent: parent for parent in parent_of.values()}
     if column is None:
         return now
-    for parent in set(now) - set(column):
-        classes = [name for name, own in parent_of.items() if own == parent]
-        present = set(column[pd.Series(labels).isin(classes)]) - {None}
-        if len(present) == 1:
-            now[parent] = present.pop()
+    pairs = pd.DataFrame({"parent": pd.Series(labels, dtype=object).map(parent_of), "label": column})
+    carried: dict[str, set[str]] = {parent: set() for parent in now}
+    for parent, label in pairs.dropna().drop_duplicates().itertuples(index=False):
+        carried[parent].add(label)
+    gone = set(now) - set(column)
+    for parent, present in carried.items():
+        if len(present) == 1 and parent not in present:
+            new = min(present)
+            if parent in gone or (carried.get(new) and new not in carried[new]):
+                now[parent] = new
     return now
 
 
@@ -187,7 +206,8 @@ def _coarse_of_cells(adata: AnnData, key: str, column: np.ndarray | None, parent
     coarse = np.full(adata.n_obs, None, dtype=object)
     proba = np.asarray(adata.obsm.get(f"{key}_proba", ()))
     if proba.ndim == 2 and proba.shape[1] == len(parents):
-        coarse = np.array(parents, dtype=object)[proba.argmax(axis=1)]
+        is_known = proba.sum(axis=1) > 0  # of cells that anndata.concat put in it is NaN
+        coarse[is_known] = np.array(parents, dtype=object)[proba[is_known].argmax(axis=1)]
     if column is not None:
         coarse = np.where(pd.notna(column), column, coarse)
     return coarse

@@ -77,7 +77,7 @@ def read_trees(adata: AnnData, key: str, classes: Classes) -> dict[str, Node]:
     KeyError
         There is no result under `key`, or it has no tree.
     ValueError
-        A class was named by hand: nothing says where in the tree it belongs.
+        A class was named by hand: nothing says where in the tree it belongs. Or two coarse classes have one name now.
     """
     about = read_about(adata, key)
     if "tree" not in about:
@@ -94,7 +94,17 @@ def read_trees(adata: AnnData, key: str, classes: Classes) -> dict[str, Node]:
         )
         raise ValueError(msg)
     parent_of = dict(zip(classes.names.tolist(), classes.parents.tolist(), strict=True))
-    by_name = {parent_of.get(root.classes[0]): root for root in _roots(about["tree"], fine_names)}
+    roots = [
+        (parent_of[root.classes[0]], root) for root in _roots(about["tree"], fine_names) if root.classes[0] in parent_of
+    ]
+    by_name = dict(roots)
+    if len(by_name) < len(roots):
+        names = [parent for parent, _ in roots]
+        msg = (
+            f"several coarse classes of the run, with a tree each, are called {listed(name for name in by_name if names.count(name) > 1)} "
+            "now: give their cells different names in the column of coarse labels first."
+        )
+        raise ValueError(msg)
     return {parent: by_name[parent] for parent in dict.fromkeys(classes.parents.tolist())}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -127,7 +128,12 @@ def scaled(size: float) -> float:
 
 def inches(texts: Iterable[object], size: float) -> float:
     """About the room that the longest of the texts takes at a size in :func:`scaled`."""
-    return max((len(str(text)) for text in texts), default=0) * _WIDTH_OF_A_LETTER * scaled(size) / 72
+    return max((_letters(str(text)) for text in texts), default=0) * _WIDTH_OF_A_LETTER * scaled(size) / 72
+
+
+def _letters(text: str) -> float:
+    """Their number, wide ones such as those of Chinese for what they are as high as wide."""
+    return len(text) + sum(east_asian_width(letter) in "WF" for letter in text) * (1 / _WIDTH_OF_A_LETTER - 1)
 
 
 def ink(ax: Axes, *, inside: bool = False) -> str:

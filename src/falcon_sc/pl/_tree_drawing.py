@@ -39,8 +39,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Label:
-    """A fine class: its color, its number of cells, and its markers where they are known."""
+    """A fine class: its name as it is drawn, its color, its number of cells, and its markers where they are known."""
 
+    name: str
     color: str
     cells: str
     markers: str
@@ -136,7 +137,12 @@ class TreePicture:
         classes = [row.node.classes[0] for row in self._rows() if row.is_class]
         labels = [self.labels[name] for name in classes]
         names = max(step * (row.x - 1) for row in self._rows() if row.is_class) + 1.5 * _GAP
-        cells = names + _width(classes, _NAME) + _GAP + _width([label.cells for label in labels], _SMALL)
+        cells = (
+            names
+            + _width([label.name for label in labels], _NAME)
+            + _GAP
+            + _width([label.cells for label in labels], _SMALL)
+        )
         markers = cells + _GAP
         genes = _width([label.markers for label in labels], _SMALL, style="italic")
         beyond = markers + genes + (2 * _GAP if genes else 0)
@@ -171,10 +177,9 @@ class TreePicture:
 
     def _draw_class(self, ax: Axes, row: Row, y: float, x: float, columns: Columns) -> None:
         """The mark of a fine class, and its row in the table."""
-        name = row.node.classes[0]
-        label = self.labels[name]
+        label = self.labels[row.node.classes[0]]
         ax.plot([x], [y], marker="s", markersize=scaled(7), color=label.color, zorder=4)
-        ax.text(columns.names, y, name, va="center", fontsize=scaled(_NAME), color=ink(ax), **LITERAL)
+        ax.text(columns.names, y, label.name, va="center", fontsize=scaled(_NAME), color=ink(ax), **LITERAL)
         ax.text(columns.cells, y, label.cells, va="center", ha="right", fontsize=scaled(_SMALL), color=QUIET)
         ax.text(
             columns.markers, y, label.markers, va="center", fontsize=scaled(_SMALL), color=ink(ax), style="italic",

@@ -8,6 +8,7 @@ import numpy as np
 
 from falcon_sc.pl._classes import read_classes
 from falcon_sc.pl._groups import column_colors, read_column
+from falcon_sc.pl._names import shown
 from falcon_sc.pl._style import LITERAL, QUIET, check_ax, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def composition(adata: AnnData, by: str, *, key: str = "falcon", ax: Axes | None
     classes, groups = read_classes(adata, key), read_column(adata, by, "by")
     rows = np.flatnonzero(classes.sizes)
     parents = classes.parents[rows]
-    names = [*classes.names[rows], _ALL]
+    names = [*shown(classes.names[rows]), _ALL]
+    titles = shown([by, *groups.names])
     counts = np.zeros((len(names), len(groups.names)), dtype=np.int64)
     for row, code in enumerate(rows):
         counts[row] = np.bincount(groups.codes[classes.codes == code], minlength=len(groups.names))
@@ -78,12 +80,12 @@ def composition(adata: AnnData, by: str, *, key: str = "falcon", ax: Axes | None
     y = np.arange(len(names)) + _GAP * np.r_[0, np.cumsum(parents[1:] != parents[:-1]), len(set(parents))]
 
     if ax is None:
-        width = _INCHES_OF_BARS + 1.4 + inches(names, 8) + inches([*groups.names, by], 8)
+        width = _INCHES_OF_BARS + 1.4 + inches(names, 8) + inches(titles, 8)
         height = scaled(_INCHES_A_BAR) * max(y[-1] + 1, len(groups.names) + 1) + 0.9
         _, ax = plt.subplots(figsize=(width, height), layout="constrained")
     shares = counts / counts.sum(axis=1, keepdims=True)
     left = np.zeros(len(names))
-    for name, color, share in zip(groups.names, column_colors(adata, by, groups.names), shares.T, strict=True):
+    for name, color, share in zip(titles[1:], column_colors(adata, by, groups.names), shares.T, strict=True):
         ax.barh(y, share, left=left, height=0.8, color=color, label=name)
         left += share
     _name_rows(ax, names, counts.sum(axis=1), y)
@@ -96,7 +98,12 @@ def composition(adata: AnnData, by: str, *, key: str = "falcon", ax: Axes | None
             solid_capstyle="butt", clip_on=False,
         )  # fmt: skip
     legend = ax.legend(
-        loc="upper left", bbox_to_anchor=(1.1, 1), frameon=False, fontsize=scaled(8), labelcolor=ink(ax), title=by
+        loc="upper left",
+        bbox_to_anchor=(1.1, 1),
+        frameon=False,
+        fontsize=scaled(8),
+        labelcolor=ink(ax),
+        title=titles[0],
     )
     legend.get_title().set(fontsize=scaled(8), color=ink(ax), **LITERAL)
     for text in legend.get_texts():

@@ -10,6 +10,7 @@ from scipy import sparse
 from falcon_sc._checks import check_int, listed
 from falcon_sc._gene_values import read_gene_values
 from falcon_sc.pl._classes import check_column, read_about, read_classes
+from falcon_sc.pl._names import shown
 from falcon_sc.pl._style import GRID, LITERAL, QUIET, check_ax, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
@@ -108,20 +109,18 @@ def confident(
     sizes = np.bincount(codes, minlength=classes.size)
     markers = _markers(mean, square, sizes, parents, drawn, n_genes=n_genes)
 
+    rows, genes = shown(names[drawn]), shown(adata.var_names[candidates[markers]])
     if ax is None:
-        genes = adata.var_names[candidates[markers]]
         size = (
-            1.8 + inches(names[drawn], 8) + scaled(0.2) * markers.size,
+            1.8 + inches(rows, 8) + scaled(0.2) * markers.size,
             1 + inches(genes, 7) + scaled(0.24) * drawn.size,
         )
         _, ax = plt.subplots(figsize=size, layout="constrained")
     dots = _draw_dots(ax, mean[np.ix_(drawn, markers)], found[np.ix_(drawn, markers)])
-    _name_rows(
-        ax, names[drawn], parents[drawn], parent_colors(adata, key, list(dict.fromkeys(parents[drawn]))), typical
-    )
-    ax.set_xticks(range(markers.size), adata.var_names[candidates[markers]], rotation=90, fontsize=scaled(7), **LITERAL)
-    shown = "above the mean of all" if values.continuous else "with the gene"
-    ax.set_xlabel(f"dot size: share of the cells {shown}", fontsize=scaled(7))
+    _name_rows(ax, rows, parents[drawn], parent_colors(adata, key, list(dict.fromkeys(parents[drawn]))), typical)
+    ax.set_xticks(range(markers.size), genes, rotation=90, fontsize=scaled(7), **LITERAL)
+    counted = "above the mean of all" if values.continuous else "with the gene"
+    ax.set_xlabel(f"dot size: share of the cells {counted}", fontsize=scaled(7))
     bar = ax.figure.colorbar(dots, ax=ax, shrink=min(1.0, 1.6 / (0.24 * drawn.size)), aspect=12, pad=0.02)
     bar.set_label("mean, scaled", color=QUIET, fontsize=scaled(7))
     bar.outline.set_visible(False)
@@ -203,11 +202,11 @@ def _draw_dots(ax: Axes, mean: np.ndarray, found: np.ndarray) -> PathCollection:
     )  # fmt: skip
 
 
-def _name_rows(ax: Axes, names: np.ndarray, parents: np.ndarray, colors: dict[str, str], typical: np.ndarray) -> None:
+def _name_rows(ax: Axes, names: list[str], parents: np.ndarray, colors: dict[str, str], typical: np.ndarray) -> None:
     """Names of the fine classes, a stem in the color of their coarse class, and their median confidence."""
-    ax.set(xlim=(-0.9, ax.dataLim.x1 + 0.8), ylim=(names.size - 0.4, -0.6))
+    ax.set(xlim=(-0.9, ax.dataLim.x1 + 0.8), ylim=(len(names) - 0.4, -0.6))
     quiet(ax)
-    ax.set_yticks(range(names.size), names, fontsize=scaled(8), **LITERAL)
+    ax.set_yticks(range(len(names)), names, fontsize=scaled(8), **LITERAL)
     ax.tick_params(axis="x", colors=ink(ax))
     ax.tick_params(axis="y", colors=ink(ax), pad=8)
     for parent, color in colors.items():

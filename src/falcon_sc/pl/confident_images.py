@@ -9,6 +9,7 @@ import numpy as np
 
 from falcon_sc._checks import check_int
 from falcon_sc.pl._most_confident import most_confident
+from falcon_sc.pl._names import shown
 from falcon_sc.pl._style import LITERAL, check_ax, inches, ink, scaled
 
 if TYPE_CHECKING:
@@ -97,14 +98,15 @@ def confident_images(
     images, proba, relation = np.asarray(images), np.asarray(proba), np.asarray(relation)
     n_images, n_columns = check_int(n_images, "n_images"), check_int(n_columns, "n_columns")
     names = list(range(relation.shape[-1]) if coarse_names is None else coarse_names)
-    above = None if fine_names is None else [str(name) for name in fine_names]
+    above = None if fine_names is None else shown(fine_names)
     _check_shapes(images, proba, relation, names, above)
     members = proba.argmax(axis=1) if labels is None else _checked_labels(labels, proba)
     drawn = _drawn(relation, names, coarse)
     classes = [np.flatnonzero(relation[:, column]) for column in drawn]
     grid = _Grid.of(classes, above, n_images, n_columns)
-    axes = _axes(grid, classes, [names[column] for column in drawn], ax)
-    for row_ax, column, row in zip(axes, drawn, classes, strict=True):
+    titles = shown(names[column] for column in drawn)
+    axes = _axes(grid, classes, titles, ax)
+    for row_ax, title, row in zip(axes, titles, classes, strict=True):
         for place, fine in enumerate(row):
             left, bottom = grid.corner(place, row.size)
             _draw(row_ax, images[most_confident(proba, members, int(fine), n_images)], left, bottom)
@@ -112,9 +114,7 @@ def confident_images(
                 _write_above(row_ax, above[fine], left, bottom)
         row_ax.set(xlim=(0, grid.width), ylim=(0, grid.height(row.size)), aspect="equal", xticks=[], yticks=[])
         row_ax.spines[:].set_visible(False)
-        row_ax.set_ylabel(
-            str(names[column]), rotation=0, ha="right", va="center", fontsize=scaled(8), color=ink(row_ax), **LITERAL
-        )
+        row_ax.set_ylabel(title, rotation=0, ha="right", va="center", fontsize=scaled(8), color=ink(row_ax), **LITERAL)
     return axes
 
 
@@ -151,7 +151,7 @@ class _Grid:
         return column * self.step, self.height(n) - (line + 1) * self.pitch
 
 
-def _axes(grid: _Grid, classes: list[NDArray[np.intp]], names: list[Any], ax: Axes | None) -> NDArray[Any]:
+def _axes(grid: _Grid, classes: list[NDArray[np.intp]], names: list[str], ax: Axes | None) -> NDArray[Any]:
     """One for each coarse class."""
     import matplotlib.pyplot as plt
 

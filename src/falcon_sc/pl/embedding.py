@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from falcon_sc._checks import check_int, check_rng, listed
+from falcon_sc.pl._names import shown
 from falcon_sc.pl._shades import shades
 from falcon_sc.pl._style import LITERAL, check_ax, inches, ink, palette, quiet, scaled
 
@@ -97,7 +98,7 @@ def embedding(
     tsne = TSNE(perplexity=min(_PERPLEXITY, (len(chosen) - 1) / 3), init="pca", random_state=int(rng.integers(2**31)))
     places = tsne.fit_transform(points[chosen])
     if ax is None:
-        room = 0 if groups is None else max(1.5, 0.5 + inches(pd.unique(groups), 8))
+        room = 0 if groups is None else max(1.5, 0.5 + inches(shown(pd.unique(groups)), 8))
         _, ax = plt.subplots(figsize=(6 + room, 6), layout="constrained")
     if groups is None or shaded:
         colors = np.array([*_colors(members, len(classes), groups), _NOBODY])[members]
@@ -135,7 +136,7 @@ def _name_groups(ax: Axes, names: NDArray[Any]) -> None:
     from matplotlib.lines import Line2D
 
     dots = [Line2D([], [], marker="o", linestyle="", color=color) for color in palette(len(names))]
-    labels = [str(name) for name in names]
+    labels = shown(names)
     legend = ax.legend(
         dots, labels, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=scaled(8), labelcolor=ink(ax)
     )
@@ -148,7 +149,7 @@ def _by_code(named: Mapping[Any, str], classes: NDArray[Any]) -> dict[int, str]:
     if unknown := [name for name in named if name not in known]:
         msg = f"named holds {listed(unknown)}, and labels have {listed(known)}."
         raise ValueError(msg)
-    return {known.index(name): str(text) for name, text in named.items()}
+    return dict(zip(map(known.index, named), shown(named.values()), strict=True))
 
 
 def _write_inside(ax: Axes, text: str, places: NDArray[Any]) -> None:

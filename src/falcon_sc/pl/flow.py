@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.pl._groups import column_colors, read_column
+from falcon_sc.pl._names import shown
 from falcon_sc.pl._style import LITERAL, check_ax, inches, ink, scaled
 
 if TYPE_CHECKING:
@@ -72,11 +73,12 @@ def flow(adata: AnnData, left: str, right: str, *, ax: Axes | None = None) -> Ax
     order = _order(counts)
     rows, columns = np.flatnonzero(counts.sum(axis=1)), order[counts[:, order].sum(axis=0) > 0]
     counts = counts[np.ix_(rows, columns)]
-    names = [sides[0].names[row] for row in rows], [sides[1].names[column] for column in columns]
+    names = shown(sides[0].names[row] for row in rows), shown(sides[1].names[column] for column in columns)
+    titles = shown([left, right])
     shades = [colors[0][row] for row in rows], [colors[1][column] for column in columns]
 
     if ax is None:
-        width = _INCHES_BETWEEN + 0.4 + inches([left, *names[0]], 8) + inches([right, *names[1]], 8)
+        width = _INCHES_BETWEEN + 0.4 + inches([titles[0], *names[0]], 8) + inches([titles[1], *names[1]], 8)
         height = scaled(_INCHES_A_NAME) * max(map(len, names)) + 0.8
         _, ax = plt.subplots(figsize=(width, height), layout="constrained")
     tops = [_tops(counts.sum(axis=1 - side)) for side in range(2)]
@@ -90,7 +92,7 @@ def flow(adata: AnnData, left: str, right: str, *, ax: Axes | None = None) -> Ax
                 fontsize=scaled(8), color=ink(ax), **LITERAL,
             )  # fmt: skip
         ax.annotate(
-            (left, right)[side], (x, 0), xytext=(0, 8), textcoords="offset points", ha="center", va="bottom",
+            titles[side], (x, 0), xytext=(0, 8), textcoords="offset points", ha="center", va="bottom",
             fontsize=scaled(9), weight="bold", color=ink(ax), **LITERAL,
         )  # fmt: skip
     ax.set(xlim=(-_BAR, 1 + _BAR), ylim=(counts.sum() / (1 - _GAPS), 0))

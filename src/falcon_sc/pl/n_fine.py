@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import check_is_anndata, check_name
+from falcon_sc.pl._names import shown
 from falcon_sc.pl._style import LITERAL, QUIET, check_ax, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
@@ -64,8 +65,9 @@ def n_fine(adata: AnnData, *, key: str = "falcon_n_fine", ax: Axes | None = None
     low, high = (np.asarray(numbers[name]) for name in ("stable", "estimate"))
     support = np.asarray(numbers["support"])
     colors = list(parent_colors(adata, key, names).values())
+    names = shown(names)
     if ax is None:
-        size = (max(7, 4.5 + inches(names, 10)), scaled(_INCHES_A_CLASS) * len(names) + 1.2)
+        size = (max(scaled(7), scaled(4.5) + inches(names, 10)), scaled(_INCHES_A_CLASS) * len(names) + 1.2)
         _, ax = plt.subplots(figsize=size, layout="constrained")
     y = np.arange(len(names))
     ax.hlines(y, low, high, colors=colors, linewidth=7, alpha=0.45, capstyle="round")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.pl._classes import read_classes
+from falcon_sc.pl._names import shown
 from falcon_sc.pl._style import GRID, LITERAL, QUIET, check_ax, class_colors, inches, ink, parent_colors, quiet, scaled
 
 if TYPE_CHECKING:
@@ -71,11 +72,13 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     names, parents, sizes = classes.names, classes.parents, classes.sizes
     groups = list(dict.fromkeys(parents))
     stems, bars = parent_colors(adata, key, groups), class_colors(adata, key)
+    drawn = np.array(shown(names), dtype=object)
+    titles = dict(zip(groups, shown(groups), strict=True))
 
     if ax is None:
         height = scaled(_INCHES_A_BAR[names.size > _MANY]) * (names.size + _GAP * len(groups)) + 0.6
-        beside = _STEM / 72 + inches(groups, 11) + 0.3
-        width = max(7, _LEAST + beside + inches(names, 8))
+        beside = _STEM / 72 + inches(titles.values(), 11) + 0.3
+        width = max(7, _LEAST + beside + inches(drawn, 8))
         _, ax = plt.subplots(figsize=(width, height), layout="constrained")
         room = width - beside
     else:
@@ -84,10 +87,10 @@ def relation(adata: AnnData, *, key: str = "falcon", ax: Axes | None = None) -> 
     top = 0.0
     for parent in groups:
         members = np.flatnonzero(parents == parent)
-        _draw_bars(ax, names[members], sizes[members], [bars[name] for name in names[members]], top=top)
-        _draw_stem(ax, parent, members.size, stems[parent], top=top)
+        _draw_bars(ax, drawn[members], sizes[members], [bars[name] for name in names[members]], top=top)
+        _draw_stem(ax, titles[parent], members.size, stems[parent], top=top)
         top += members.size + _GAP
-    ax.set(ylim=(top - _GAP - 0.3, -0.7), xlim=(0, _room(names, sizes, room)), yticks=[], xlabel="cells")
+    ax.set(ylim=(top - _GAP - 0.3, -0.7), xlim=(0, _room(drawn, sizes, room)), yticks=[], xlabel="cells")
     ax.grid(axis="x", **GRID)
     ax.set_axisbelow(True)
     quiet(ax)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int, check_is_anndata, listed
 from falcon_sc.pl._classes import read_classes
+from falcon_sc.pl._names import shown
 from falcon_sc.pl._sibling_markers import is_tested, markers_of, stored_markers
 from falcon_sc.pl._splits import read_trees
 from falcon_sc.pl._style import check_ax, class_colors, parent_colors
@@ -115,15 +116,20 @@ def read_picture(
             raise ValueError(msg)
         trees = {str(coarse): trees[str(coarse)]}
     colors = class_colors(adata, key)
+    names = [name for root in trees.values() for name in root.classes]
+    drawn = iter(shown([*trees, *names]))
+    titles = {name: next(drawn) for name in trees}
+    sizes = dict(zip(classes.names.tolist(), classes.sizes.tolist(), strict=True))
     labels = {}
-    for name, size in zip(classes.names.tolist(), classes.sizes.tolist(), strict=True):
+    for name, title in zip(names, drawn, strict=True):
+        size = sizes[name]
         genes = markers_of(markers, name)[:n_markers] if markers is not None and is_tested(markers, name) else None
-        known = "" if genes is None else ", ".join(genes) or "no marker"
-        labels[name] = Label(colors[name], f"{size:,} cell{'s' * (size != 1)}", known if n_markers else "")
+        known = "" if genes is None else ", ".join(shown(genes)) or "no marker"
+        labels[name] = Label(title, colors[name], f"{size:,} cell{'s' * (size != 1)}", known if n_markers else "")
     own = parent_colors(adata, key, list(trees))
     blocks = []
     for name, root in trees.items():
         n_cells, n_classes = classes.sizes[classes.parents == name].sum(), len(root.classes)
         about = f"{n_cells:,} cells, {n_classes} fine class{'es' * (n_classes != 1)}"
-        blocks.append(Block(name, own[name], about, rows_of(root, depth)))
+        blocks.append(Block(titles[name], own[name], about, rows_of(root, depth)))
     return TreePicture(blocks, labels)

@@ -15,28 +15,30 @@ from falcon_sc.core.state.decisions import Decision, FineClasses, from_table
 from falcon_sc.tl._tree import read_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from falcon_sc.core.start.tree.forest import Tree
+    from falcon_sc.tl._coarse_names import CoarseNames
 
 
-def cutting(about: Mapping[str, Any], classes: FineClasses, n_fine: object, fixed: Any, key: str) -> Decision:
+def cutting(
+    about: Mapping[str, Any], classes: FineClasses, n_fine: object, fixed: Any, *, names: CoarseNames, key: str
+) -> Decision:
     """The decision to have these numbers of classes: see :func:`falcon_sc.tl.cut`."""
     tree = read_tree(about, key)
-    names = [str(name) for name in about["coarse_names"]]
     now = classes.relation.sum(axis=0, dtype=np.int64)
-    given = _fixed(fixed, names, np.bincount(tree.leaf_coarse, minlength=len(names)))
+    given = _fixed(fixed, names, np.bincount(tree.leaf_coarse, minlength=len(now)))
     if isinstance(n_fine, str):
         if n_fine != "auto":
             msg = f"n_fine must be an int, 'auto' or None, found {n_fine!r}."
             raise TypeError(msg)
         groups, changed = (
             tree.without(~supported_or_above(tree.joins, tree.n_leaves, tree.supported)),
-            np.ones(len(names), dtype=bool),
+            np.ones(len(now), dtype=bool),
         )
         for c in np.flatnonzero(given):
             own = tree.leaf_coarse == c
-            groups[own] = (groups.max() + 1 + tree.at(np.where(np.arange(len(names)) == c, given, now)))[own]
+            groups[own] = (groups.max() + 1 + tree.at(np.where(np.arange(len(now)) == c, given, now)))[own]
     else:
         numbers = np.where(given > 0, given, now) if n_fine is None else _shared_out(tree, n_fine, given, now)
         if n_fine is None and not given.any():
@@ -44,15 +46,19 @@ def cutting(about: Mapping[str, Any], classes: FineClasses, n_fine: object, fixe
             raise ValueError(msg)
         groups, changed = tree.at(numbers), numbers != now
     decisions = from_table(about["decisions"]) if "decisions" in about else ()
-    return Decision("cut", _named(tree, groups, changed, classes=classes, decisions=decisions, coarse=names))
+    return Decision("cut", _named(tree, groups, changed, classes=classes, decisions=decisions, coarse=names.in_the_run))
 
 
-def _fixed(fixed: Any, names: list[str], most: np.ndarray) -> np.ndarray:
+def _fixed(fixed: Any, names: CoarseNames, most: np.ndarray) -> np.ndarray:
     """The numbers that are given, K_C; 0 where none is."""
-    numbers = np.zeros(len(names), dtype=np.int64)
+    numbers = np.zeros(len(names.now), dtype=np.int64)
     if fixed is None:
         return numbers
-    for place, (name, number) in fixed_by_column(fixed, tuple(names)).items():
+
+    def find(keys: Iterable[Any], _: Sequence[Any]) -> list[int]:
+        return names.columns(keys, "fixed")
+
+    for place, (name, number) in fixed_by_column(fixed, names.now, find).items():
         numbers[place] = check_int(number, f"fixed[{name!r}]")
         if numbers[place] > most[place]:
             msg = (
@@ -107,7 +113,7 @@ def _named(
     *,
     classes: FineClasses,
     decisions: tuple[Decision, ...],
-    coarse: list[str],
+    coarse: Sequence[str],
 ) -> dict[str, str]:
     """The class of each leaf, by name.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pandas as pd
 
 from falcon_sc._checks import check_adata, listed, obs_column
 from falcon_sc.core.data.labels import distinct
+from falcon_sc.core.runtime.files import as_path
 from falcon_sc.core.state.decisions import FineClasses, as_table, from_table
 from falcon_sc.pl._classes import check_column, read_about
 from falcon_sc.pl._style import chosen_colors
@@ -19,12 +22,13 @@ from falcon_sc.tl._write import put_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from anndata import AnnData
 
     from falcon_sc.core.model import Falcon
     from falcon_sc.core.state.decisions import Decision
+
+_HERE = str(Path(__file__).parents[1])  # warnings name the line of the user that led here
 
 
 def decide(
@@ -37,7 +41,7 @@ def decide(
 ) -> AnnData | None:
     """Make a decision about the classes as they are, and carry it out; nothing is changed where that is not possible."""
     check_adata(adata, copy=copy, genes=False)
-    adata = adata.copy() if copy else adata
+    adata = copy_with_model(adata, key, model) if copy else adata
     about = read_about(adata, key)
     classes = read_leaves(about, key)
     codes = codes_of(adata, key, classes)
@@ -47,19 +51,26 @@ def decide(
     after = classes.after([decision])
     if classes.leaves is not None and (has_leaves(adata, key) or decision.kind == "cut"):
         order = after.names if decision.kind == "cut" else _order(adata, key, classes, decision)
-        slots = _slots_of_leaves(adata, key, about, after, codes, order=order)
+        slots = _slots_of_leaves(adata, key, about, classes=classes, after=after, codes=codes, order=order)
     else:
         slots = _slots(adata, key, classes, codes, decision)
     slots.append((adata.uns, key, dict(about) | _about(after, about, decisions)))
-    params = dict(about.get("params", {}))
-    if copy:
-        params.pop("saved_model", None)  # it belongs to the object that stays as it is
-    following = followers(params, decisions, model)
+    following = followers(about.get("params", {}), decisions, model)
     chosen: dict[str, str] = {}
     for name, color in chosen_colors(adata, key).items():
         chosen.setdefault(name if decision.kind == "cut" else decision.names.get(name, name), color)
     put_all(adata, key, slots, then=[partial(own.follow, decisions) for own in following], chosen=chosen)
     return adata if copy else None
+
+
+def copy_with_model(adata: AnnData, key: str, model: Falcon | str | Path | None) -> AnnData:
+    """A copy, whose model is the folder that is given for it; the saved one belongs to the object that stays as it is."""
+    params = {name: value for name, value in read_about(adata, key).get("params", {}).items() if name != "saved_model"}
+    if isinstance(model, str | Path):
+        params["saved_model"] = str(as_path(model).resolve())
+    copied = adata.copy()
+    copied.uns[key] = dict(copied.uns[key]) | {"params": params}
+    return copied
 
 
 def codes_of(adata: AnnData, key: str, classes: FineClasses) -> np.ndarray:
@@ -81,17 +92,42 @@ def codes_of(adata: AnnData, key: str, classes: FineClasses) -> np.ndarray:
 
 
 def _slots_of_leaves(
-    adata: AnnData, key: str, about: Mapping[str, Any], after: FineClasses, codes: np.ndarray, *, order: Iterable[str]
+    adata: AnnData,
+    key: str,
+    about: Mapping[str, Any],
+    *,
+    classes: FineClasses,
+    after: FineClasses,
+    codes: np.ndarray,
+    order: Iterable[str],
 ) -> list[tuple[Any, str, Any]]:
-    """What belongs to cells, of which the leaves of the tree are known; a cell without a class keeps none."""
-    seen = read_found(adata, about, key).through(after)
-    new = np.where(codes < 0, -1, seen.labels)
-    confidence = np.where(codes < 0, np.float32(np.nan), seen.confidence)
+    """What belongs to cells, by the leaves of the tree; a cell without a class keeps none, one put elsewhere by hand stays there."""
+    found = read_found(adata, about, key)
+    seen = found.through(after)
+    by_hand = (codes >= 0) & ((found.labels < 0) | (classes.members[found.labels] != codes))
+    parts = [np.unique(after.members[classes.members == own]) for own in range(len(classes.names))]
+    place = np.array([*(own[0] if len(own) == 1 else -1 for own in parts), -1], dtype=np.int64)[codes]
+    kept = by_hand & (place >= 0)
+    new = np.where(kept, place, np.where(codes < 0, -1, seen.labels))
+    before = adata.obs.get(f"{key}_confidence", pd.Series(np.nan, index=adata.obs_names))
+    confidence = np.where(kept, before.to_numpy(np.float32, na_value=np.nan), seen.confidence)
+    confidence[new < 0] = np.nan
+    warn_of_lost(by_hand & ~kept)
     return [
         fine_slot(adata, key, after.names, new, order),
         (adata.obsm, f"{key}_proba", seen.proba),
         (adata.obs, f"{key}_confidence", confidence),
     ]
+
+
+def warn_of_lost(cells: np.ndarray) -> None:
+    """Of these (bool, n_obs), which somebody put into a class that is divided now, nothing says in which part they are."""
+    if cells.any():
+        msg = (
+            f"{cells.sum()} cells were put by hand into classes that are divided now, and nothing says into which part they belong: "
+            "each goes by its leaf in the tree, and has no class where it has none."
+        )
+        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
 
 
 def _order(adata: AnnData, key: str, classes: FineClasses, decision: Decision) -> list[str]:
@@ -118,7 +154,7 @@ def _slots(
     after = FineClasses.of(classes.names, classes.relation).after([decision])
     new = np.where(codes < 0, -1, after.members[codes])
     slots = [fine_slot(adata, key, after.names, new, _order(adata, key, classes, decision))]
-    proba = np.asarray(adata.obsm.get(f"{key}_proba", ()))
+    proba = np.asarray(adata.obsm.get(f"{key}_proba", ()), dtype=np.float32)
     if proba.shape == (adata.n_obs, len(classes.names)):
         slots.append((adata.obsm, f"{key}_proba", after.pooled(proba)))
         if f"{key}_confidence" in adata.obs:

@@ -10,6 +10,7 @@ import numpy as np
 
 from falcon_sc._checks import check_unique_genes, obs_column
 from falcon_sc._gene_values import read_gene_values
+from falcon_sc._kinds import advised
 from falcon_sc.pl._classes import read_about, read_classes
 from falcon_sc.pl._groups import column_colors, read_column
 from falcon_sc.pl._sibling_markers import is_tested, markers_of, stored_markers
@@ -160,7 +161,10 @@ def _markers(adata: AnnData, key: str, classes: Classes, notes: list[str]) -> Ma
     about = read_about(adata, key)
     try:
         check_unique_genes(adata)
-        values = read_gene_values(adata, about, about.get("params", {}).get("layer"))
+        with advised(
+            "run falcon_sc.tl.markers first with the layer that has others, and the report takes its markers."
+        ):
+            values = read_gene_values(adata, about, about.get("params", {}).get("layer"))
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # of single cells: the report says so
             ranked = rank_classes(classes, values, adata.var_names, n_genes=None, against=["siblings"])["siblings"]
     except (ImportError, KeyError, TypeError, ValueError) as error:

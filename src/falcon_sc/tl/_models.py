@@ -181,7 +181,7 @@ def _in_folder(
 ) -> _InFolder:
     from falcon_sc.core.state.persistence import describe, read_decisions
 
-    description = describe(folder)
+    description = describe(folder, where)
     _check(
         where, read_decisions(description), description["metadata"].get("model_id"), params, decisions, replace=replace
     )

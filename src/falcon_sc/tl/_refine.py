@@ -9,10 +9,11 @@ import numpy as np
 
 from falcon_sc._checks import listed
 from falcon_sc._expression import read_expression
+from falcon_sc._kinds import advised
 from falcon_sc._labels import read_batch
-from falcon_sc.core.data.labels import match
 from falcon_sc.core.data.rows import in_memory
 from falcon_sc.core.state.decisions import from_table
+from falcon_sc.pl._classes import coarse_names_now
 from falcon_sc.pl._style import chosen_colors
 from falcon_sc.tl._decide import codes_of
 from falcon_sc.tl._inputs import read_features, read_start
@@ -33,20 +34,20 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.config import FalconConfig
     from falcon_sc.core.model import Falcon
+    from falcon_sc.tl._coarse_names import CoarseNames
     from falcon_sc.tl._models import Follower
 
 _HYPERPARAMETERS = ("start_n_genes", "start_max_cells", "start_n_repeats", "leaves_per_class")
 
 
-def coarse_class(name: object, about: Mapping[str, Any]) -> int:
+def coarse_class(name: object, about: Mapping[str, Any], names: CoarseNames) -> int:
     """The column of M that is called so."""
-    names = [str(own) for own in about["coarse_names"]]
-    place = match([str(name)], names)[0]
+    place = names.columns([str(name)], "name")[0]
     if place < 0:
-        msg = f"name={name!r} is no coarse class here; there are {listed(names)}."
+        msg = f"name={name!r} is no coarse class here; there are {listed(names.now)}."
         fine = [str(own) for own in about["fine_names"]]
         if str(name) in fine:
-            parent = names[int(np.asarray(about["M"])[fine.index(str(name))].argmax())]
+            parent = names.now[int(np.asarray(about["M"])[fine.index(str(name))].argmax())]
             msg += f" It is a fine class of {parent!r}, which can be refined as a whole."
         raise ValueError(msg)
     return int(place)
@@ -61,19 +62,16 @@ def refined(
     model: Falcon | str | Path | None,
     rng: int | np.random.Generator | None,
     progress_bar: bool,
-    copied: bool,
 ) -> None:
     """See :func:`falcon_sc.tl.refine`; all is written at the end."""
     about = adata.uns[key]
     params = dict(about["params"])
-    if copied:
-        params.pop("saved_model", None)  # it belongs to the object that stays as it is
     found, classes = read_found(adata, about, key), read_leaves(about, key)
     codes = codes_of(adata, key, classes)
     tree = found.tree
     assert tree is not None
     cells = cells_of(found, column)
-    _check_number(n_fine, int(cells.sum()), str(about["coarse_names"][column]))
+    _check_number(n_fine, int(cells.sum()), coarse_names_now(adata, key)[column])
     genes = _genes(adata, key, params)
     earlier = from_table(about["decisions"]) if "decisions" in about else ()
     following = followers(params, earlier, model, needed=True)
@@ -85,15 +83,16 @@ def refined(
     from falcon_sc.core.fitting.refine import refine
 
     known = found.labels >= 0
-    start_input, _ = read_start(
-        adata,
-        known=known,
-        layer=params.get("layer"),
-        use_rep=params.get("use_rep"),
-        batch=batch,
-        values=params.get("values"),
-    )
-    features = _features(adata, genes, params, following)
+    with advised(_how_to_put_back(params)):
+        start_input, _ = read_start(
+            adata,
+            known=known,
+            layer=params.get("layer"),
+            use_rep=params.get("use_rep"),
+            batch=batch,
+            values=params.get("values"),
+        )
+        features = _features(adata, genes, params, following)
     names = tuple(str(own) for own in about["coarse_names"])
     result = refine(
         start_input,
@@ -178,6 +177,15 @@ def _check_there(adata: AnnData, params: Mapping[str, Any]) -> np.ndarray | None
         msg = f"{missing}, which falcon_sc.tl.discover read, is missing: refine reads it again. Put it back first."
         raise KeyError(msg)
     return None if batch_key is None else read_batch(adata, batch_key)
+
+
+def _how_to_put_back(params: Mapping[str, Any]) -> str:
+    layer = params.get("layer")
+    place = "adata.X" if layer is None else f"adata.layers[{layer!r}]"
+    return (
+        "refine reads again what falcon_sc.tl.discover read. Put that back first, for instance from adata.raw, "
+        f"{place} = adata.raw[:, adata.var_names].X, or from a layer."
+    )
 
 
 def _config(params: Mapping[str, Any]) -> FalconConfig:

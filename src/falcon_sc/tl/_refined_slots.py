@@ -9,7 +9,7 @@ from scipy import sparse
 
 from falcon_sc._checks import obs_column
 from falcon_sc.core.state.decisions import Decision, FineClasses, as_table, from_table
-from falcon_sc.tl._decide import fine_slot
+from falcon_sc.tl._decide import fine_slot, warn_of_lost
 from falcon_sc.tl._tree import tree_slots
 
 if TYPE_CHECKING:
@@ -142,17 +142,22 @@ def _of_classes(
     is_own: np.ndarray,
     column: int,
 ) -> list[tuple[Any, str, Any]]:
-    """Class, confidence and probabilities: a cell of another class keeps what it has, and one without a class has none."""
+    """Class, confidence and probabilities: a cell of another class keeps what it has, and one without a class has none.
+
+    It is the class of now that counts: a cell may have been put there by hand.
+    """
     seen = now.through(after)
     elsewhere = np.flatnonzero(classes.relation[:, column] == 0)
     place = np.full(len(classes.names) + 1, -1)
     place[elsewhere] = [after.names.index(classes.names[own]) for own in elsewhere]
-    labels = np.where(is_own | (place[codes] < 0), seen.labels, place[codes])
+    kept = place[codes] >= 0
+    labels = np.where(kept, place[codes], seen.labels)
     labels[codes < 0] = -1
+    warn_of_lost((codes >= 0) & ~kept & ~is_own)
     confidence, proba = seen.confidence.copy(), seen.proba.copy()
     if f"{key}_confidence" in adata.obs:
         before = obs_column(adata, f"{key}_confidence", "key").to_numpy(np.float32, na_value=np.nan)
-        confidence[~is_own] = before[~is_own]
+        confidence[kept] = before[kept]
     confidence[codes < 0] = np.nan
     old = np.asarray(adata.obsm.get(f"{key}_proba", ()))
     if old.shape == (adata.n_obs, len(classes.names)):

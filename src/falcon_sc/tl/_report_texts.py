@@ -17,7 +17,7 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0; bo
 th { font-weight: 600; color: #555; border-bottom-color: #bbb; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 table.classes td:first-child { min-width: 9rem; }
-table.classes td { overflow-wrap: anywhere; }
+table.classes td, td:first-child, h2, p, li { overflow-wrap: anywhere; }
 img { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
 .patch { display: inline-block; width: .8em; height: .8em; margin-right: .45em; border-radius: 2px; }
 .legend > span { margin-right: 1.2em; font-size: .85rem; }

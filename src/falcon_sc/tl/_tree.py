@@ -99,7 +99,8 @@ def read_found(adata: AnnData, about: Mapping[str, Any], key: str) -> Found:
         )
         raise KeyError(msg)
     proba: Any = adata.obsm[proba_name]
-    proba = sparse.csr_matrix(proba) if sparse.issparse(proba) else np.asarray(proba)
+    to_matrix = sparse.csr_matrix if sparse.issparse(proba) else np.asarray
+    proba = to_matrix(proba, dtype=np.float32)  # anndata.concat makes float64 of it where it fills in rows
     names = [str(name) for name in about["tree"]["leaf_names"]]
     column = obs_column(adata, leaf_name, "key")
     leaf = pd.Index(names).get_indexer(pd.Index(column.astype(object)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from falcon_sc.tl._coarse_names import CoarseNames
 from falcon_sc.tl._cut import cutting
 from falcon_sc.tl._decide import decide
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from falcon_sc.core.model import Falcon
+    from falcon_sc.core.state.decisions import Decision, FineClasses
 
 
 def cut(
@@ -44,13 +46,15 @@ def cut(
         (``adata.uns["falcon"]["tree"]["supported"]``). None: as they are, but for `fixed`.
     fixed
         Numbers of some coarse classes, for instance ``{"T cell": 6, "HSC": 1}``: at most the leaves that the tree has there.
+        Classes go by the names that the column of coarse labels has now.
     key
         `key_added` of the result.
     model
         The model of these classes, to be changed as well: a :class:`falcon_sc.Falcon`, or the folder of a saved one. The folder
         that ``discover(..., save_model=...)`` wrote is known and changed without it.
     copy
-        Work on a copy and return it. The saved model then stays as it is, unless it is given as `model`.
+        Work on a copy and return it. The saved model then stays as it is and belongs to `adata`, unless it is given as `model`;
+        a folder that is given there is the saved model of the copy.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def cut(
         `n_fine` is neither an int, nor "auto", nor None; `fixed` is no mapping to ints.
     ValueError
         There is no tree; neither `n_fine` nor `fixed` is given; a number that the tree cannot give; `fixed` names a coarse
-        class that is not there; `model` is not the one of these classes, or has been refined otherwise. Nothing is changed then.
+        class that is not there, or by a name that two have now; `model` is not the one of these classes, or has been refined otherwise. Nothing is changed then.
 
     Examples
     --------
@@ -88,4 +92,8 @@ def cut(
     >>> adata.obsm["falcon_proba"].shape
     (700, 8)
     """
-    return decide(adata, key, lambda about, classes: cutting(about, classes, n_fine, fixed, key), model, copy=copy)
+
+    def make(about: Mapping[str, Any], classes: FineClasses) -> Decision:
+        return cutting(about, classes, n_fine, fixed, names=CoarseNames.of(adata, key), key=key)
+
+    return decide(adata, key, make, model, copy=copy)

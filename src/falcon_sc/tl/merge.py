@@ -47,7 +47,8 @@ def merge(
         another model, that is a warning. A model that lacks earlier decisions of `adata` gets these, too;
         given here, it gets them in the place of those about another copy, unless one of these is a refinement.
     copy
-        Work on a copy and return it. The saved model then stays as it is, unless it is given as `model`.
+        Work on a copy and return it. The saved model then stays as it is and belongs to `adata`, unless it is given as `model`;
+        a folder that is given there is the saved model of the copy.
 
     Returns
     -------

@@ -9,11 +9,13 @@ import numpy as np
 
 from falcon_sc._checks import check_adata, listed, obs_column
 from falcon_sc._expression import read_embedding
+from falcon_sc._kinds import advised
 from falcon_sc._labels import read_groups, read_labels
 from falcon_sc._log import show_log
 from falcon_sc._output import Output
-from falcon_sc._written import CLASSES, check_free
+from falcon_sc._written import CLASSES, check_free, is_kind
 from falcon_sc.core.data.labels import match
+from falcon_sc.core.state.decisions import from_table
 from falcon_sc.tl._inputs import check_choice
 from falcon_sc.tl._model_genes import filled, match_genes
 from falcon_sc.tl._new_values import read_new_values
@@ -79,7 +81,8 @@ def predict(
         Column of ``adata.obs`` with the data set whose coarse labels `coarse_key` holds, for a model of several.
     key_added
         Prefix of everything that is written. Refused if that would replace anything but earlier results that
-        this function or :func:`falcon_sc.tl.discover` wrote under the same prefix, or what this call reads.
+        this function or :func:`falcon_sc.tl.discover` wrote under the same prefix, or what this call reads; or a tree of
+        splits, or decisions that `model` does not know.
     output
         A ``.h5ad`` file or ``.zarr`` store to write the cells with their results to; see :func:`falcon_sc.tl.discover`.
     copy
@@ -122,6 +125,7 @@ def predict(
     check_free(adata, key_added, CLASSES, coarse_key=coarse_key, dataset_key=dataset_key, use_rep=use_rep)
     check_choice(use_rep, layer, values)
     _check_model(model)
+    _check_kept(adata, key_added, model)
     coarse = None if coarse_key is None else _coarse(adata, coarse_key, model)
     dataset = _dataset(adata, coarse_key, dataset_key, model)
     genes = match_genes(adata, use_rep, model, missing_genes)
@@ -156,6 +160,28 @@ def _check_model(model: object) -> None:
     if not hasattr(model, "relation_"):
         msg = "model is not fitted: fit it with falcon_sc.tl.discover(..., save_model=path) or its fit method."
         raise TypeError(msg)
+
+
+def _check_kept(adata: AnnData, key_added: str, model: Falcon) -> None:
+    """A result under the key is replaced, but for what cannot be had again: a tree, and decisions that the model lacks."""
+    about: Any = adata.uns.get(key_added)
+    if not is_kind(about, CLASSES):
+        return
+    made = from_table(about["decisions"]) if "decisions" in about else ()
+    for name, is_lost, whose in (
+        ("tree", "tree" in about, "the tree of splits that falcon_sc.tl.discover found"),
+        (
+            "decisions",
+            made != model.decisions_[: len(made)],
+            "decisions about the classes that the model does not know",
+        ),
+    ):
+        if is_lost:
+            msg = (
+                f"key_added={key_added!r} would overwrite adata.uns[{key_added!r}][{name!r}], {whose}: give another key_added, "
+                f"such as {key_added + '_2'!r}, or delete that first: adata.uns[{key_added!r}].pop({name!r})."
+            )
+            raise ValueError(msg)
 
 
 def _coarse(adata: AnnData, coarse_key: str, model: Falcon) -> pd.Categorical:
@@ -202,7 +228,10 @@ def _features(
 ) -> tuple[np.ndarray | sparse.csr_matrix, str]:
     """What the model reads, and what the values were taken for."""
     if genes is not None:
-        features, assumed = read_new_values(adata, layer, values, genes[genes >= 0], model)
+        with advised(
+            "give raw counts or log-normalized values, as the model was trained on, for instance with layer=..."
+        ):
+            features, assumed = read_new_values(adata, layer, values, genes[genes >= 0], model)
         return filled(features, genes, model), assumed
     embedding = read_embedding(adata, str(use_rep))
     if embedding.shape[1] != model.n_features_in_:

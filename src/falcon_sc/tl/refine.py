@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Any
 from falcon_sc._checks import check_adata, check_int, check_rng
 from falcon_sc._log import show_log
 from falcon_sc.pl._classes import read_about
+from falcon_sc.tl._coarse_names import CoarseNames
 from falcon_sc.tl._cut import cutting
-from falcon_sc.tl._decide import decide
+from falcon_sc.tl._decide import copy_with_model, decide
 from falcon_sc.tl._refine import coarse_class, refined
 from falcon_sc.tl._tree import read_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy as np
     from anndata import AnnData
 
     from falcon_sc.core.model import Falcon
+    from falcon_sc.core.state.decisions import Decision, FineClasses
 
 
 def refine(
@@ -46,7 +49,7 @@ def refine(
         Annotated data, after :func:`falcon_sc.tl.discover`, with the matrix or embedding that it read; cells may have been
         taken out since.
     name
-        The coarse class.
+        The coarse class, as the column of coarse labels calls it now.
     n_fine
         Its number of fine classes.
     key
@@ -60,7 +63,8 @@ def refine(
     rng
         Seed or generator. The same seed gives the same labels, bit for bit.
     copy
-        Work on a copy and return it. The saved model then stays as it is, unless it is given as `model`.
+        Work on a copy and return it. The saved model then stays as it is and belongs to `adata`, unless it is given as `model`;
+        a folder that is given there is the saved model of the copy.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def refine(
     TypeError
         `n_fine` is no int; `rng` is no seed.
     ValueError
-        `name` is no coarse class; `n_fine` is more than its cells; there is no tree; `model` is not the one of these classes or
+        `name` is no coarse class, or two are called so now; `n_fine` is more than its cells; there is no tree; `model` is not the one of these classes or
         has been refined otherwise; the saved model cannot be read, and no other is given. Nothing is changed then.
 
     Examples
@@ -103,12 +107,17 @@ def refine(
     check_adata(adata, copy=copy, genes=False)
     about = read_about(adata, key)
     tree = read_tree(about, key)
-    column = coarse_class(name, about)
+    names = CoarseNames.of(adata, key)
+    column = coarse_class(name, about, names)
     n_fine = check_int(n_fine, "n_fine")
     check_rng(rng)
     if n_fine <= (tree.leaf_coarse == column).sum():
         fixed = {name: n_fine}
-        return decide(adata, key, lambda about, classes: cutting(about, classes, None, fixed, key), model, copy=copy)
-    adata = adata.copy() if copy else adata
-    refined(adata, key, column, n_fine, model=model, rng=rng, progress_bar=progress_bar, copied=copy)
+
+        def make(about: Mapping[str, Any], classes: FineClasses) -> Decision:
+            return cutting(about, classes, None, fixed, names=names, key=key)
+
+        return decide(adata, key, make, model, copy=copy)
+    adata = copy_with_model(adata, key, model) if copy else adata
+    refined(adata, key, column, n_fine, model=model, rng=rng, progress_bar=progress_bar)
     return adata if copy else None

@@ -40,7 +40,8 @@ def rename(
     model
         The model of these classes, to be changed as well; see :func:`falcon_sc.tl.merge`.
     copy
-        Work on a copy and return it. The saved model then stays as it is, unless it is given as `model`.
+        Work on a copy and return it. The saved model then stays as it is and belongs to `adata`, unless it is given as `model`;
+        a folder that is given there is the saved model of the copy.
 
     Returns
     -------

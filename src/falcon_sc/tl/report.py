@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from base64 import b64encode
 from datetime import UTC, datetime
 from io import BytesIO
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from falcon_sc._checks import check_int, check_is_anndata, check_writable
 from falcon_sc._log import show_log
 from falcon_sc.core.runtime.files import write_whole
-from falcon_sc.pl._classes import read_about
+from falcon_sc.pl._classes import coarse_names_now, read_about
+from falcon_sc.pl._names import MissingLettersWarning
 from falcon_sc.pl.tree import read_picture
 from falcon_sc.tl._decisions_in_words import decisions_in_words
 from falcon_sc.tl._findings import find
@@ -105,7 +107,7 @@ def report(
         if coarse.tree is not None and coarse.tree.split is not None
     }
     made = f"{datetime.now(UTC):%Y-%m-%d}"
-    content = report_page(findings, pictures, decisions_in_words(about), params, made)
+    content = report_page(findings, pictures, decisions_in_words(about, coarse_names_now(adata, key)), params, made)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, lambda beside: beside.write_text(content, encoding="utf-8"))
     return target
@@ -116,7 +118,10 @@ def _picture(adata: AnnData, key: str, coarse: str, findings: Findings, depth: i
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    with style.context(["default", _SETTINGS]):
+    with (
+        style.context(["default", _SETTINGS]),
+        warnings.catch_warnings(action="ignore", category=MissingLettersWarning),
+    ):
         picture = read_picture(adata, key, coarse, findings.markers, depth=depth, n_markers=_N_MARKERS)
         figure = Figure(figsize=picture.size, layout="constrained")
         picture.draw(figure.add_subplot(), picture.size[0])

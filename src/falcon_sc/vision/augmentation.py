@@ -50,7 +50,7 @@ class Recipe:
         Probability that the colors go.
     blur
         Probability of a Gaussian blur, sigma 0.1 to 2 pixels.
-    solarise
+    solarize
         Probability that pixels of at least half the brightness are inverted.
     """
 
@@ -60,28 +60,28 @@ class Recipe:
     jitter_probability: float = 0.8
     grayscale: float = 0.0
     blur: float = 0.0
-    solarise: float = 0.0
+    solarize: float = 0.0
 
 
 _JITTER = (0.4, 0.4, 0.2, 0.1)
 # Published code: both views of CIFAR are crops of 8 to 100 %.
 _SMALL_WEAK = Recipe(crop_min=0.08)
-# The recipe of the CIFAR pretraining without solarisation; paper, appendix G: "strong [...] as in Chen et al. (2021)".
+# The recipe of the CIFAR pretraining without solarization; paper, appendix G: "strong [...] as in Chen et al. (2021)".
 _SMALL_STRONG = Recipe(crop_min=0.08, jitter=_JITTER, grayscale=0.2)
 # Published code for BREEDS.
 _LARGE_STRONG = Recipe(crop_min=0.2, jitter=(0.4, 0.4, 0.4, 0.1), grayscale=0.2, blur=0.5)
 
 
 def pretraining_recipes(size: int) -> tuple[Recipe, Recipe]:
-    """The two asymmetrical views of MoCo-v3: solarisation on the second; blur for large images only.
+    """The two asymmetrical views of MoCo-v3: solarization on the second; blur for large images only.
 
     Small images follow solo-learn's settings for CIFAR, large ones MoCo-v3's for ImageNet.
     """
     if size <= SMALL_SIZE_MAX:
-        return _SMALL_STRONG, Recipe(crop_min=0.08, jitter=_JITTER, grayscale=0.2, solarise=0.2)
+        return _SMALL_STRONG, Recipe(crop_min=0.08, jitter=_JITTER, grayscale=0.2, solarize=0.2)
     return (
         Recipe(crop_min=0.2, jitter=_JITTER, grayscale=0.2, blur=1.0),
-        Recipe(crop_min=0.2, jitter=_JITTER, grayscale=0.2, blur=0.1, solarise=0.2),
+        Recipe(crop_min=0.2, jitter=_JITTER, grayscale=0.2, blur=0.1, solarize=0.2),
     )
 
 
@@ -162,8 +162,8 @@ class ImageViews:
             images = _recolor(images, recipe, generator)
         if recipe.blur:
             images = _blur(images, recipe.blur, generator)
-        if recipe.solarise:
-            chosen = _chance(recipe.solarise, images, generator)[:, None, None, None]
+        if recipe.solarize:
+            chosen = _chance(recipe.solarize, images, generator)[:, None, None, None]
             images = torch.where(chosen & (images >= 0.5), 1 - images, images)
         return self._normalized(images)
 

@@ -9,7 +9,7 @@ from falcon_sc.benchmarks.cells import n_fine
 
 TINY: dict[str, Any] = {
     "n_obs": 160, "n_vars": 80, "n_coarse": 2, "n_fine": 4, "gini": 0.1, "difficulty": 0.05, "n_donors": 1,
-    "n_programmes": 0,
+    "n_programs": 0,
 }  # fmt: skip
 
 

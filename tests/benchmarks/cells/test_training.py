@@ -28,7 +28,7 @@ def test_run(tmp_path, capsys):
 
 
 def test_a_start_made_wrong():
-    """Learnt by heart, a wrong label stays wrong, and makes new ones wrong; the neighbors undo some of that."""
+    """Learned by heart, a wrong label stays wrong, and makes new ones wrong; the neighbors undo some of that."""
     found = training.run(seeds=1, spoil="cells:20", simulations={"easy": EASY}).set_index("method")["accuracy"]
     wrong = found["start made wrong, cells seen"]
     assert wrong < found["start, cells seen"] - 10

@@ -434,7 +434,7 @@ def test_a_model_of_frozen_features(saved: Saved, tmp_path: Path, capsys) -> Non
         assert message in capsys.readouterr().err
     np.savez(tmp_path / "other.npz", features=features, fine=fine[::-1], split=split)
     assert main([*of_features, "--features", str(tmp_path / "other.npz")]) == 2
-    assert "features hold 200 samples of split='test' that are not the 200 images" in capsys.readouterr().err
+    assert "features hold 200 samples of --split='test' that are not the 200 images" in capsys.readouterr().err
     of_images = [*command, "--model", str(saved.coarse), "--features", str(tmp_path / "features.npz")]
     assert main(of_images) == 2
     assert "was fitted on images: leave features out." in capsys.readouterr().err

@@ -127,7 +127,7 @@ def test_the_command(models: Path, tmp_path: Path, capsys) -> None:
     assert {path.name for path in tmp_path.glob("*.png")} == {"figure_3.png", "figure_F1.png"}
     assert "240 cells, 3 coarse classes, 6 fine classes" in (tmp_path / "figures.md").read_text(encoding="utf-8")
     assert main([*command, "-o", str(tmp_path)]) == 2
-    assert "coarse_key='cell_type' is no column of obs" in capsys.readouterr().err
+    assert "--coarse-key='cell_type' is no column of obs" in capsys.readouterr().err
     assert main([*command, *columns, "--split", "train"]) == 2
     assert "the data are cells: 'split' would be ignored. Leave them out." in capsys.readouterr().err
 

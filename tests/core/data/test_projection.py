@@ -10,7 +10,7 @@ def _data(rng, n=300, d=40):
     return sp.csr_array(rng.poisson(rng.gamma(1.0, 1.0, d), (n, d)).astype(np.float32))
 
 
-def test_equals_the_singular_vectors_of_the_centred_matrix(rng):
+def test_equals_the_singular_vectors_of_the_centered_matrix(rng):
     X = _data(rng)
     projection = fit_projection(X, 5, rng)
     scores = projection(X)

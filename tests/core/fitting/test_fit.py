@@ -31,7 +31,7 @@ def test_after_the_training_the_network_passes_once_over_the_samples(monkeypatch
     assert passes == [len(data.X)]
 
 
-def _learnt(X: np.ndarray, parent: np.ndarray, fine: np.ndarray, rng: np.random.Generator) -> float:
+def _learned(X: np.ndarray, parent: np.ndarray, fine: np.ndarray, rng: np.random.Generator) -> float:
     """Macro accuracy, over the 80 fine classes of a start that is right, of what the default training makes of it."""
     problem, config = Problem.of(X.astype(np.float32), parent[fine], 80), FalconConfig()
     run = Run(config, torch.device("cpu"), 0, None, SameViews(), None, progress_bar=False)
@@ -42,13 +42,13 @@ def _learnt(X: np.ndarray, parent: np.ndarray, fine: np.ndarray, rng: np.random.
     return macro_accuracy(fine, found)
 
 
-def test_rare_classes_among_eighty_are_learnt() -> None:
+def test_rare_classes_among_eighty_are_learned() -> None:
     """With 400 iterations in place of the default, a tenth of them is lost (0.90)."""
     rng = np.random.default_rng(0)
     parent, sizes = np.repeat(np.arange(20), 4), np.tile([200, 60, 12, 8], 20)
     fine = rng.permutation(np.repeat(np.arange(80), sizes))
     centers = 3 * rng.normal(size=(20, 20))[parent] + 0.6 * rng.normal(size=(80, 20))
-    assert _learnt(centers[fine] + rng.normal(size=(len(fine), 20)), parent, fine, rng) > 0.98
+    assert _learned(centers[fine] + rng.normal(size=(len(fine), 20)), parent, fine, rng) > 0.98
 
 
 def test_rare_classes_among_many_cells_are_kept_apart() -> None:
@@ -57,4 +57,4 @@ def test_rare_classes_among_many_cells_are_kept_apart() -> None:
     parent, shares = np.repeat(np.arange(20), 4), np.tile([0.7, 0.2, 0.06, 0.04], 20) / 20
     fine = rng.choice(80, 28_000, p=shares)
     centers = rng.normal(size=(20, 50))[parent] + 0.4 * rng.normal(size=(80, 50))
-    assert _learnt(centers[fine] + rng.normal(size=(len(fine), 50)), parent, fine, rng) > 0.977
+    assert _learned(centers[fine] + rng.normal(size=(len(fine), 50)), parent, fine, rng) > 0.977

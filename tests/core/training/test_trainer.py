@@ -201,7 +201,7 @@ def test_random_views_go_on_bit_for_bit():
 
 
 @pytest.mark.gpu
-def test_no_host_synchronisation_inside_the_loop():
+def test_no_host_synchronization_inside_the_loop():
     trainer = make_trainer(dataclasses.replace(CONFIG, relation_interval=10_000), device="cuda")
     used = torch.zeros(6, device="cuda")
     batches = trainer.batches.epoch(0)

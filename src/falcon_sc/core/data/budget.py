@@ -11,11 +11,13 @@ from falcon_sc.core.data.labels import listed, match, whole_number
 from falcon_sc.core.start.input import most_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from falcon_sc.core.data.taxonomy import Taxonomy
+
+    type Find = Callable[[Iterable[Any], Sequence[Any]], list[int]]
 
 
 def fine_budget(
@@ -141,8 +143,12 @@ def fixed_numbers(
     return numbers
 
 
-def fixed_by_column(fixed: Mapping[Any, int], names: tuple[Any, ...]) -> dict[int, tuple[Any, object]]:
+def fixed_by_column(
+    fixed: Mapping[Any, int], names: tuple[Any, ...], find: Find = match
+) -> dict[int, tuple[Any, object]]:
     """Of each coarse class (position in `names`) that `fixed` names: the key and the number, which is not checked.
+
+    `find` gives the position of each key, -1 for none.
 
     Raises
     ------
@@ -156,7 +162,7 @@ def fixed_by_column(fixed: Mapping[Any, int], names: tuple[Any, ...]) -> dict[in
     else:
         msg = f"fixed must be a mapping from coarse classes to ints, found {fixed!r} ({type(fixed).__name__})."
         raise TypeError(msg)
-    return _by_column(items, names, "fixed")
+    return _by_column(items, names, "fixed", find)
 
 
 def _counts(
@@ -178,10 +184,12 @@ def _counts(
     return counts
 
 
-def _by_column(items: list[tuple[Any, object]], names: tuple[Any, ...], argument: str) -> dict[int, tuple[Any, object]]:
+def _by_column(
+    items: list[tuple[Any, object]], names: tuple[Any, ...], argument: str, find: Find = match
+) -> dict[int, tuple[Any, object]]:
     """Each column of M with the key and the number that were given for it."""
     given: dict[int, tuple[Any, object]] = {}
-    columns = match((key for key, _ in items), names)
+    columns = find([key for key, _ in items], names)
     unknown = [key for (key, _), column in zip(items, columns, strict=True) if column < 0]
     if unknown:
         msg = f"{argument} names {listed(unknown)}, which is no coarse class here. Coarse classes: {listed(names)}."

@@ -30,7 +30,7 @@ def resolve_device(device: str | torch.device | None) -> torch.device:
         resolved = torch.device(device)
         torch.empty(0, device=resolved)
     except (RuntimeError, AssertionError) as error:
-        msg = f"device={str(device)!r} is not there ({str(error).splitlines()[0]}). Use device=None or 'cpu'."
+        msg = f"device={str(device)!r} is not there ({str(error).splitlines()[0]}). Use device='cpu', or leave it out."
         raise ValueError(msg) from error
     # under torchrun every process has a GPU of its own, and NCCL takes no two on one
     return distributed.cuda_device() if resolved.type == "cuda" and resolved.index is None else resolved

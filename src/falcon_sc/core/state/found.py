@@ -32,6 +32,8 @@ class Found:
 
     `proba`: (N, outputs), CSR where most are 0. `labels`: (N,), the most probable output, -1 for none. `agreement`: (N,), how far the clusterings
     of the start agree on the fine class of the fit; None without them, NaN where there is no label.
+
+    Samples of another origin may be among them, of which nothing is known: their rows of `proba` are NaN, or in a CSR matrix 0.
     """
 
     proba: NDArray[np.float32] | sparse.csr_matrix
@@ -51,6 +53,8 @@ class Found:
         labels = np.full(len(self.labels), -1, dtype=np.int64)
         labels[some] = classes.members[own]
         proba = classes.pooled(self.proba)
+        if sparse.issparse(self.proba):
+            proba[np.asarray(self.proba.sum(axis=1)).ravel() == 0] = np.nan
         confidence = np.full(len(labels), np.nan, dtype=np.float32)
         if self.agreement is None:
             confidence[some] = proba[some, labels[some]]

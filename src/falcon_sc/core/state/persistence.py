@@ -126,8 +126,8 @@ def _write_description(folder: Path, text: str) -> None:
     write_whole(folder / DESCRIPTION, lambda beside: beside.write_text(text, encoding="utf-8"))
 
 
-def describe(path: str | Path) -> dict[str, Any]:
-    """What :func:`write` wrote of the model beside its tensors.
+def describe(path: str | Path, what: str | None = None) -> dict[str, Any]:
+    """What :func:`write` wrote of the model beside its tensors; `what`: the folder, as errors call it.
 
     Raises
     ------
@@ -135,16 +135,17 @@ def describe(path: str | Path) -> dict[str, Any]:
         If there is no model, or one that this version cannot read.
     """
     folder = as_path(path)
+    what = f"path={str(path)!r}" if what is None else what
     if not (folder / DESCRIPTION).is_file():
-        msg = f"path={str(path)!r} holds no saved Falcon: there is no model.json in it."
+        msg = f"{what} holds no saved Falcon: there is no model.json in it."
         raise FileNotFoundError(msg)
     try:
         description: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise _broken(path, DESCRIPTION, error) from error
+        raise _broken(what, DESCRIPTION, error) from error
     if description.get("format") not in _READABLE:
         msg = (
-            f"path={str(path)!r} was saved by falcon_sc {description.get('falcon_sc')} in format "
+            f"{what} was saved by falcon_sc {description.get('falcon_sc')} in format "
             f"{description.get('format')}; this version reads formats {', '.join(map(str, _READABLE))}. Fit and save the model again."
         )
         raise ValueError(msg)
@@ -216,13 +217,14 @@ def _read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     except FileNotFoundError:
         raise
     except Exception as error:  # of a damaged file torch says many things, IndexError for one
-        raise _broken(path, WEIGHTS, error) from error
+        what = f"path={str(path)!r}"
+        raise _broken(what, WEIGHTS, error) from error
     return tensors
 
 
-def _broken(path: str | Path, name: str, error: Exception) -> ValueError:
+def _broken(what: str, name: str, error: Exception) -> ValueError:
     return ValueError(
-        f"path={str(path)!r}: {name!r} in it cannot be read ({type(error).__name__}: it may be cut short, or of "
+        f"{what}: {name!r} in it cannot be read ({type(error).__name__}: it may be cut short, or of "
         "another program). Copy the folder again, or fit and save the model again."
     )
 
