@@ -84,6 +84,25 @@ def test_an_interrupted_run_ends_with_the_same_model(tmp_path, interrupted, capl
     np.testing.assert_array_equal(whole.history_["loss"], resumed.history_["loss"])
 
 
+def test_a_run_of_another_seed_is_not_gone_on_with(tmp_path, interrupted):
+    images, fine = (part[:400] for part in digits())
+    with interrupted():
+        _discover(images, COARSE[fine], checkpoint=tmp_path)
+    for rng in (1, np.random.default_rng(1)):
+        with pytest.raises(ValueError, match=r"holds a run .* another seed"):
+            _discover(images, COARSE[fine], checkpoint=tmp_path, rng=rng)
+
+
+def test_a_generator_goes_on_with_the_run_that_it_began(tmp_path, interrupted, caplog):
+    images, fine = (part[:400] for part in digits())
+    rng = np.random.default_rng(3)
+    with interrupted():
+        _discover(images, COARSE[fine], checkpoint=tmp_path, rng=rng)
+    with caplog.at_level("INFO", "falcon_sc"):
+        _discover(images, COARSE[fine], checkpoint=tmp_path, rng=rng)
+    assert "resuming after epoch 1 of 2" in caplog.text
+
+
 def test_save_and_load(tmp_path):
     images, fine = (part[:300] for part in digits())
     model = _discover(images, COARSE[fine], save_model=tmp_path / "model")

@@ -40,7 +40,13 @@ class Run:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What makes this run another run, beside its problem: a checkpoint of another one is refused."""
+        """What makes this run another run, beside its problem: a checkpoint of another one is refused.
+
+        Of a generator it is what it was seeded with, which those that it spawns share: one that has spawned some in a
+        run that was interrupted gives others the next time, and still goes on with it.
+        """
         settings = {name: value for name, value in self.config.to_dict().items() if name != "n_jobs"}
-        seed = None if isinstance(self.rng, np.random.Generator) else self.rng
+        seed: object = self.rng
+        if isinstance(self.rng, np.random.Generator):
+            seed = getattr(self.rng.bit_generator.seed_seq, "entropy", None)
         return repr(settings), repr(seed), str(self.device)
