@@ -22,7 +22,7 @@ from falcon_sc.core.start.progress import FitsBar, fits_done
 from falcon_sc.core.start.workers import Workers
 classes = CoarseClasses(StartInput(np.zeros((4, 2), np.float32), "embedding", None), np.array([0, 0, 1, 1]))
 with FitsBar([1, 1], shown=True) as bar:
-    classes.each(lambda c: fits_done(), workers=Workers(0, 1), stage=bar.stages[0])
+    classes.each(lambda c: fits_done(), workers=Workers(0), stage=bar.stages[0])
 """
 
 

@@ -82,6 +82,7 @@ def test_checkpoint_of_another_run_is_refused(images: np.ndarray, tmp_path: Path
         pretrain(images[::-1].copy(), Tiny(), **QUICK | {"n_epochs": 1}, checkpoint=tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")  # torch, on a machine with one core
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_files_are_decoded_ahead_and_train_the_same(images: np.ndarray, tmp_path: Path, n_workers: int) -> None:
     paths = [str(tmp_path / f"{i}.png") for i in range(len(images))]

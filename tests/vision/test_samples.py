@@ -54,6 +54,7 @@ class _Photographs(Dataset):
         return Image.fromarray(self.images[i]), 5  # with a label, which is left out
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")  # torch, on a machine with one core
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_files_are_resized_and_their_middle_kept(tmp_path, n_workers):
     """Left half black, right half white: the middle square keeps both, at any size."""
