@@ -56,7 +56,7 @@ class Falcon(Predictor):
         What teacher, student and prediction see of a sample (:class:`falcon_sc.core.data.batches.Views`). `None`: the sample
         itself, for all of them.
     device
-        Where to train. `None`: CUDA if there, else the CPU. The start takes the cores, and is the same anywhere.
+        Where to train. `None`: CUDA if there, else the CPU. The start takes the cores, with or without a GPU.
     rng
         Seed or generator. On the CPU the same seed and number of threads give the same labels, bit for bit; on a GPU sums
         may be taken in another order.

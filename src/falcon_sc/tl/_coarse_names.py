@@ -37,17 +37,13 @@ class CoarseNames:
             If two classes are called so now.
         """
         given = list(given)
-        for name, place in zip(given, match(given, self.now), strict=True):
-            same = [
-                own for own, now in zip(self.in_the_run, self.now, strict=True) if place >= 0 and now == self.now[place]
-            ]
-            if len(same) > 1:
+        now, before = match(given, self.now), match(given, self.in_the_run)
+        for name, place in zip(given, now, strict=True):
+            if place >= 0 and self.now.count(self.now[place]) > 1:
+                same = [own for own, other in zip(self.in_the_run, self.now, strict=True) if other == self.now[place]]
                 msg = (
                     f"{argument}: {str(name)!r} is what several coarse classes are called now, in the run {listed(same)}: give "
                     "that name, if no class has it now, or give their cells different names in the column of coarse labels first."
                 )
                 raise ValueError(msg)
-        return [
-            place if place >= 0 else before
-            for place, before in zip(match(given, self.now), match(given, self.in_the_run), strict=True)
-        ]
+        return [place if place >= 0 else former for place, former in zip(now, before, strict=True)]

@@ -103,7 +103,7 @@ def discover(
         Solver of eq. 14: ``"auto"`` takes ``"flow"``, which is exact and needs no license.
     device
         Where to train, such as ``"cpu"`` or ``"cuda"``. By default a GPU if there is one; the log says which. The start
-        takes the cores, and its labels are the same anywhere.
+        takes the cores, with or without a GPU.
     n_jobs
         Cores to take, on a machine that is shared; by default all that may be used. The start has a process on each
         core, for at least 500 cells. With another number sums of the training may be rounded differently.

@@ -1,4 +1,4 @@
-"""Does FALCON's training pay where the features may move? A small encoder, trained end to end on a CPU."""
+"""Does FALCON's training pay where the features may move? An encoder small enough for a CPU, trained end to end."""
 
 from __future__ import annotations
 

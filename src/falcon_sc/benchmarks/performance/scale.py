@@ -49,7 +49,7 @@ def run(
     out
         Folder for `scale.csv`, `scale.md` and `scale.png`.
     cells
-        Numbers of cells; a million of them take ten minutes and a file of 2 GB.
+        Numbers of cells; a million of them take several minutes and a file of 2 GB.
     device
         Where to train; `None`: a GPU if there is one.
     n_genes, n_coarse, n_fine
