@@ -63,3 +63,13 @@ def test_what_is_made_of_the_values_takes_little_memory(form: str, monkeypatch: 
     finally:
         tracemalloc.stop()
     assert peak < 1.0 * n_bytes
+
+
+@pytest.mark.parametrize(("n_columns", "kind"), [(100, "panel"), (101, "embedding")])
+def test_few_continuous_columns_are_a_panel(n_columns: int, kind: str) -> None:
+    adata = AnnData(np.random.default_rng(0).normal(size=(20, n_columns)).astype(np.float32))
+    known = np.ones(20, dtype=bool)
+    start = read_inputs(
+        adata, known=known, layer=None, use_rep=None, n_top_genes=2000, batch=None, values="continuous"
+    ).start
+    assert start.kind == kind

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from falcon_sc._expression import Expression
     from falcon_sc._kinds import Values
-    from falcon_sc.core.start.input import StartInput
+    from falcon_sc.core.start.input import Kind, StartInput
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ def _embedding(adata: AnnData, use_rep: str, known: np.ndarray, batch: np.ndarra
 def _continuous(
     adata: AnnData, layer: str | None, known: np.ndarray, n_top_genes: int, batch: np.ndarray | None
 ) -> Inputs:
-    """Values as they are: the columns that vary most are used like the dimensions of an embedding."""
-    from falcon_sc.core.start.input import StartInput
+    """Values as they are: the columns that vary most are used like the dimensions of an embedding, a few like a panel."""
+    from falcon_sc.core.start.input import MARKERS_OF_A_PANEL, StartInput
 
     matrix = read_continuous(adata, layer)
     genes = most_variable(of_rows(matrix, known), n_top_genes, batch)
@@ -141,7 +141,8 @@ def _continuous(
     chosen = in_memory(columns_of(matrix, genes))
     dense = np.ascontiguousarray(chosen) if isinstance(chosen, np.ndarray) else chosen.toarray()
     features = of_rows(dense, known)
-    start, about = StartInput(features, "embedding", batch), TrainingValues.of_continuous(features)
+    kind: Kind = "panel" if features.shape[1] <= MARKERS_OF_A_PANEL else "embedding"
+    start, about = StartInput(features, kind, batch), TrainingValues.of_continuous(features)
     return Inputs(features, dense[~known], start, genes, "continuous", about)
 
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import StartInput
@@ -40,6 +42,27 @@ def test_no_more_classes_at_once_than_jobs_and_each_gets_its_own_result(n_jobs: 
     assert max(at_once) == n_jobs
     if n_jobs == 1:
         assert begun == [1, 3, 2, 0]  # large ones first
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_columns", "counted", "expected"),
+    [
+        ("lognorm", 100, False, "panel"),
+        ("lognorm", 101, False, "lognorm"),
+        ("lognorm", 100, True, "lognorm"),
+        ("counts", 100, True, "counts"),
+        ("panel", 100, False, "panel"),
+        ("embedding", 100, False, "embedding"),
+    ],
+)
+def test_few_columns_without_counts_are_a_panel(kind: Any, n_columns: int, *, counted: bool, expected: str) -> None:
+    rng = np.random.default_rng(0)
+    matrix = rng.poisson(2, (100, n_columns)) + 1.0 if counted else rng.gamma(1, 2, (100, n_columns))
+    if kind == "lognorm" and counted:
+        matrix = np.log1p(1e4 * matrix / matrix.sum(axis=1, keepdims=True))
+    classes = CoarseClasses(StartInput(sparse.csr_matrix(matrix), kind), COARSE)
+    assert classes.given(1)["kind"] == classes.kind == expected
+    assert classes.has_counts is counted
 
 
 def test_cells_and_donors_of_a_class() -> None:

@@ -46,13 +46,16 @@ def _fit_of(kind: str, ks: list[int]) -> Any:
     )
 
 
-@pytest.mark.parametrize(("kind", "ks"), [("counts", [1, 2]), ("embedding", [1, 2]), ("counts", [3])])
+@pytest.mark.parametrize(
+    ("kind", "ks"), [("counts", [1, 2]), ("embedding", [1, 2]), ("panel", [1, 2]), ("counts", [3])]
+)
 def test_the_fits_of_a_class_are_kept_whole(kind: str, ks: list[int], tmp_path: Path) -> None:
     fit = _fit_of(kind, ks)
     storage = Checkpoint(tmp_path, "abc")
     storage.save_part("fits_0", packed(fit))
     again = unpacked(storage.load_part("fits_0"))
     np.testing.assert_equal(vars(again.representations), vars(fit.representations))
+    assert again.representations.is_panel is (kind == "panel")
     assert [list(part) for part in (again.representations.scores, again.representations.contrasted)] == [
         list(part) for part in (fit.representations.scores, fit.representations.contrasted)
     ]  # the latents are the scores side by side, in their order

@@ -28,6 +28,24 @@ def test_with_equal_sizes_spherical_mixtures_join_and_all_weights_are_equal() ->
     assert spherical == [False, True, False, True]
 
 
+def test_spherical_mixtures_join_in_a_panel_with_weights_of_their_own() -> None:
+    X = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32) * [1, 2, 4]
+    panel = ClassRepresentations(
+        {"log": X, "scaled": X / X.std(axis=0)}, np.arange(200), None, {"log": X}, is_panel=True
+    )
+    found = members(panel, 3, np.random.default_rng(0), n_repeats=2, equal_sizes=False)
+    assert len(found) == (4 * 2 + 2 * 1) * 3  # plain and contrasted representations, repeats, kinds
+    assert all(scores.std(axis=0)[-1] > 3 for scores, _ in found)  # none has unit variances
+    spherical = [
+        mixture
+        for _, mixture in found
+        if isinstance(mixture, TiedMixtures)
+        and np.allclose(mixture.precision[0], mixture.precision[0, 0, 0] * np.eye(mixture.means.shape[2]))
+    ]
+    assert len(spherical) == len(found) / 3
+    assert all(np.ptp(mixture.log_weights) > 0 for mixture in spherical)
+
+
 @pytest.mark.parametrize(("depth", "contrasted", "expected"), [(False, False, 20), (True, False, 30), (True, True, 34)])
 def test_half_as_many_without_depth_and_in_contrasted_representations(
     *, depth: bool, contrasted: bool, expected: int

@@ -146,8 +146,9 @@ def consensus_start(
         return labels, agreement, kept.splits(c, split)
 
     logger.info(
-        "start: %d samples in %d coarse classes, up to %d fine ones in each", len(coarse), len(sizes), max(k_max)
-    )
+        "start: %d samples in %d coarse classes, up to %d fine ones in each%s",
+        len(coarse), len(sizes), max(k_max), "; a panel, in the scale of its markers" if classes.kind == "panel" else "",
+    )  # fmt: skip
     on_paths = PATHS[classes.has_counts] * (k_max + FITS_BESIDE) * (k_max > 1) * free * (given is None)
     voting = (FITS_PER_REPEAT[classes.has_counts] * n_repeats + FITS_OF_TREE[classes.has_counts] * wants_tree) * (
         k_max > 1

@@ -91,8 +91,8 @@ def packed(found: ClassFit | Splits) -> Arrays:
 def _arrays_in(value: Any, path: str) -> list[tuple[str, np.ndarray]]:
     if value is None:
         return []
-    if isinstance(value, np.ndarray):
-        return [(path, value)]
+    if isinstance(value, np.ndarray | bool):
+        return [(path, np.asarray(value))]
     parts = {f.name: getattr(value, f.name) for f in fields(value)} if is_dataclass(value) else dict(value)
     return [found for name, part in parts.items() for found in _arrays_in(part, f"{path}/{name}" if path else name)]
 
@@ -100,7 +100,8 @@ def _arrays_in(value: Any, path: str) -> list[tuple[str, np.ndarray]]:
 def unpacked(arrays: Arrays) -> ClassFit:
     """The fits of a class that were :func:`packed`."""
     parts: dict[str, Any] = {field.name: None for field in fields(ClassFit)} | _nested(arrays)
-    representations = {"contrasted": {}} | parts["representations"]
+    representations = {"contrasted": {}, "is_panel": False} | parts["representations"]
+    representations["is_panel"] = bool(representations["is_panel"])
     return ClassFit(**parts | {"representations": ClassRepresentations(**representations)})
 
 

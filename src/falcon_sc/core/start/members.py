@@ -42,9 +42,10 @@ def members(
     all classes are part of what tells some types apart, and hide what tells others apart. Gaussians are merged down from
     more components where that makes them much likelier. Each run has up to `n_steps` steps.
 
+    In those of a panel Gaussian mixtures with a spherical covariance join in: without them its clusters vary between seeds.
+
     With `equal_sizes`, the representations are `EQUAL_SIZE_REPRESENTATIONS`, the components of all mixtures have equal
-    weights, as many Gaussian mixtures with a spherical covariance join in, and none are merged, which is a way to small
-    classes.
+    weights, spherical mixtures join in as well, and none are merged, which is a way to small classes.
     """
     names = EQUAL_SIZE_REPRESENTATIONS if equal_sizes else plain(representations)
     n_half = (n_repeats + 1) // 2
@@ -60,6 +61,7 @@ def members(
         rng,
         n_steps=n_steps,
         equal_sizes=equal_sizes,
+        with_spherical=equal_sizes or representations.is_panel,
     )
     # every second plain representation is asked, which is one or two of each normalization
     asked = range(0, len(names), 2)
@@ -89,6 +91,7 @@ def _fits(
     *,
     n_steps: int,
     equal_sizes: bool,
+    with_spherical: bool,
 ) -> list[_Fit]:
     """For each matrix a mixture of each kind, from the best of `N_STARTS` starts after a few steps; kinds share it."""
     fits: dict[int, _Fit] = {}
@@ -103,8 +106,8 @@ def _fits(
             gaussian.mixtures,
             expectation_maximization(heavy, (start, np.ones_like(start)), n_steps=n_steps).mixtures,
         ]
-        if equal_sizes:
-            round_ = TiedSteps(X, equal_weights=True, spherical=True)
+        if with_spherical:
+            round_ = TiedSteps(X, equal_weights=equal_sizes, spherical=True)
             kinds.append(expectation_maximization(round_, start, n_steps=n_steps).mixtures)
         for run, (i, value) in enumerate(zip(own, gaussian.log_likelihood, strict=True)):
             fits[int(i)] = _Fit(tuple(kind.of(np.array([run])) for kind in kinds), float(value))

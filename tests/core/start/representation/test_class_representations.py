@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.start.representation.class_representations import class_representations
+from falcon_sc.core.start.representation.class_representations import class_representations, plain
+from falcon_sc.core.start.representation.contrast import Background
 
 
 def simulate(rng: np.random.Generator, n: int = 300, g: int = 200, n_groups: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -70,6 +71,17 @@ def test_log_normalized_values_give_residuals_only_where_counts_are_recovered() 
     ]
     without = class_representations(lognorm, "lognorm", np.random.default_rng(0), has_counts=False)
     assert list(without.scores) == ["log", "scaled"]
+
+
+def test_a_panel_is_clustered_in_its_own_scale_and_all_of_it_is_kept() -> None:
+    rng = np.random.default_rng(5)
+    X = (rng.normal(size=(300, 8)) - 1) * np.arange(1, 9)  # negative values, too
+    others = Background(rng.normal(size=(90, 8)) * np.arange(1, 9), np.repeat([1, 2], 45))
+    panel = class_representations(X, "panel", rng, background=others, has_counts=False)
+    assert {name for name, _ in plain(panel)} == set(panel.contrasted) == {"log"}
+    assert list(panel.scores) == ["log", "scaled"]  # the evidence for the splits looks at both
+    np.testing.assert_allclose(panel.scores["log"].var(axis=0).sum(), X.var(axis=0).sum(), rtol=1e-4)
+    assert panel.depth is None
 
 
 def test_embedding_is_used_as_it_is() -> None:

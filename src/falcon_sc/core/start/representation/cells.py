@@ -38,7 +38,7 @@ def counts_and_library(
     rows: np.ndarray | sparse.csr_matrix, kind: Kind, *, has_counts: bool
 ) -> tuple[np.ndarray | sparse.csr_matrix | None, np.ndarray | None]:
     """Counts (n x genes) and their sum in each cell (n,); None where there are none."""
-    if kind == "embedding" or (kind == "lognorm" and not has_counts):
+    if kind in ("embedding", "panel") or (kind == "lognorm" and not has_counts):
         return None, None
     counts = rows if kind == "counts" else pseudo_counts(rows)
     return counts, np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
@@ -53,8 +53,8 @@ def variable_columns(
     batch: np.ndarray | None,
     n_genes: int,
 ) -> np.ndarray:
-    """Columns that vary among `fit_cells`, at most `n_genes`; the first ones of an embedding."""
-    if kind == "embedding" or len(fit_cells) == 1:
+    """Columns that vary among `fit_cells`, at most `n_genes`; the first ones of an embedding, and all of a panel."""
+    if kind in ("embedding", "panel") or len(fit_cells) == 1:
         return np.arange(rows.shape[1])[:n_genes]
     learned = (rows if counts is None else counts)[fit_cells]
     if counts is None:

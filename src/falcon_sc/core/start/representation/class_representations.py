@@ -42,6 +42,9 @@ COUNT_REPRESENTATIONS = (
     ("pearson", 20),
 )
 CONTINUOUS_REPRESENTATIONS = (("log", 10), ("log", 20), ("scaled", 10), ("scaled", 15), ("scaled", 20))
+# Somebody chose the scale of each marker of a panel: divided by its deviation, a marker that only holds noise here counts as
+# much as one that tells types apart.
+PANEL_REPRESENTATIONS = (("log", 10), ("log", 15), ("log", 20), ("log", 30))
 EQUAL_SIZE_REPRESENTATIONS = (
     ("log", 10),
     ("log", 20),
@@ -57,13 +60,14 @@ class ClassRepresentations:
     `scores`: normalization -> float32 n x d (d <= 30). `fit_cells`: sorted indices of the cells learned from. `depth`:
     float32 n, log1p of the molecules of each cell, standardized over `fit_cells`; None without counts. `contrasted`:
     normalization -> float32 n x d (d <= 20), contrastive components against the other coarse classes, principal ones
-    where there are no others; empty for an embedding.
+    where there are no others; empty for an embedding. `is_panel`: clusters are found in the scale of the markers alone.
     """
 
     scores: dict[str, np.ndarray]
     fit_cells: np.ndarray
     depth: np.ndarray | None = None
     contrasted: dict[str, np.ndarray] = field(default_factory=dict)
+    is_panel: bool = False
 
     def components(self, normalization: str, n_dims: int) -> np.ndarray:
         """Scores of all cells on the first axes; at most as many as a fifth of the learning cells, at least two."""
@@ -101,6 +105,8 @@ class ClassRepresentations:
 
 def plain(representations: ClassRepresentations) -> tuple[tuple[str, int], ...]:
     """Normalization and dimensions of the representations that are not contrasted."""
+    if representations.is_panel:
+        return PANEL_REPRESENTATIONS
     return COUNT_REPRESENTATIONS if "pearson" in representations.scores else CONTINUOUS_REPRESENTATIONS
 
 
@@ -176,17 +182,24 @@ def class_representations(
             _subtract(matrix, centers[name], codes[cells])
             projected[name][cells] = matrix @ spans[name]
         fits_done()  # in a large class the blocks take as long as fits, and are shown like them
-    contrasted = {name: own[:, :N_CONTRASTED] for name, own in projected.items() if kind != "embedding"}
+    is_panel = kind == "panel"
+    contrasted = {
+        name: own[:, :N_CONTRASTED]
+        for name, own in projected.items()
+        if kind != "embedding" and (name == "log" or not is_panel)
+    }
     if contrasted and background is not None:
         rows_of_others = Cells(
             background.rows, *counts_and_library(background.rows, kind, has_counts=has_counts), columns
         )
+        spans = {name: spans[name] for name in contrasted}
         for name, covariance in _covariances(rows_of_others, background.codes, normalizer, spans).items():
             own = projected[name][fit_cells]
             directions = contrasted_directions(own.T @ own / len(own), covariance)[:, :N_CONTRASTED]  # axes x 20
             contrasted[name] = projected[name] @ directions.astype(np.float32)
     scores = {name: np.ascontiguousarray(own[:, :n_components]) for name, own in projected.items()}
-    return ClassRepresentations(scores, fit_cells, None if library is None else _depth(library, fit_cells), contrasted)
+    depth = None if library is None else _depth(library, fit_cells)
+    return ClassRepresentations(scores, fit_cells, depth, contrasted, is_panel=is_panel)
 
 
 def _covariances(
@@ -196,7 +209,8 @@ def _covariances(
     classes = np.unique(codes)
     total = {name: np.zeros((axes.shape[1], axes.shape[1])) for name, axes in spans.items()}
     for code in classes:
-        for name, matrix in normalizer.apply(*cells.block(np.flatnonzero(codes == code))).items():
+        block = cells.block(np.flatnonzero(codes == code))
+        for name, matrix in normalizer.apply(*block, only=spans).items():
             scores = (matrix @ spans[name]).astype(np.float64)  # cells of the class x d
             scores -= scores.mean(axis=0)
             total[name] += scores.T @ scores / (len(scores) * len(classes))
