@@ -56,8 +56,6 @@ def run(
     """Read, discover, write."""
     from falcon_sc._cli.target import Target
 
-    if "fixed" in options:
-        options["fixed"] = dict(options["fixed"])
     target = Target.checked(source, output, csv, options.get("key_added", "falcon"), on_disk=on_disk)
 
     from falcon_sc._saving import ModelNotSavedError, check_outside

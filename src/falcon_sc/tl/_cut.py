@@ -62,8 +62,8 @@ def _fixed(fixed: Any, names: CoarseNames, most: np.ndarray) -> np.ndarray:
         numbers[place] = check_int(number, f"fixed[{name!r}]")
         if numbers[place] > most[place]:
             msg = (
-                f"fixed[{name!r}]={number}: the tree has {most[place]} leaves there. For more run falcon_sc.tl.discover again "
-                f"with fixed={{{name!r}: {number}}}."
+                f"fixed[{name!r}]={number}: the tree has {most[place]} leaves there. For more there is falcon_sc.tl.refine, "
+                "which looks deeper into this coarse class and leaves the others as they are."
             )
             raise ValueError(msg)
     return numbers

@@ -27,6 +27,12 @@ def listed(names: Iterable[object]) -> str:
     return (", ".join(quoted[:_MAX_LISTED]) + more) or "none"
 
 
+def in_a_line(name: object) -> str:
+    """A name for a line of the log, which line breaks and their like would tear: in quotes, if it has some."""
+    text = str(name)
+    return text if text.isprintable() else repr(text)
+
+
 def whole_number(value: object) -> int | None:
     """The number that an int, or a whole number of numpy or pandas such as ``np.float64(3)``, stands for, else None."""
     if isinstance(value, np.ndarray) and value.ndim == 0:

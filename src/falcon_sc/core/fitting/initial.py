@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.core import relations
+from falcon_sc.core.data.labels import in_a_line
 from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.start import Start
@@ -103,7 +104,9 @@ def _consensus(
     )
     names = taxonomy.names[taxonomy.blocks[taxonomy.reference]]
     numbers = zip(names, start.relation.sum(axis=0).tolist(), strict=True)
-    logger.info("start: fine classes in each coarse class: %s", ", ".join(f"{name} {n}" for name, n in numbers))
+    logger.info(
+        "start: fine classes in each coarse class: %s", ", ".join(f"{in_a_line(name)} {n}" for name, n in numbers)
+    )
     if inside.all():
         return start
     assert start.labels is not None

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from falcon_sc.core.data.batches import SameViews, as_samples
+from falcon_sc.core.data.labels import in_a_line
 from falcon_sc.core.fitting.outcome import predictions
 from falcon_sc.core.fitting.prepare import Prepared
 from falcon_sc.core.start.coarse_classes import CoarseClasses
@@ -178,7 +179,7 @@ def _say(fitted: Fitted, found: Division, proba: NDArray[np.float32]) -> None:
     logger.info(
         "refine: %d samples of %s in %d fine classes and %d leaves; the clusterings agree on a label to %.0f %%, on average",
         len(proba),
-        name,
+        in_a_line(name),
         len(fitted.classes.names),
         proba.shape[1],
         100 * found.agreement.mean(),
