@@ -12,6 +12,7 @@ from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import SameViews
 from falcon_sc.core.fitting.prepare import prepare
 from falcon_sc.core.runtime.device import resolve_device
+from falcon_sc.core.settings.ranges import generator_of
 from falcon_sc.core.state.inference import features_of
 from falcon_sc.core.training.networks import build_classifier, build_mlp_classifier, check_network
 
@@ -71,7 +72,7 @@ class Task:
     @classmethod
     def of(cls, problem: Problem, settings: Settings, rng: int | np.random.Generator | None) -> Task:
         """Put the samples of a checked problem where they are read."""
-        rng = np.random.default_rng(rng)
+        rng = generator_of(rng)
         prepared = prepare(problem, settings.config, settings.device, rng)
         return cls(
             settings,
