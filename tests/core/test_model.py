@@ -232,6 +232,9 @@ def test_bad_input_is_refused(data, fitted):
     X[3, 2] = np.nan
     with pytest.raises(ValueError, match="NaN or infinite"):
         Falcon(6).fit(X, data.coarse)
+    X[3, 2] = 1e20
+    with pytest.raises(ValueError, match=r"X has values as large as 1e\+20"):
+        Falcon(6).fit(X, data.coarse)
     with pytest.raises(ValueError, match="coarse has 5 labels, X has"):
         Falcon(6).fit(data.X, data.coarse[:5])
     missing = data.coarse.astype(object)

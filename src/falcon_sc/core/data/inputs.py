@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import torch
 
 from falcon_sc.core.data.batches import Samples
-from falcon_sc.core.data.rows import Rows, each_block
+from falcon_sc.core.data.rows import LARGEST, Rows, each_block
 
 
 def as_input(X: Any) -> Any:
@@ -18,7 +18,7 @@ def as_input(X: Any) -> Any:
     Raises
     ------
     ValueError
-        If `X` is no matrix, or has values that are NaN or infinite.
+        If `X` is no matrix, or has values that are NaN, infinite or too large to be squared.
     """
     if isinstance(X, Samples | Rows):
         return X
@@ -31,14 +31,20 @@ def as_input(X: Any) -> Any:
     if X.ndim != 2 or 0 in X.shape:
         msg = f"X must be a matrix of samples and features, found shape {X.shape}."
         raise ValueError(msg)
-    if not all(each_block(X, _is_finite)):
+    largest = float(np.max(each_block(X, _largest)))
+    if not np.isfinite(largest):
         msg = "X has values that are NaN or infinite: remove or impute them."
+        raise ValueError(msg)
+    if largest > LARGEST:
+        msg = f"X has values as large as {largest:g}, beyond {LARGEST:g}, whose squares cannot be summed: correct or remove them."
         raise ValueError(msg)
     return X
 
 
-def _is_finite(block: Any) -> bool:
-    return bool(np.isfinite(block.data if sp.issparse(block) else block).all())
+def _largest(block: Any) -> float:
+    """Of the absolute values; NaN if there is one."""
+    values = block.data if sp.issparse(block) else block
+    return max(float(values.max(initial=0)), -float(values.min(initial=0))) if values.size else 0.0
 
 
 def n_samples(X: Any) -> int:
