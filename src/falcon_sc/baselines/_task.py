@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.data.batches import SameViews
+from falcon_sc.core.data.batches import SameViews, check_views
 from falcon_sc.core.fitting.prepare import prepare
 from falcon_sc.core.runtime.device import resolve_device
 from falcon_sc.core.settings.ranges import generator_of
@@ -52,7 +52,9 @@ class Settings:
         """Defaults in place of what is `None`."""
         if network is not None:
             check_network(network)
-        return cls(config or FROM_RANDOM_WEIGHTS, network, views or SameViews(), resolve_device(device))
+        views = views or SameViews()
+        check_views(views)
+        return cls(config or FROM_RANDOM_WEIGHTS, network, views, resolve_device(device))
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,9 @@ def run(
     check_choice(use_rep, layer, values)
     n_top_genes = check_int(n_top_genes, "n_top_genes")
     labels = read_labels(adata, coarse_key, "coarse_key")
+    if dataset_key == coarse_key:
+        msg = f"dataset_key={dataset_key!r} is the column of coarse labels: give the one that tells apart data sets, or leave it out."
+        raise ValueError(msg)
     dataset = None if dataset_key is None else read_groups(adata, dataset_key, "dataset_key")[labels.known]
     budget = check_n_fine(n_fine, fixed, labels, dataset)
     batch = None if batch_key is None else read_batch(adata, batch_key)
