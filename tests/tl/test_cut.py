@@ -138,6 +138,12 @@ def test_merges_stay_where_the_number_stays_and_go_where_it_moves(found: ad.AnnD
     check_agreement(found)
 
 
+@pytest.mark.parametrize("number", [np.int8(5), np.float64(5), np.array(5)], ids=["int8", "float64", "array"])
+def test_numbers_of_numpy_are_numbers(found: ad.AnnData, number) -> None:
+    fsc.tl.cut(found, number)
+    assert len(found.uns["falcon"]["fine_names"]) == 5
+
+
 def test_auto_makes_the_supported_splits(found: ad.AnnData) -> None:
     fsc.tl.cut(found, "auto")
     tree = found.uns["falcon"]["tree"]

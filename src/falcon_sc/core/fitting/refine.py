@@ -167,6 +167,7 @@ def _learned(X: Any, leaves: NDArray[np.int64]) -> tuple[NDArray[np.float64], ND
     scaled = scaler.fit_transform(sparse.csr_matrix(X) if sparse.issparse(X) else X)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough: a temperature follows
+        warnings.filterwarnings("ignore", "The number of unique classes is greater", UserWarning)  # as it was asked for
         model = LogisticRegression(C=PENALTY, max_iter=300).fit(scaled, leaves)
     weight, bias = model.coef_, model.intercept_
     if len(weight) == 1:  # of two leaves scikit-learn keeps the difference
