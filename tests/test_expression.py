@@ -234,6 +234,9 @@ def test_embedding() -> None:
     np.testing.assert_array_equal(embedding, adata.obsm["X_pca"])
     with pytest.raises(KeyError, match=r"use_rep='X_scvi' is not in adata\.obsm, which has: 'X_pca'"):
         read_embedding(adata, "X_scvi")
+    adata.obsm["X_pca"][0, 0] = -1e20  # such as what stands for a missing value
+    with pytest.raises(ValueError, match=r"adata\.obsm\['X_pca'\] holds values as large as 1e\+20"):
+        read_embedding(adata, "X_pca")
     adata.obsm["X_pca"][0, 0] = np.nan
     with pytest.raises(ValueError, match=r"adata\.obsm\['X_pca'\] holds NaN or inf"):
         read_embedding(adata, "X_pca")

@@ -80,6 +80,7 @@ def test_equal_sums() -> None:
         (COUNTS + np.inf, "counts", "NaN or inf"),
         (np.full((2, 2), np.nan), "continuous", "NaN or inf"),
         (np.zeros((2, 2)), "counts", "nothing but zeros"),
+        (SMOOTH * -1e20, "continuous", "X holds values as large as .*beyond 1e.15.*correct or remove them"),
     ],
 )
 def test_what_cannot_be(values: np.ndarray, stated, message: str) -> None:

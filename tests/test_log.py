@@ -36,6 +36,16 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     root.setLevel(level)
 
 
+def test_a_name_does_not_tear_its_line(cells: AnnData, caplog) -> None:
+    cells.obs["coarse"] = cells.obs["coarse"].cat.rename_categories({"B cell": "B\ncell"})
+    with caplog.at_level("INFO", "falcon_sc"):
+        fsc.tl.discover(cells, "coarse", {"B\ncell": 2, "CD4/CD8 T": 1, "µ glia": 1}, max_epochs=1, progress_bar=False)
+        fsc.tl.refine(cells, "B\ncell", 12, progress_bar=False)
+    assert [message for message in caplog.messages if "\n" in message] == []
+    assert sum(r"'B\ncell'" in message for message in caplog.messages) >= 2
+    assert any("CD4/CD8 T 1, µ glia 1" in message for message in caplog.messages)
+
+
 def test_one_line_a_stage_is_printed(bare, cells: AnnData, quick, capsys) -> None:
     bare()
     fsc.tl.discover(cells, "coarse", 6, **quick)

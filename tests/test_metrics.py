@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
@@ -118,6 +119,20 @@ def test_containers(container):
         adjusted_rand_score(true, predicted)
     )
     assert metrics.match_classes(container(true), predicted) == {"b": "a", "a": "b", "c": "c"}
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [metrics.clustering_accuracy, metrics.macro_accuracy, metrics.adjusted_rand_index, metrics.match_classes],
+)
+def test_columns_with_their_samples_in_another_order_are_told(metric):
+    true = pd.Series(["a", "a", "b"], index=["x", "y", "z"])
+    with pytest.warns(UserWarning, match=r"the index of true in another order.*predicted\.loc\[true\.index\]") as told:
+        metric(true, true.iloc[::-1])
+    assert told[0].filename == __file__
+    metric(true, true.copy())
+    metric(true, true.set_axis(["p", "q", "r"]))  # other names: nothing is known
+    metric(true, true.set_axis(["x", "x", "y"]))
 
 
 @pytest.mark.parametrize(
@@ -310,6 +325,8 @@ def test_matched_distance_sees_what_the_others_miss():
         ({"M": np.ones((4, 2))}, "M must hold 0 and 1 only, and exactly one 1 in each row"),
         ({"M_true": np.full((4, 2), 0.5)}, "M_true must hold 0 and 1"),
         ({"M": np.zeros(4)}, r"M must be a fine x coarse matrix, it has shape \(4,\)"),
+        ({"M": [[1], [0, 1]]}, "M must be a fine x coarse matrix, found no matrix"),
+        ({"M": None}, "M must be a fine x coarse matrix"),
         ({"kind": "hed"}, "kind='hed' is unknown: choose 'falcon', 'iso' or 'matched'"),
         ({"kind": "matched"}, "give labels and labels_true"),
         ({"kind": "matched", "labels": [0, 1], "labels_true": [0]}, "labels_true has 1 labels and labels 2"),
@@ -332,3 +349,9 @@ def test_graph_edit_distance_errors(change, message):
     arguments = {"M": relation([0, 0, 1, 1], 2), "M_true": relation([0, 0, 1, 1], 2), **change}
     with pytest.raises(ValueError, match=message):
         metrics.graph_edit_distance(**arguments)
+
+
+def test_relations_may_be_sparse_or_tables():
+    M = relation([0, 0, 1, 1], 2)
+    for kind in (sparse.csr_matrix, sparse.coo_array, pd.DataFrame):
+        assert metrics.graph_edit_distance(kind(M), kind(relation([0, 1, 1, 1], 2)), kind="iso") == 2

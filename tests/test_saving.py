@@ -56,6 +56,28 @@ def test_a_folder_of_something_else_is_known_before(
     assert [path.name for path in tmp_path.iterdir()] == [name.partition("/")[0]]
 
 
+@pytest.mark.parametrize("argument", ["save_model", "checkpoint"])
+@pytest.mark.parametrize(
+    ("folder", "output"), [("o.zarr", "o.zarr"), ("o.zarr/state", "o.zarr"), ("o.h5ad", "o.h5ad"), ("a/../o.zarr/b/c", "o.zarr")]
+)  # fmt: skip
+def test_a_folder_inside_the_output_is_known_before(
+    cells: AnnData, quick, tmp_path: Path, once_trained, argument: str, folder: str, output: str
+) -> None:
+    """The store replaces what was there: the model would be gone, and nothing would say so."""
+    places = {argument: tmp_path / folder, "output": tmp_path / output}
+    with (
+        once_trained(lambda: pytest.fail("trained")),
+        pytest.raises(ValueError, match=f"{argument}=.* lies in output=.*: give another folder"),
+    ):
+        fsc.tl.discover(cells, "coarse", 6, **places, **quick)
+
+
+def test_a_folder_inside_a_store_is_known_before(cells: AnnData, quick, tmp_path: Path) -> None:
+    cells.write_zarr(tmp_path / "in.zarr")
+    with pytest.raises(ValueError, match=r"save_model=.* is in a zarr store, .*: give another folder"):
+        fsc.tl.discover(cells, "coarse", 6, save_model=tmp_path / "in.zarr" / "models" / "first", **quick)
+
+
 def _lose(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.touch()

@@ -16,10 +16,10 @@ from scipy import sparse
 
 from falcon_sc._blocks import count_values, log_normalized, times
 from falcon_sc._checks import check_name, listed
-from falcon_sc._kinds import Recognized, check_stated, recognize
+from falcon_sc._kinds import Recognized, check_stated, recognize, too_large
 from falcon_sc._on_disk.opening import is_on_disk, open_rows
 from falcon_sc.core.data.memory_rows import as_rows
-from falcon_sc.core.data.rows import Rows, as_csr, changed, each_block, of_rows
+from falcon_sc.core.data.rows import LARGEST, Rows, as_csr, changed, each_block, of_rows
 from falcon_sc.core.start.representation.normalizations import (
     counts_can_be_recovered,
     rounded_units,
@@ -202,6 +202,8 @@ def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
     if not np.isfinite(values).all():
         msg = f"{place} holds NaN or inf: remove or fill those values first."
         raise ValueError(msg)
+    if (largest := float(max(values.max(), -values.min()))) > LARGEST:
+        raise ValueError(too_large(place, largest))
     return values
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from falcon_sc.core.data.rows import Rows, each_block
+from falcon_sc.core.data.rows import LARGEST, Rows, each_block
 from falcon_sc.core.start.representation.normalizations import counts_behind
 
 if TYPE_CHECKING:
@@ -91,7 +91,11 @@ def recognize(values: sparse.csr_matrix | Rows, name: str) -> Recognized:
 def check_stated(values: Any, name: str, stated: Values) -> None:
     """Refuse values that cannot be what `stated` says: NaN and inf, negative counts, logarithms that are too large."""
     if stated == "continuous":
-        _check_finite(each_block(values, _look), values, name)
+        looks = each_block(values, _look)
+        _check_finite(looks, values, name)
+        largest = max(max(look.largest, -look.smallest) for look in looks)
+        if largest > LARGEST:
+            raise ValueError(too_large(name, largest))
         return
     _, largest = _whole_and_largest(values, name, f"values={stated!r} cannot be")
     if stated == "lognorm" and largest > _LARGEST_LOG:
@@ -100,6 +104,14 @@ def check_stated(values: Any, name: str, stated: Values) -> None:
             "above 30. Leave values out, or say values='counts'."
         )
         raise ValueError(msg)
+
+
+def too_large(name: str, largest: float) -> str:
+    """What is said of values that are used as they are, and are beyond what can be computed with."""
+    return (
+        f"{name} holds values as large as {largest:g}, beyond {LARGEST:g}, whose squares cannot be summed: correct or remove "
+        "them, if they stand for missing ones."
+    )
 
 
 def check_values(values: object) -> None:
@@ -144,9 +156,7 @@ def _whole_and_largest(values: Any, name: str, problem: str = "it looks scaled o
         raise ValueError(msg)
     if largest > _LARGEST_VALUE:
         found = f"{name} holds values as large as {largest:g}, which are neither counts nor rates of molecules"
-        raise UnusableValuesError(
-            found, "correct or remove them, or say values='continuous' to use the values as they are."
-        )
+        raise UnusableValuesError(found, "correct or remove them.")
     return all(look.whole for look in looks), largest
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 from falcon_sc._checks import check_writable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from anndata import AnnData
@@ -41,9 +43,10 @@ def check_folders(save_model: str | Path | None, checkpoint: str | Path | None) 
         if path is None:
             return None
         folder = check_writable(path, argument, folder=True, files=files)
-        if any((folder / mark).exists() for mark in _OF_ZARR):
-            msg = f"{argument}={str(path)!r} is a zarr store, which would be no place for it: give another folder."
-            raise ValueError(msg)
+        for place in (folder.resolve(), *folder.resolve().parents):
+            if any((place / mark).exists() for mark in _OF_ZARR):
+                msg = f"{argument}={str(path)!r} is in a zarr store, {str(place)!r}, which is no place for it: give another folder."
+                raise ValueError(msg)
         return folder
 
     model_folder = checked(save_model, "save_model", WEIGHTS, DESCRIPTION)
@@ -53,6 +56,23 @@ def check_folders(save_model: str | Path | None, checkpoint: str | Path | None) 
     if state_folder is not None:
         check_is_of_a_run(state_folder)
     return model_folder, state_folder
+
+
+def check_outside(folders: Mapping[str, Path | None], outputs: Mapping[str, Path | None]) -> None:
+    """Refuse a folder in what is written after it: a file or a store, which replaces all that is there by then.
+
+    Both by the names of their arguments; None where there is none.
+    """
+    for (argument, folder), (other, output) in product(folders.items(), outputs.items()):
+        if folder is None or output is None:
+            continue
+        place = folder.resolve()
+        if output.resolve() in (place, *place.parents):
+            msg = (
+                f"{argument}={str(folder)!r} is or lies in {other}={str(output)!r}, which is written as a whole and would "
+                "replace it: give another folder."
+            )
+            raise ValueError(msg)
 
 
 def save_fitted(model: Falcon, folder: Path, *, labels: str, adata: AnnData | None = None) -> None:

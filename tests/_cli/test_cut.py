@@ -53,6 +53,14 @@ def test_mistakes(source: Path, capsys, monkeypatch, options: list[str], message
     assert [path.name for path in source.parent.iterdir()] == ["in.h5ad"]
 
 
+@pytest.mark.parametrize("command", [["cut"], ["discover", "--coarse-key", "coarse", "--n-fine", "6"]], ids=" ".join)
+def test_a_class_with_two_numbers(source: Path, capsys, command: list[str]) -> None:
+    options = ["--fixed", "B cell=2", "--fixed", "B cell=3", "-o", str(source.parent / "out.h5ad")]
+    with pytest.raises(SystemExit, match="2"):
+        main([*command, str(source), *options])
+    assert "--fixed: 'B cell' has two numbers, 2 and 3: give one" in capsys.readouterr().err
+
+
 def test_nothing_asked(found: Path, tmp_path: Path, capsys) -> None:
     assert main(["cut", str(found), "-o", str(tmp_path / "cut.h5ad")]) == 2
     assert "give --n-fine, the total number of fine classes, or --fixed" in capsys.readouterr().err

@@ -66,6 +66,20 @@ def test_mistakes_are_one_line(source: Path, capsys, monkeypatch, change: dict[s
     assert [path.name for path in source.parent.iterdir()] == ["in.h5ad"]
 
 
+@pytest.mark.parametrize(
+    ("option", "folder", "other"),
+    [("--save-model", "o.zarr/model", "--output"), ("--checkpoint", "o.zarr", "--output"), ("--save-model", "l.csv", "--csv")],
+)  # fmt: skip
+def test_a_folder_inside_what_is_written_is_known_before(
+    source: Path, few_steps: list[str], capsys, monkeypatch, option: str, folder: str, other: str
+) -> None:
+    monkeypatch.chdir(source.parent)
+    code = main(["discover", "in.h5ad", *few_steps, "-o", "o.zarr", "--csv", "l.csv", option, folder])
+    assert code == 2
+    assert f"{option}='{folder}' is or lies in {other}=" in capsys.readouterr().err
+    assert [path.name for path in source.parent.iterdir()] == ["in.h5ad"]
+
+
 def test_number_of_fine_classes_is_estimated(planted: AnnData, tmp_path: Path) -> None:
     source, output = tmp_path / "in.h5ad", tmp_path / "out.h5ad"
     planted[:120].copy().write_h5ad(source)

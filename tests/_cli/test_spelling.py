@@ -44,6 +44,25 @@ COMMANDS = ("discover", "cut", "refine", "predict")
             "missing_genes='fill' stops; scanpy's values='counts'",
             "--missing-genes='fill' stops; scanpy's --values='counts'",
         ),
+        (
+            predict,
+            "or delete that first: adata.uns['falcon'].pop('tree').",
+            "or delete that first: in Python adata.uns['falcon'].pop('tree').",
+        ),
+        (discover, "call adata.obs_names_make_unique() first", "call in Python adata.obs_names_make_unique() first"),
+        (
+            discover,
+            "first: adata.obs.loc[adata.obs['a'].isin(['']), 'a'] = None. adata.obs['a'] = adata.obs['a'].astype(str)",
+            "first: in Python adata.obs.loc[adata.obs['a'].isin(['']), 'a'] = None. "
+            "in Python adata.obs['a'] = adata.obs['a'].astype(str)",
+        ),
+        (
+            discover,
+            "(adata.X = adata.X.tocsr() in memory), or call adata = adata.to_memory().",
+            "(in Python adata.X = adata.X.tocsr() in memory), or call in Python adata = adata.to_memory().",
+        ),
+        (refine, "del adata.uns['a']['params']['b'].", "in Python del adata.uns['a']['params']['b']."),
+        (discover, "adata.X holds adata.obs['a'], adata.raw", "adata.X holds adata.obs['a'], adata.raw"),
     ],
     ids=str,
 )

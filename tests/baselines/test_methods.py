@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
+from functools import partial
 
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+
+from falcon_sc import baselines
 from falcon_sc.baselines import FairKMeans, FairLeiden, FairMixture
 from falcon_sc.metrics import clustering_accuracy
 
 from .blobs import PARENTS, TRUE_COUNTS, blobs
 
 LEIDEN = pytest.mark.leiden
+SEEDED = sorted(set(baselines.__all__) - {"PeakCounts", "SCVILeiden"})  # the latter asks for scVI before anything else
 METHODS = [FairKMeans, pytest.param(FairLeiden, marks=LEIDEN), FairMixture]
 
 
@@ -79,3 +86,44 @@ def test_equal_samples_stay_together(method):
     X = np.repeat([[0.0, 0.0], [5.0, 5.0], [9.0, 0.0]], 10, axis=0)
     coarse = np.repeat(["a", "b"], [10, 20])
     assert method(6).fit(X, coarse).n_per_class_.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        (sparse.csr_matrix, TypeError, "X must be a dense matrix, found csr_matrix: give principal components"),
+        (np.ravel, ValueError, r"X must be a matrix of samples and features, found shape \("),
+        (lambda X: np.where(X > 5, np.nan, X), ValueError, "X has values that are NaN or infinite"),
+    ],
+    ids=["sparse", "flat", "missing"],
+)
+def test_what_is_no_matrix_of_scores_is_refused(method, change, kind, message):
+    X, coarse, _ = blobs()
+    with pytest.raises(kind, match=message):
+        method(7).fit(change(X), coarse)
+
+
+@pytest.mark.parametrize("change", [pd.DataFrame, torch.tensor, np.ndarray.tolist], ids=["table", "tensor", "list"])
+def test_scores_may_come_in_any_dense_matrix(change):
+    X, coarse, _ = blobs()
+    model = FairKMeans(7).fit(X, coarse)
+    assert np.array_equal(FairKMeans(7).fit(change(X), coarse).labels_, model.labels_)
+    assert np.array_equal(model.predict(change(X), coarse), model.labels_)
+    with pytest.raises(TypeError, match="X must be a dense matrix, found csr_matrix"):
+        model.predict(sparse.csr_matrix(X), coarse)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[LEIDEN] * (name == "FairLeiden")) for name in SEEDED])
+@pytest.mark.parametrize(
+    ("rng", "kind", "message"),
+    [("one", TypeError, "rng must be an int, .* found 'one'"), (-1, ValueError, "rng must not be negative, found -1")],
+)
+def test_no_seed_is_refused_in_words(name, rng, kind, message):
+    X, coarse, fine = blobs()
+    method, labels = getattr(baselines, name), {"fine": fine} if name == "UpperBound" else {}
+    of_seed = (
+        partial(method, X) if name == "count_density_peaks" else lambda rng: method(7, rng=rng).fit(X, coarse, **labels)
+    )
+    with pytest.raises(kind, match=message):
+        of_seed(rng=rng)

@@ -146,6 +146,8 @@ def test_prediction_refuses_what_it_does_not_know():
     model = fitted(SCAN, X, coarse, fine, FalconConfig(max_epochs=1))
     with pytest.raises(ValueError, match="X has 1 features, the model was fitted on 2"):
         model.predict(X[:, :1])
+    with pytest.raises(ValueError, match="coarse has 3 labels, X has 4 samples"):
+        model.predict(np.zeros((4, 2)), ["a", "b", None])
     with pytest.raises(ValueError, match=r"coarse has labels that the model does not know: \['z'\]"):
         model.predict(X[:1], ["z"])
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from anndata import AnnData
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
@@ -227,10 +228,40 @@ def test_labels_of_other_samples_are_refused(data, fitted):
             use(data.X, data.coarse[:5])
 
 
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        ({"feature_names": ["a", "b"]}, ValueError, "feature_names has 2 names, X has [0-9]+ features"),
+        ({"start_input": np.zeros((3, 2))}, TypeError, "start_input must be a StartInput, .* found ndarray"),
+        ({"X": "text"}, TypeError, "X must be a matrix of numbers, found str"),
+        ({"X": AnnData(np.eye(3))}, TypeError, "X must be a matrix of numbers, found AnnData"),
+        ({"X": np.eye(3) * 1j}, TypeError, "X must be a matrix of numbers, found complex ones"),
+    ],
+    ids=["names", "start", "text", "AnnData", "complex"],
+)
+def test_what_is_none_of_it_is_refused_in_words(data, change, kind, message):
+    with pytest.raises(kind, match=message):
+        Falcon(6).fit(**{"X": data.X, "coarse": data.coarse} | change)
+
+
+def test_views_that_are_none_are_refused(data):
+    with pytest.raises(TypeError, match="views must have the methods weak, strong and plain, found 'flip'"):
+        Falcon(6, views="flip").fit(data.X, data.coarse)
+
+
+def test_a_file_is_no_place_for_a_model(fitted, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match=r"path=.* is a file, and a model is saved as a folder"):
+        fitted.save(tmp_path / "file")
+
+
 def test_bad_input_is_refused(data, fitted):
     X = data.X.copy()
     X[3, 2] = np.nan
     with pytest.raises(ValueError, match="NaN or infinite"):
+        Falcon(6).fit(X, data.coarse)
+    X[3, 2] = 1e20
+    with pytest.raises(ValueError, match=r"X has values as large as 1e\+20"):
         Falcon(6).fit(X, data.coarse)
     with pytest.raises(ValueError, match="coarse has 5 labels, X has"):
         Falcon(6).fit(data.X, data.coarse[:5])

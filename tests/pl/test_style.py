@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 
 import falcon_sc as fsc
 from falcon_sc.pl._color_vision import linear
+from falcon_sc.pl._style import class_colors
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -139,6 +140,16 @@ def test_text_sizes_follow_the_settings(discovered: AnnData) -> None:
     with mpl.rc_context({"font.size": 20}):
         sizes = {text.get_fontsize() for text in fsc.pl.relation(discovered).texts}
     assert sizes == {16, 15, 20}
+
+
+@pytest.mark.parametrize("colors", [None, 3, "red", {"a": "red"}], ids=str)
+def test_what_is_no_list_of_colors_is_as_if_it_was_not_there(discovered: AnnData, colors) -> None:
+    expected = class_colors(discovered, "falcon")
+    for name in ("coarse_colors", "falcon_fine_colors"):
+        adata = discovered.copy()
+        del adata.uns["falcon_fine_colors"]
+        adata.uns[name] = colors
+        assert class_colors(adata, "falcon") == expected
 
 
 @pytest.mark.parametrize("colors", [[(1, 0, 0), (0, 0.5, 0), (0, 0, 1)], np.eye(3), ["red", "none of them", "blue"]])

@@ -77,6 +77,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "layer": ({"layer": "raw"}, KeyError, "layer='raw' is not in adata.layers, which has: 'nan'"),
     "use_rep": ({"use_rep": "X_scvi"}, KeyError, "use_rep='X_scvi' is not in adata.obsm, which has: 'X_pca'"),
     "both": ({"layer": "nan", "use_rep": "X_pca"}, ValueError, "were both given: choose one"),
+    "one column for both": (
+        {"dataset_key": "coarse"},
+        ValueError,
+        "dataset_key='coarse' is the column of coarse labels",
+    ),
     "NaN": ({"layer": "nan"}, ValueError, "'nan'.* holds NaN or inf"),
     "inf": ({"layer": "inf"}, ValueError, "'inf'.* holds NaN or inf"),
     "scaled": ({"layer": "scaled"}, ValueError, "'scaled'.* holds negative values .*looks scaled"),

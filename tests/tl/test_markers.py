@@ -112,6 +112,14 @@ def test_single_cells_have_no_markers(found: AnnData) -> None:
     assert "B cell:0" in set(table.loc[table["against"] == "siblings", "fine"])  # it is still among the others
 
 
+def test_of_single_cells_alone_there_is_nothing_to_test(found: AnnData, tmp_path: Path) -> None:
+    first = [np.flatnonzero(found.obs[FINE] == name)[0] for name in found.obs[FINE].cat.categories]
+    few = found[first].copy()
+    with pytest.raises(ValueError, match="every fine class has a single cell: nothing can be tested"):
+        fsc.tl.markers(few)
+    assert fsc.tl.report(few, tmp_path / "page.html").is_file()
+
+
 def test_names_as_they_are_now(found: AnnData) -> None:
     fsc.tl.markers(found)
     fsc.tl.rename(found, {"B cell:0": "naive B"})

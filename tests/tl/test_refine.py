@@ -189,6 +189,12 @@ def test_the_tree_has_evidence_and_the_history_the_decision(refined: ad.AnnData)
     assert history["new"].nunique() == 4
 
 
+def test_a_class_for_each_cell_makes_no_noise(found: ad.AnnData) -> None:
+    few = found[~t_cells(found) | (np.cumsum(t_cells(found)) <= 24)].copy()
+    fsc.tl.refine(few, "CD4/CD8 T", 20, progress_bar=False)
+    assert few.obs["falcon_fine"][t_cells(few)].nunique() > 6
+
+
 def test_up_to_the_leaves_of_the_tree_it_is_a_cut(found: ad.AnnData) -> None:
     found.X = None  # which a cut does not read
     cut = found.copy()

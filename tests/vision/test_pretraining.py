@@ -155,6 +155,7 @@ def test_learning_rate() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"rng": -1}, "rng must not be negative, found -1"),
         ({"images": np.zeros((4, 8, 8, 3))}, r"images must be uint8, .* found torch.float64, \(4, 8, 8, 3\)"),
         ({"batch_size": 41}, r"batch_size=41 must be at most the number of images \(40\)"),
         ({"n_epochs": 0}, "n_epochs must be at least 1, found 0"),

@@ -93,3 +93,10 @@ def test_read_only_images_make_no_noise() -> None:
     finally:
         torch.set_warn_always(False)
     assert samples.rows(torch.tensor([0])).unique().tolist() == [7]
+
+
+def test_a_file_that_is_not_there_is_known_before_any_work(tmp_path) -> None:
+    there = tmp_path / "a.png"
+    Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(there)
+    with pytest.raises(FileNotFoundError, match=r"images: there is no file '.*b\.png'"):
+        image_samples([there, tmp_path / "b.png", there], device="cpu")

@@ -30,8 +30,6 @@ def run(source: Path, output: Path, csv: Path | None, *, on_disk: bool, **option
     from falcon_sc._cli.keeping import write_all
     from falcon_sc._cli.target import Target
 
-    if "fixed" in options:
-        options["fixed"] = dict(options["fixed"])
     target = Target.checked(source, output, csv, options.get("key", "falcon"), on_disk=on_disk)
     adata = target.read()
 

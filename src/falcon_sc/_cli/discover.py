@@ -56,13 +56,14 @@ def run(
     """Read, discover, write."""
     from falcon_sc._cli.target import Target
 
-    if "fixed" in options:
-        options["fixed"] = dict(options["fixed"])
     target = Target.checked(source, output, csv, options.get("key_added", "falcon"), on_disk=on_disk)
-    adata = target.read()
 
-    from falcon_sc._saving import ModelNotSavedError
+    from falcon_sc._saving import ModelNotSavedError, check_outside
     from falcon_sc.tl import discover
+
+    folders = {name: options.get(name) for name in ("save_model", "checkpoint")}
+    check_outside(folders, {"--output": output, "--csv": csv})
+    adata = target.read()
 
     outputs = target.outputs(adata)
     try:

@@ -37,7 +37,7 @@ def add_fixed(group: argparse._ArgumentGroup) -> None:
     """Numbers of some coarse classes."""
     group.add_argument(
         "--fixed",
-        action="append",
+        action=_Numbers,
         type=_class_and_number,
         metavar="CLASS=N",
         help="fine classes of one coarse class, as 'T cell=6'; once for each that you know",
@@ -71,6 +71,18 @@ def number_or_auto(text: str) -> int | str:
     except ValueError:
         msg = f"give a number or auto, found {text!r}"
         raise argparse.ArgumentTypeError(msg) from None
+
+
+class _Numbers(argparse.Action):
+    """What is given for several classes, as one mapping."""
+
+    def __call__(
+        self, _parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, _option: str | None = None
+    ) -> None:
+        given, (name, number) = getattr(namespace, self.dest, None) or {}, values
+        if given.get(name, number) != number:
+            raise argparse.ArgumentError(self, f"{name!r} has two numbers, {given[name]} and {number}: give one")
+        setattr(namespace, self.dest, given | {name: number})
 
 
 def _class_and_number(text: str) -> tuple[str, int]:

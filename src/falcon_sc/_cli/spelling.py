@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Collection, Mapping
 
+_CODE = re.compile(r"""(?<!= )\b(?:del (?=adata)|adata(?:\.\w+|\[[^\]]*\])*(?:\(| = ))""")  # what no shell can do
 _QUOTED = re.compile(r"""((?<!\w)'[^']*'(?!\w)|"[^"]*")""")  # names of the user, which stay as they are
 
 
@@ -40,7 +41,7 @@ class Spelling:
 
     def __call__(self, message: str) -> str:
         """The message in the words of the command line."""
-        message = self._call.sub(_as_command, message)
+        message = _CODE.sub(r"in Python \g<0>", self._call.sub(_as_command, message))
         if "fixed" in self._options:
             message = re.sub(r"""\bfixed=\{(['"])(.*?)\1: (\d+)\}""", r"--fixed='\2=\3'", message)
             message = re.sub(r"""\bfixed\[(['"])(.*?)\1\]=(\d+)""", r"--fixed='\2=\3'", message)

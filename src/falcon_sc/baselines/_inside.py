@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc.core.data.budget import fine_budget
+from falcon_sc.core.data.inputs import as_input
 from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.data.taxonomy import Taxonomy
 from falcon_sc.core.runtime import forks
+from falcon_sc.core.settings.ranges import generator_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,12 +61,27 @@ class CoarseClasses:
         return labels, counts
 
 
+def as_scores(X: Any) -> NDArray[np.floating[Any]]:
+    """The finite dense matrix that is clustered, in the precision that it has.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none.
+    """
+    checked = as_input(X)
+    if not isinstance(checked, np.ndarray):
+        msg = f"X must be a dense matrix, found {type(X).__name__}: give principal components, or X.toarray()."
+        raise TypeError(msg)
+    return X if isinstance(X, np.ndarray) else checked
+
+
 def cluster_inside(
     cluster: Cluster, X: NDArray[np.floating[Any]], classes: CoarseClasses, rng: int | np.random.Generator | None
 ) -> list[NDArray[np.int64]]:
     """Cluster each coarse class into its number of fine classes, or share out the total where only that is given."""
     forks.do_without_lost_threads()
-    rng = np.random.default_rng(rng)
+    rng = generator_of(rng)
     blocks = [np.asarray(X[rows], dtype=np.float64) for rows in classes.members]
     # equal rows cannot be told apart, so there are no more clusters than distinct rows
     largest = np.array([len(np.unique(block, axis=0)) for block in blocks])

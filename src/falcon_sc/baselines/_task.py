@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from falcon_sc.core.config import FalconConfig
-from falcon_sc.core.data.batches import SameViews
+from falcon_sc.core.data.batches import SameViews, check_views
 from falcon_sc.core.fitting.prepare import prepare
 from falcon_sc.core.runtime.device import resolve_device
+from falcon_sc.core.settings.ranges import generator_of
 from falcon_sc.core.state.inference import features_of
 from falcon_sc.core.training.networks import build_classifier, build_mlp_classifier, check_network
 
@@ -51,7 +52,9 @@ class Settings:
         """Defaults in place of what is `None`."""
         if network is not None:
             check_network(network)
-        return cls(config or FROM_RANDOM_WEIGHTS, network, views or SameViews(), resolve_device(device))
+        views = views or SameViews()
+        check_views(views)
+        return cls(config or FROM_RANDOM_WEIGHTS, network, views, resolve_device(device))
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Task:
     @classmethod
     def of(cls, problem: Problem, settings: Settings, rng: int | np.random.Generator | None) -> Task:
         """Put the samples of a checked problem where they are read."""
-        rng = np.random.default_rng(rng)
+        rng = generator_of(rng)
         prepared = prepare(problem, settings.config, settings.device, rng)
         return cls(
             settings,

@@ -126,7 +126,8 @@ class TrainedBaseline(ABC):
         Raises
         ------
         ValueError
-            If the model is not fitted, `X` has other features than it was fitted on, or `coarse` unknown labels.
+            If the model is not fitted, `X` has other features than it was fitted on, or `coarse` unknown labels
+            or another length.
         """
         if not hasattr(self, "_learned"):
             msg = f"this {type(self).__name__} is not fitted: call fit."
@@ -136,6 +137,9 @@ class TrainedBaseline(ABC):
             msg = f"X has {n_features(X)} features, the model was fitted on {task.n_features}."
             raise ValueError(msg)
         codes = np.full(n_samples(X), -1) if coarse is None else task.taxonomy.encode(coarse, dataset)
+        if len(codes) != n_samples(X):
+            msg = f"coarse has {len(codes)} labels, X has {n_samples(X)} samples."
+            raise ValueError(msg)
         space = X if task.projection is None else task.projection(X)
         with at_most_threads(task.settings.config.n_jobs):
             return self._learned.assign(as_samples(space, task.settings.device), codes)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_sc.baselines._inside import as_scores
 from falcon_sc.core.data.inputs import as_input
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class VotingBaseline:
     labels_: NDArray[np.int64]
 
     def _remember(self, X: Any, classes: CoarseClasses) -> None:
-        self._X, self._classes = np.asarray(X), classes
+        self._X, self._classes = X, classes
 
     def predict(self, X: NDArray[np.floating[Any]], coarse: ArrayLike | None = None) -> NDArray[np.int64]:
         """Fine class of each sample, int64 (N,): that of most of its 15 nearest training samples (Euclidean).
@@ -40,15 +41,15 @@ class VotingBaseline:
 
         Raises
         ------
-        ValueError
-            If the model is not fitted, `X` has other features than it was fitted on, or `coarse` unknown labels.
+        TypeError, ValueError
+            If the model is not fitted, `X` is no dense matrix or has other features than it was fitted on, or `coarse` unknown labels.
         """
         from sklearn.neighbors import KNeighborsClassifier
 
         if not hasattr(self, "_X"):
             msg = f"this {type(self).__name__} is not fitted: call fit."
             raise ValueError(msg)
-        X = as_input(X)
+        X = as_input(as_scores(X))
         if X.shape[1] != self._X.shape[1]:
             msg = f"X has {X.shape[1]} features, the model was fitted on {self._X.shape[1]}."
             raise ValueError(msg)

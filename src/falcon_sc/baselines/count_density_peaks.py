@@ -17,6 +17,7 @@ from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.data.taxonomy import Taxonomy
 from falcon_sc.core.runtime.device import resolve_device
 from falcon_sc.core.runtime.threads import threads_for_batches
+from falcon_sc.core.settings.ranges import generator_of
 from falcon_sc.core.training.networks import UndrawnLinear, draw_weights
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def count_density_peaks(
     codes, names = np.zeros(X.shape[0], dtype=np.int64), None
     if coarse is not None:
         codes, names = _codes(coarse, X.shape[0])
-    rng = np.random.default_rng(rng)
+    rng = generator_of(rng)
     if X.shape[0] > max_samples:
         rows = np.sort(rng.choice(X.shape[0], max_samples, replace=False))
         X, codes = X[rows], codes[rows]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from falcon_sc.baselines._inside import CoarseClasses, cluster_inside
+from falcon_sc.baselines._inside import CoarseClasses, as_scores, cluster_inside
 from falcon_sc.baselines._voting import VotingBaseline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
 
@@ -69,10 +68,11 @@ class FairKMeans(VotingBaseline):
         Raises
         ------
         TypeError, ValueError
-            If `n_fine` cannot be had with these classes and samples.
+            If `X` is no finite dense matrix, or `n_fine` cannot be had with these classes and samples.
         """
+        X = as_scores(X)
         classes = CoarseClasses.of(X, coarse, self.n_fine)
-        self.labels_, self.n_per_class_ = classes.join(cluster_inside(_kmeans, np.asarray(X), classes, self.rng))
+        self.labels_, self.n_per_class_ = classes.join(cluster_inside(_kmeans, X, classes, self.rng))
         self.coarse_names_ = classes.names
         self._remember(X, classes)
         return self

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.baselines._inside import CoarseClasses
+from falcon_sc.baselines._inside import CoarseClasses, as_scores
 from falcon_sc.baselines._voting import VotingBaseline
+from falcon_sc.core.settings.ranges import generator_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,13 +84,14 @@ class FairLeiden(VotingBaseline):
         ImportError
             If leidenalg or igraph is not installed.
         TypeError, ValueError
-            If `n_fine` cannot be had with these classes and samples, or is a mapping: one resolution gives no
+            If `X` is no finite dense matrix, or `n_fine` cannot be had with these classes and samples, or is a mapping: one resolution gives no
             chosen numbers.
         """
+        X = as_scores(X)
         classes, total = self._classes_and_total(X, coarse)
         igraph, leidenalg = _load_leiden()
-        seed = int(np.random.default_rng(self.rng).integers(2**31))
-        graphs = [igraph.Graph(len(rows), _edges(np.asarray(X)[rows], self.n_neighbors)) for rows in classes.members]
+        seed = int(generator_of(self.rng).integers(2**31))
+        graphs = [igraph.Graph(len(rows), _edges(X[rows], self.n_neighbors)) for rows in classes.members]
 
         def cluster(resolution: float) -> list[NDArray[np.int64]]:
             partitions = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc.baselines._inside import CoarseClasses, cluster_inside
+from falcon_sc.baselines._inside import CoarseClasses, as_scores, cluster_inside
 from falcon_sc.baselines._voting import VotingBaseline
 
 if TYPE_CHECKING:
@@ -75,10 +75,11 @@ class FairMixture(VotingBaseline):
         Raises
         ------
         TypeError, ValueError
-            If `n_fine` cannot be had with these classes and samples.
+            If `X` is no finite dense matrix, or `n_fine` cannot be had with these classes and samples.
         """
+        X = as_scores(X)
         classes = CoarseClasses.of(X, coarse, self.n_fine)
-        self.labels_, self.n_per_class_ = classes.join(cluster_inside(_mixture, np.asarray(X), classes, self.rng))
+        self.labels_, self.n_per_class_ = classes.join(cluster_inside(_mixture, X, classes, self.rng))
         self.coarse_names_ = classes.names
         self._remember(X, classes)
         return self

@@ -12,6 +12,7 @@ from falcon_sc.baselines._scvi import Encoder, check_installed
 from falcon_sc.baselines.leiden import FairLeiden
 from falcon_sc.core.data.inputs import as_input
 from falcon_sc.core.runtime.device import resolve_device
+from falcon_sc.core.settings.ranges import generator_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -124,7 +125,7 @@ class SCVILeiden(FairLeiden):
             n_latent=n_latent,
             n_epochs=n_epochs,
             device=resolve_device(self.device),
-            seed=int(np.random.default_rng(self.rng).integers(2**31)),
+            seed=int(generator_of(self.rng).integers(2**31)),
             progress_bar=self.progress_bar,
         )
         self.latent_ = encoder.latent(counts)

@@ -14,6 +14,7 @@ from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.fitting.problem import check_classes
 from falcon_sc.core.runtime.device import resolve_device
 from falcon_sc.core.runtime.threads import threads_for_batches
+from falcon_sc.core.settings.ranges import generator_of
 from falcon_sc.core.training.networks import UndrawnLinear, draw_weights
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class TURTLE:
         device = resolve_device(self.device)
         spaces = [torch.from_numpy(space).to(device) for space in _spaces(X)]
         taxonomy, _, budget = check_classes(coarse, self.n_fine, len(spaces[0]), dataset=None)
-        seed = int(np.random.default_rng(self.rng).integers(2**31))
+        seed = int(generator_of(self.rng).integers(2**31))
         generator = torch.Generator().manual_seed(seed)
         self._encoders = _linears(spaces, int(np.sum(budget)), generator, device)
         for encoder in self._encoders:

@@ -9,6 +9,7 @@ import numpy as np
 
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import SameViews
+from falcon_sc.core.data.inputs import checked_names
 from falcon_sc.core.data.labels import listed
 from falcon_sc.core.fitting.fit import fit
 from falcon_sc.core.fitting.problem import Problem
@@ -19,7 +20,6 @@ from falcon_sc.core.runtime.files import as_path
 from falcon_sc.core.state import persistence
 from falcon_sc.core.state.found import Found
 from falcon_sc.core.state.predictor import Predictor
-from falcon_sc.core.training.networks import check_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -176,8 +176,7 @@ class Falcon(Predictor):
         """
         device = resolve_device(self.device)
         problem = Problem.of(X, coarse, self.n_fine, fixed=self.fixed, dataset=dataset, start_input=start_input)
-        if self.network is not None:
-            check_network(self.network)
+        names = checked_names(feature_names, problem.X)
         views, config = self.views or SameViews(), self.config or FalconConfig()
         folder = None if checkpoint is None else as_path(checkpoint)
         run = Run(config, device, self.rng, self.network, views, folder, self.progress_bar)
@@ -186,7 +185,7 @@ class Falcon(Predictor):
         self.embedding_ = outcome.embedding
         self.found_ = Found(outcome.proba, outcome.labels, outcome.agreement, outcome.tree)
         self._started_in = outcome.start_labels
-        outcome.fitted.feature_names = None if feature_names is None else np.asarray(feature_names)
+        outcome.fitted.feature_names = names
         self._adopt(outcome.fitted)
         self._see()
         n_fine, used = self.proba_.shape[1], len(np.unique(self.labels_))

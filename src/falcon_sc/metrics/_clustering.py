@@ -23,7 +23,8 @@ def clustering_accuracy(true: ArrayLike, predicted: ArrayLike) -> float:
         Known fine class of every sample: one-dimensional, any labels (strings, integers, a
         :class:`pandas.Categorical`, a column of `adata.obs`).
     predicted
-        Discovered fine class of every sample, in the same order. Only the grouping matters, not the names.
+        Discovered fine class of every sample, in the same order; columns of pandas with one index in another order are a
+        warning. Only the grouping matters, not the names.
 
     Returns
     -------

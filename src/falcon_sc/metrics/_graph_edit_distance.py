@@ -124,7 +124,11 @@ def _matched_distance(
 
 
 def _relation(M: ArrayLike, name: str) -> NDArray[np.int64]:
-    relation = np.asarray(M)
+    try:
+        relation = np.asarray(M.toarray() if hasattr(M, "toarray") else M)
+    except ValueError as error:
+        msg = f"{name} must be a fine x coarse matrix, found no matrix ({error})."
+        raise ValueError(msg) from error
     if relation.ndim != 2 or not relation.size:
         msg = f"{name} must be a fine x coarse matrix, it has shape {relation.shape}."
         raise ValueError(msg)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+_HERE = str(Path(__file__).parent)  # warnings name the line of the user that led here
 
 
 def matching(counts: NDArray[np.int64], preference: NDArray[Any] | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -44,6 +48,22 @@ def check_paired(first: ArrayLike, second: ArrayLike, name: str = "true", other:
     if len(first) != len(second):  # type: ignore[arg-type]
         msg = f"{name} has {len(first)} labels and {other} {len(second)}: give one of each per sample."  # type: ignore[arg-type]
         raise ValueError(msg)
+    _warn_of_another_order(first, second, name, other)
+
+
+def _warn_of_another_order(first: Any, second: Any, name: str, other: str) -> None:
+    """Columns are compared from top to bottom, also where they name the same samples in another order."""
+    from pandas import Series
+
+    if not (isinstance(first, Series) and isinstance(second, Series)) or first.index.equals(second.index):
+        return
+    one, two = first.index, second.index
+    if one.is_unique and two.is_unique and one.isin(two).all():
+        msg = (
+            f"{other} has the index of {name} in another order, and samples were compared from top to bottom. If the index "
+            f"names the samples, give {other}.loc[{name}.index]."
+        )
+        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
 
 
 def encode(labels: ArrayLike, name: str) -> tuple[NDArray[np.int64], list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
@@ -61,6 +62,8 @@ def stored_colors(adata: AnnData, column: str | None) -> dict[str, str]:
 
     stored = adata.uns.get(f"{column}_colors", ())
     categories = _categories(adata, column)
+    if isinstance(stored, str | Mapping) or not hasattr(stored, "__len__"):  # no list of colors
+        return {}
     if len(stored) != len(categories):  # of an earlier annotation
         return {}
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from falcon_sc._checks import check_int
 from falcon_sc.core.data.budget import fixed_by_column
+from falcon_sc.core.data.labels import whole_number
 from falcon_sc.core.start.allocation import largest_gains
 from falcon_sc.core.start.tree.support import supported_or_above
 from falcon_sc.core.state.decisions import Decision, FineClasses, from_table
@@ -62,8 +62,8 @@ def _fixed(fixed: Any, names: CoarseNames, most: np.ndarray) -> np.ndarray:
         numbers[place] = check_int(number, f"fixed[{name!r}]")
         if numbers[place] > most[place]:
             msg = (
-                f"fixed[{name!r}]={number}: the tree has {most[place]} leaves there. For more run falcon_sc.tl.discover again "
-                f"with fixed={{{name!r}: {number}}}."
+                f"fixed[{name!r}]={number}: the tree has {most[place]} leaves there. For more there is falcon_sc.tl.refine, "
+                "which looks deeper into this coarse class and leaves the others as they are."
             )
             raise ValueError(msg)
     return numbers
@@ -71,7 +71,8 @@ def _fixed(fixed: Any, names: CoarseNames, most: np.ndarray) -> np.ndarray:
 
 def _shared_out(tree: Tree, n_fine: object, given: np.ndarray, now: np.ndarray) -> np.ndarray:
     """Numbers of all coarse classes, whose sum is `n_fine`: classes that are not given share the rest, if their gains are known."""
-    if isinstance(n_fine, bool) or not isinstance(n_fine, Integral):
+    total = whole_number(n_fine)
+    if total is None:
         msg = (
             f"n_fine must be an int, 'auto' or None, found {n_fine!r}: numbers of single coarse classes go into fixed."
         )
@@ -83,17 +84,17 @@ def _shared_out(tree: Tree, n_fine: object, given: np.ndarray, now: np.ndarray) 
     free = np.flatnonzero((given == 0) & is_known)
     numbers = np.where(given > 0, given, now)
     numbers[free] = 0
-    rest = int(n_fine) - int(numbers.sum())
+    rest = total - int(numbers.sum())
     most = len(free) + sum(len(gains[c]) for c in free)
     if not len(free) <= rest <= most:
         low, high = numbers.sum() + len(free), numbers.sum() + most
         possible = f"from {low} to {high}" if low < high else f"{low}"
         kept = (
-            " Coarse classes whose numbers were given to discover keep them: name them in fixed."
+            " Coarse classes whose numbers were given to discover or refine keep them: name them in fixed."
             if (~is_known).any()
             else ""
         )
-        msg = f"n_fine={n_fine}: the tree can be cut into {possible} fine classes with these numbers.{kept}"
+        msg = f"n_fine={total}: the tree can be cut into {possible} fine classes with these numbers.{kept}"
         raise ValueError(msg)
     if len(free):
         numbers[free] = largest_gains([gains[c] for c in free], rest - len(free))

@@ -55,7 +55,7 @@ def decide(
     else:
         slots = _slots(adata, key, classes, codes, decision)
     slots.append((adata.uns, key, dict(about) | _about(after, about, decisions)))
-    following = followers(about.get("params", {}), decisions, model)
+    following = followers(about.get("params", {}), decisions, model, key=key)
     chosen: dict[str, str] = {}
     for name, color in chosen_colors(adata, key).items():
         chosen.setdefault(name if decision.kind == "cut" else decision.names.get(name, name), color)

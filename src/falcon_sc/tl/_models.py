@@ -42,13 +42,15 @@ def followers(
     decisions: tuple[Decision, ...],
     model: Falcon | str | Path | None,
     *,
+    key: str,
     needed: bool = False,
 ) -> list[Follower]:
     """The model that was given, which must fit, and the one that `discover` saved, if it is still there.
 
     `decisions`: of which a model may know the first ones. One that was given may have been told others, which these replace.
 
-    `needed`: without the saved one another must be given, for it could not be brought up to date later.
+    `key`: of the result, for messages. `needed`: without the saved one another must be given, for it could not be brought up to
+    date later.
 
     Those in memory come last: what can fail has been done by then.
     """
@@ -71,7 +73,7 @@ def followers(
             if needed and model is None:
                 msg = (
                     f"the model that was saved with this result is needed, and cannot be taken: {error} {advice}; "
-                    "to go on without a model, delete the entry 'saved_model' of params in adata.uns."
+                    f"to go on without a model: del adata.uns[{key!r}]['params']['saved_model']."
                 )
                 raise ValueError(msg) from error
             msg = f"the model that was saved with this result keeps the classes it has: {error} {advice}."

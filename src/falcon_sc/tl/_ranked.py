@@ -112,6 +112,9 @@ def rank_classes(
         msg = f"there is one fine class only, {str(present[0])!r}: markers tell classes apart."
         raise ValueError(msg)
     alone = classes.names[classes.sizes == 1]
+    if alone.size == present.size:
+        msg = "every fine class has a single cell: nothing can be tested."
+        raise ValueError(msg)
     if alone.size:
         msg = f"fine classes with a single cell have no markers, as nothing can be tested: {listed(alone)}."
         warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))

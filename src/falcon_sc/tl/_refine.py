@@ -74,7 +74,7 @@ def refined(
     _check_number(n_fine, int(cells.sum()), coarse_names_now(adata, key)[column])
     genes = _genes(adata, key, params)
     earlier = from_table(about["decisions"]) if "decisions" in about else ()
-    following = followers(params, earlier, model, needed=True)
+    following = followers(params, earlier, model, key=key, needed=True)
     for own in following:
         _check_features(own.feature_names(), adata, genes, key)
     batch = _check_there(adata, params)

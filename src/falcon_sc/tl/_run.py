@@ -11,7 +11,7 @@ from falcon_sc._checks import check_adata, check_int, check_rng, check_unique_ge
 from falcon_sc._labels import read_batch, read_groups, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._output import Output
-from falcon_sc._saving import check_folders, save_fitted
+from falcon_sc._saving import check_folders, check_outside, save_fitted
 from falcon_sc._written import CLASSES, check_free
 from falcon_sc.core.data.budget import check_shared_out
 from falcon_sc.tl._classes import check_n_fine, count_coarse, report_small_classes
@@ -67,6 +67,9 @@ def run(
     check_choice(use_rep, layer, values)
     n_top_genes = check_int(n_top_genes, "n_top_genes")
     labels = read_labels(adata, coarse_key, "coarse_key")
+    if dataset_key == coarse_key:
+        msg = f"dataset_key={dataset_key!r} is the column of coarse labels: give the one that tells apart data sets, or leave it out."
+        raise ValueError(msg)
     dataset = None if dataset_key is None else read_groups(adata, dataset_key, "dataset_key")[labels.known]
     budget = check_n_fine(n_fine, fixed, labels, dataset)
     batch = None if batch_key is None else read_batch(adata, batch_key)
@@ -80,6 +83,8 @@ def run(
         check_unique_genes(adata)
     model_folder, checkpoint = check_folders(save_model, checkpoint)
     target = Output.checked(output, adata, key_added)
+    if target is not None:
+        check_outside({"save_model": model_folder, "checkpoint": checkpoint}, {"output": target.path})
 
     from falcon_sc.core.model import Falcon
     from falcon_sc.core.runtime import distributed

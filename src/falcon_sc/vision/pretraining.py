@@ -15,6 +15,7 @@ from falcon_sc._log import show_log
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
 from falcon_sc.core.runtime.device import resolve_device
+from falcon_sc.core.settings.ranges import generator_of
 from falcon_sc.vision.augmentation import LARGE_VIEW, SMALL_SIZE_MAX
 from falcon_sc.vision.backbones import build_backbone
 from falcon_sc.vision.moco.network import MoCo
@@ -126,7 +127,7 @@ def pretrain(
     if checkpoint is not None:
         checkpoint = check_writable(checkpoint, "checkpoint", folder=True)
 
-    seed = int(np.random.default_rng(rng).integers(2**63))
+    seed = int(generator_of(rng).integers(2**63))
     settings = MoCoSettings(n_epochs, batch_size, lr, weight_decay, temperature, momentum, optimizer, size, seed)
     weights = generator_for(torch.device("cpu"), seed)
     encoder = copy.deepcopy(build_backbone(backbone, small_images=size <= SMALL_SIZE_MAX, generator=weights))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -148,6 +149,16 @@ def _default_workers() -> int:
     return min(cores, _MAX_WORKERS)
 
 
+def _existing(images: Iterable[Any]) -> list[str]:
+    """Paths as text; one that is missing is known before it is read, which may be hours later in another process."""
+    paths = [str(as_path(path)) for path in images]
+    missing = next((path for path in paths if not Path(path).is_file()), None)
+    if missing is not None:
+        msg = f"images: there is no file {missing!r}."
+        raise FileNotFoundError(msg)
+    return paths
+
+
 def image_samples(
     images: Any, *, size: int | None = None, device: str | torch.device | None = None, n_workers: int | None = None
 ) -> ImageTensorSamples | ImageFileSamples:
@@ -174,6 +185,8 @@ def image_samples(
     ------
     TypeError
         If `images` is none of these.
+    FileNotFoundError
+        If one of the files is not there.
     ValueError
         If an array has another shape or type of numbers.
 
@@ -187,7 +200,7 @@ def image_samples(
     where = resolve_device(device)
     n_workers = _default_workers() if n_workers is None else n_workers
     if isinstance(images, list | tuple | np.ndarray) and np.asarray(images).dtype.kind in "UO":
-        return ImageFileSamples([str(as_path(path)) for path in images], size or _FILE_SIZE, where, n_workers)
+        return ImageFileSamples(_existing(images), size or _FILE_SIZE, where, n_workers)
     if isinstance(images, np.ndarray | torch.Tensor):
         return ImageTensorSamples(images, where)
     if isinstance(images, Dataset):

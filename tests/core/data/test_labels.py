@@ -72,6 +72,7 @@ def test_distinct(values, labels) -> None:
         (np.array([2.0**24, 1.0], dtype=np.float32), ValueError, "as large as 16777216 as float32"),
         (["T", "T\0"], ValueError, r"coarse holds a label with a NUL character, 'T\\x00'"),
         (pd.Series(["T", "T\0"]), ValueError, "NUL character"),
+        (["T", "T\ud800"], ValueError, r"coarse holds a label with half a character, 'T\\ud800', which no file takes"),
         (pd.Categorical.from_codes([0], ["T\0"]), ValueError, "NUL character"),  # pandas 2 itself merges it with "T"
         (np.array([b"T"]), TypeError, r"coarse holds bytes, such as b'T': decode them"),
         ([["a"], ["b"]], TypeError, "coarse holds something that is no label .*unhashable type: 'list'"),

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.neighbors import NearestCentroid
 
 from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import SameViews
 from falcon_sc.core.fitting import initial
-from falcon_sc.core.fitting.initial import initialize
+from falcon_sc.core.fitting.initial import _means, initialize
 from falcon_sc.core.fitting.prepare import prepare
 from falcon_sc.core.fitting.problem import Problem
 from falcon_sc.core.fitting.run import Run
@@ -62,6 +63,14 @@ def test_the_finest_data_set_leads_and_the_others_follow():
     for name in ("leads", "follows"):
         rows = dataset == name
         assert adjusted_rand_score(data.fine[rows], initial.labels[rows]) > 0.8
+
+
+def test_as_many_classes_as_samples_make_no_noise():
+    """What scikit-learn warns of in classifiers of so many classes is no news to who asked for them."""
+    labels, Z = np.repeat(np.arange(8), 1), np.random.default_rng(0).normal(size=(8, 3))
+    np.testing.assert_allclose(_means(Z, labels), Z)
+    np.testing.assert_allclose(_means(Z, np.zeros(8, dtype=int)), [Z.mean(axis=0)])
+    np.testing.assert_allclose(_means(sparse.csr_matrix(np.repeat(Z, 2, axis=0)), np.repeat(labels, 2)), Z)
 
 
 def test_those_that_follow_get_children_of_their_own_coarse_class():

@@ -14,7 +14,7 @@ def test_home_folder(monkeypatch, tmp_path: Path) -> None:
     assert as_path("~/model") == as_path(Path("~/model")) == tmp_path / "model"
     assert as_path("a/~") == Path("a/~")
     assert as_path("~copy of model") == Path("~copy of model")  # a file, nobody's home
-    for wrong in (3, None, b"model"):
+    for wrong in (3, None, b"model", ""):
         with pytest.raises(TypeError, match=f"path must be text or a pathlib.Path, found {wrong!r}"):
             as_path(wrong)
 

@@ -94,6 +94,7 @@ def test_what_cannot_be_merged(names, new, error, message) -> None:
         ({"a:0": "a:1"}, ValueError, r"more than one fine class called 'a:1': to make them one, merge them"),
         ({"a:0": "x", "b:0": "x"}, ValueError, r"more than one fine class called 'x'"),
         ({"a:0": None}, TypeError, r"names\['a:0'\] must be text, found None"),
+        ({"a:0": "x\ud800"}, ValueError, r"names\['a:0'\]='x\\ud800' .* no file takes"),
         ({"a:0": "NA"}, ValueError, r"names\['a:0'\]='NA' would be read as a missing label"),
     ],
 )

@@ -84,6 +84,19 @@ class Views(Protocol):
         ...
 
 
+def check_views(views: object) -> None:
+    """Refuse what gives no views.
+
+    Raises
+    ------
+    TypeError
+        If a method is missing.
+    """
+    if not all(callable(getattr(views, name, None)) for name in ("weak", "strong", "plain")):
+        msg = f"views must have the methods weak, strong and plain, found {views!r}."
+        raise TypeError(msg)
+
+
 class SameViews:
     """The sample itself, for everyone: cells are not augmented (paper, appendix G)."""
 

@@ -27,6 +27,17 @@ def listed(names: Iterable[object]) -> str:
     return (", ".join(quoted[:_MAX_LISTED]) + more) or "none"
 
 
+def can_be_written(text: str) -> bool:
+    """Whether it is whole characters: half of one, a lone surrogate, is what no file takes."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def in_a_line(name: object) -> str:
+    """A name for a line of the log, which line breaks and their like would tear: in quotes, if it has some."""
+    text = str(name)
+    return text if text.isprintable() else repr(text)
+
+
 def whole_number(value: object) -> int | None:
     """The number that an int, or a whole number of numpy or pandas such as ``np.float64(3)``, stands for, else None."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
@@ -181,6 +192,9 @@ def _check_exact(value: Any, label: Any, argument: str) -> None:
         raise TypeError(msg)
     if isinstance(label, str) and "\0" in label:
         msg = f"{argument} holds a label with a NUL character, {label!r}, which files and arrays cut off: rename it."
+        raise ValueError(msg)
+    if isinstance(label, str) and not can_be_written(label):
+        msg = f"{argument} holds a label with half a character, {label!r}, which no file takes: rename it."
         raise ValueError(msg)
     inexact = isinstance(label, int) and isinstance(value, float | np.floating)
     if inexact and abs(label) >= 2 ** (np.finfo(type(value)).nmant + 1):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
+LARGEST = 1e15  # of values that are used as they are: float32 holds the squares of these, and sums of a million squares
 _VALUES = 1 << 22  # of a sparse matrix in memory that are looked at together: 32 MiB in float64
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from falcon_sc.core import relations
+from falcon_sc.core.data.labels import in_a_line
 from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.core.start.start import Start
@@ -103,7 +103,9 @@ def _consensus(
     )
     names = taxonomy.names[taxonomy.blocks[taxonomy.reference]]
     numbers = zip(names, start.relation.sum(axis=0).tolist(), strict=True)
-    logger.info("start: fine classes in each coarse class: %s", ", ".join(f"{name} {n}" for name, n in numbers))
+    logger.info(
+        "start: fine classes in each coarse class: %s", ", ".join(f"{in_a_line(name)} {n}" for name, n in numbers)
+    )
     if inside.all():
         return start
     assert start.labels is not None
@@ -125,13 +127,7 @@ def _subset(start_input: StartInput, rows: NDArray[np.bool_]) -> StartInput:
 
 def _means(Z: Any, labels: NDArray[np.int64]) -> NDArray[Any]:
     """Mean of each class, (K_F, d)."""
-    from sklearn.neighbors import NearestCentroid
-
-    with warnings.catch_warnings():
-        # a constant feature is no fault
-        warnings.filterwarnings("ignore", "self.within_class_std_dev_ has", UserWarning)
-        means: NDArray[Any] = NearestCentroid().fit(Z, labels).centroids_
-    return means
+    return np.stack([np.asarray(Z[labels == own].mean(axis=0)).ravel() for own in np.unique(labels)])
 
 
 def _relation_of(

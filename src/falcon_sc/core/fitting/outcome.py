@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc.core.data.labels import in_a_line
 from falcon_sc.core.state.calibration import SAMPLES, calibrate
 from falcon_sc.core.state.revival import revive_empty_classes
 
@@ -89,6 +90,6 @@ def _revive(
         logger.warning(
             "training left %d fine classes empty, which got the samples nearest to them; of each coarse class: %s",
             len(empty),
-            ", ".join(f"{name} {n}" for name, n in Counter(parents).items()),
+            ", ".join(f"{in_a_line(name)} {n}" for name, n in Counter(parents).items()),
         )
     return bool(revived)

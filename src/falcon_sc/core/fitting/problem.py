@@ -9,6 +9,7 @@ from falcon_sc.core.data.batches import Samples
 from falcon_sc.core.data.budget import check_fixed, fine_budget
 from falcon_sc.core.data.inputs import as_input, n_samples
 from falcon_sc.core.data.taxonomy import Taxonomy
+from falcon_sc.core.start.input import StartInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
-
-    from falcon_sc.core.start.input import StartInput
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,9 @@ def _check_start_input(X: Any, start_input: StartInput | None) -> None:
     ValueError
         If there are none, or not one row for each sample.
     """
+    if start_input is not None and not isinstance(start_input, StartInput):
+        msg = f"start_input must be a StartInput, falcon_sc.core.start.input.StartInput(matrix, kind), found {type(start_input).__name__}."
+        raise TypeError(msg)
     if isinstance(X, Samples) and (start_input is None or start_input.kind != "embedding"):
         msg = "X is no matrix: give start_input=StartInput(features, 'embedding'), a row of features for each sample."
         raise ValueError(msg)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from falcon_sc.core.data.batches import SameViews, as_samples
+from falcon_sc.core.data.labels import in_a_line
 from falcon_sc.core.fitting.outcome import predictions
 from falcon_sc.core.fitting.prepare import Prepared
 from falcon_sc.core.start.coarse_classes import CoarseClasses
@@ -166,6 +167,7 @@ def _learned(X: Any, leaves: NDArray[np.int64]) -> tuple[NDArray[np.float64], ND
     scaled = scaler.fit_transform(sparse.csr_matrix(X) if sparse.issparse(X) else X)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough: a temperature follows
+        warnings.filterwarnings("ignore", "The number of unique classes is greater", UserWarning)  # as it was asked for
         model = LogisticRegression(C=PENALTY, max_iter=300).fit(scaled, leaves)
     weight, bias = model.coef_, model.intercept_
     if len(weight) == 1:  # of two leaves scikit-learn keeps the difference
@@ -178,7 +180,7 @@ def _say(fitted: Fitted, found: Division, proba: NDArray[np.float32]) -> None:
     logger.info(
         "refine: %d samples of %s in %d fine classes and %d leaves; the clusterings agree on a label to %.0f %%, on average",
         len(proba),
-        name,
+        in_a_line(name),
         len(fitted.classes.names),
         proba.shape[1],
         100 * found.agreement.mean(),

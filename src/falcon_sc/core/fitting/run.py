@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.config import FalconConfig
+from falcon_sc.core.data.batches import check_views
 from falcon_sc.core.settings.ranges import check_rng
+from falcon_sc.core.training.networks import check_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,11 +34,14 @@ class Run:
     progress_bar: bool
 
     def __post_init__(self) -> None:
-        """Refuse what is no configuration, and no seed."""
+        """Refuse what is no configuration, no seed, no network or no views."""
         if not isinstance(self.config, FalconConfig):
             msg = f"config must be a falcon_sc.FalconConfig, found {self.config!r}."
             raise TypeError(msg)
         check_rng(self.rng)
+        check_views(self.views)
+        if self.network is not None:
+            check_network(self.network)
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -16,9 +16,9 @@ def as_path(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     TypeError
-        If it is neither text nor a path.
+        If it is neither text nor a path, or empty.
     """
-    if not isinstance(path, str | os.PathLike):
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         msg = f"path must be text or a pathlib.Path, found {path!r}."
         raise TypeError(msg)
     # unlike Path.expanduser, it leaves a file alone whose name begins with ~ but names nobody's home

@@ -56,3 +56,9 @@ def check_rng(rng: object) -> None:
     if rng < 0:
         msg = f"rng must not be negative, found {rng}."
         raise ValueError(msg)
+
+
+def generator_of(rng: int | np.random.Generator | None) -> np.random.Generator:
+    """The source of draws that `rng` stands for, where :func:`check_rng` lets it pass."""
+    check_rng(rng)
+    return np.random.default_rng(rng)

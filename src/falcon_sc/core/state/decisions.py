@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy import sparse
 
-from falcon_sc.core.data.labels import listed, missing_as_text
+from falcon_sc.core.data.labels import can_be_written, listed, missing_as_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -213,6 +213,9 @@ def _name(name: object, argument: str) -> str:
         raise TypeError(msg)
     if not name.strip() or "\0" in name or missing_as_text([name]):
         msg = f"{argument}={name!r} would be read as a missing label or cut off: give another name."
+        raise ValueError(msg)
+    if not can_be_written(name):
+        msg = f"{argument}={name!r} holds half a character, which no file takes: give another name."
         raise ValueError(msg)
     return str(name)
 

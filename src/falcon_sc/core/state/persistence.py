@@ -37,6 +37,9 @@ _CLASSIFIER = "classifier."
 def write(path: str | Path, fitted: Fitted, metadata: dict[str, Any]) -> None:
     """Write `weights.pt` and `model.json` to the folder `path`, unless these are there and of another program."""
     check_replaceable(path)
+    if as_path(path).is_file():
+        msg = f"path={str(path)!r} is a file, and a model is saved as a folder: give another path."
+        raise NotADirectoryError(msg)
     tensors = {_CLASSIFIER + name: value.cpu() for name, value in fitted.classifier.state_dict().items()}
     tensors["relation"] = torch.from_numpy(fitted.relation)
     if fitted.projection is not None:
