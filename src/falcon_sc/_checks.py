@@ -67,11 +67,11 @@ def check_adata(adata: AnnData, *, copy: bool, genes: bool = True) -> None:
 
 
 def check_unique_genes(adata: AnnData) -> None:
-    """Genes are matched by name between data sets, so a name may stand for one gene only."""
+    """Genes are matched by name between data sets, and named in tables, so a name may stand for one gene only."""
     if not adata.var_names.is_unique:
         duplicate = adata.var_names[adata.var_names.duplicated()][0]
         msg = (
-            f"adata.var_names holds {duplicate!r} more than once, and a model matches genes by name: "
+            f"adata.var_names holds {duplicate!r} more than once, and genes go by their names: "
             "call adata.var_names_make_unique() first."
         )
         raise ValueError(msg)
