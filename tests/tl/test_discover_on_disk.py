@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 
 import falcon_sc as fsc
+from falcon_sc._expression import read_embedding
 from falcon_sc.tl._inputs import read_inputs
 
 if TYPE_CHECKING:
@@ -171,3 +172,10 @@ def test_what_comes_after_a_run_takes_a_lazy_object_too(planted: AnnData, on_dis
         labels = [[text.get_text() for text in draw(adata).texts] for adata in (cells, lazy)]
         assert labels[0] == labels[1]
     fsc.tl.report(lazy, tmp_path / "page.html")
+
+
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, sparse.csr_matrix], ids=["dense", "table", "sparse"])
+def test_a_lazy_embedding_in_every_form(planted: AnnData, on_disk, form: Callable) -> None:
+    cells, scores = planted.copy(), np.random.default_rng(0).normal(size=(planted.n_obs, 3)).astype(np.float32)
+    cells.obsm["X"] = form(scores, index=cells.obs_names, columns=list("abc")) if form is pd.DataFrame else form(scores)
+    np.testing.assert_array_equal(read_embedding(on_disk(cells, "lazy"), "X"), scores)
