@@ -73,7 +73,10 @@ def test_backed(cells: AnnData, tmp_path: Path) -> None:
         check_adata(backed, copy=False)
         with pytest.raises(ValueError, match=r"backed mode .*copy=True was given.*leave copy out"):
             check_adata(backed, copy=True)
-        with pytest.raises(ValueError, match=r"backed mode .*it is a view.*adata\.to_memory\(\)"):
+        with pytest.raises(
+            ValueError,
+            match=r"backed mode .*it is a view, which cannot be written to: call adata = adata\.to_memory\(\) first",
+        ):
             check_adata(backed[:10], copy=False)
     finally:
         backed.file.close()

@@ -95,6 +95,25 @@ def test_a_missing_label_that_became_text_is_named(text: str, dtype) -> None:
     assert read_labels(adata, "coarse", "coarse_key").values.tolist() == ["T", "T"]
 
 
+@pytest.mark.parametrize(
+    ("column", "alike"),
+    [
+        (["T cell", "T cell ", "B"], "'T cell', 'T cell '"),
+        (["T cell", "T  cell", "t Cell"], "'T  cell', 'T cell', 't Cell'"),
+        (["b", "B", "c", "C"], "'B', 'b'"),
+    ],
+)
+def test_names_that_blanks_or_capitals_alone_tell_apart_are_a_warning(column, alike: str) -> None:
+    with pytest.warns(
+        UserWarning, match=f"coarse_key='coarse' holds {alike}, which blanks or capitals alone tell"
+    ) as caught:
+        labels = read_labels(_adata(column), "coarse", "coarse_key")
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert labels.values.tolist() == column  # they stay what they are
+    read_groups(_adata(column), "coarse", "dataset_key")  # "s1" and "S1" may be two samples
+
+
 def test_groups_and_batches() -> None:
     adata = _adata([10, 2, 10])
     assert read_groups(adata, "coarse", "dataset_key").tolist() == [10, 2, 10]

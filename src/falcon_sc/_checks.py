@@ -7,7 +7,7 @@ import os
 import tempfile
 from contextlib import suppress
 from errno import EACCES
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from falcon_sc.core.data.labels import listed as listed  # errors of the surface and of the core list names alike
 from falcon_sc.core.data.labels import whole_number
@@ -47,11 +47,13 @@ def check_adata(adata: AnnData, *, copy: bool, genes: bool = True) -> None:
     """
     check_is_anndata(adata)
     if adata.isbacked and (copy or adata.is_view):
-        what = "copy=True was given" if copy else "it is a view, which cannot be written to"
-        msg = (
-            f"adata is in backed mode (its matrix is on disk), and {what}: leave copy out, results are in memory and the "
-            "file is not changed; or call adata = adata.to_memory() first."
-        )
+        what = "it is a view, which cannot be written to: call adata = adata.to_memory() first."
+        if copy and not adata.is_view:
+            what = (
+                "copy=True was given: leave copy out, results are in memory and the file is not changed; or call "
+                "adata = adata.to_memory() first."
+            )
+        msg = f"adata is in backed mode (its matrix is on disk), and {what}"
         raise ValueError(msg)
     if adata.n_obs == 0 or (genes and adata.n_vars == 0):
         hint = f" To use an embedding, give use_rep=...; there are: {listed(adata.obsm)}." if adata.n_obs else ""
@@ -67,11 +69,11 @@ def check_adata(adata: AnnData, *, copy: bool, genes: bool = True) -> None:
 
 
 def check_unique_genes(adata: AnnData) -> None:
-    """Genes are matched by name between data sets, so a name may stand for one gene only."""
+    """Genes are matched by name between data sets, and named in tables, so a name may stand for one gene only."""
     if not adata.var_names.is_unique:
         duplicate = adata.var_names[adata.var_names.duplicated()][0]
         msg = (
-            f"adata.var_names holds {duplicate!r} more than once, and a model matches genes by name: "
+            f"adata.var_names holds {duplicate!r} more than once, and genes go by their names: "
             "call adata.var_names_make_unique() first."
         )
         raise ValueError(msg)
@@ -92,13 +94,17 @@ def obs_column(adata: AnnData, key: str, argument: str) -> pd.Series:
     if key not in adata.obs.columns:
         msg = f"{argument}={key!r} is not a column of adata.obs, which has: {listed(adata.obs.columns)}."
         raise KeyError(msg)
-    column = adata.obs[key]
-    if hasattr(column, "to_pandas"):  # xarray's, of anndata.experimental.read_lazy
-        column = column.to_pandas()
+    column = of_pandas(adata.obs[key])
     if column.ndim != 1:
         msg = f"{argument}={key!r} names {column.shape[1]} columns of adata.obs: rename them."
         raise ValueError(msg)
     return column
+
+
+def of_pandas(column: Any) -> pd.Series:
+    """A column of ``adata.obs`` or ``adata.var``, which is xarray's in an object of ``anndata.experimental.read_lazy``."""
+    found: pd.Series = column.to_pandas() if hasattr(column, "to_pandas") else column
+    return found
 
 
 def check_int(value: object, argument: str, *, minimum: int | None = 1) -> int:

@@ -184,6 +184,8 @@ def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
         raise KeyError(msg)
     place = f"adata.obsm[{use_rep!r}]"
     stored: Any = adata.obsm[use_rep]
+    for read in ("to_memory", "compute"):  # a table or an array of dask, of anndata.experimental.read_lazy
+        stored = getattr(stored, read)() if hasattr(stored, read) else stored
     if sparse.issparse(stored):
         stored = stored.toarray()
     try:

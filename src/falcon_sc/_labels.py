@@ -83,6 +83,7 @@ def read_labels(adata: AnnData, key: str, argument: str) -> Labels:
         msg = f"{what} holds fractions such as {fractions[0]:g}: it must hold class labels."
         raise ValueError(msg)
     names, place = np.unique(_names(found, key, argument), return_inverse=True)
+    _warn_of_alike(names, what)
     return Labels(names, place[codes[known]], known)
 
 
@@ -119,6 +120,20 @@ def warn_missing(labels: Labels, key: str, argument: str, consequence: str) -> N
     n_missing = int((~labels.known).sum())
     if n_missing:
         msg = f"{argument}={key!r} is missing (NA) for {n_missing} of {labels.known.size} cells: {consequence}."
+        warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
+
+
+def _warn_of_alike(names: np.ndarray, what: str) -> None:
+    """Of what a person typed twice: it is two classes, and does not look like it."""
+    alike: dict[str, list[str]] = {}
+    for name in map(str, names):
+        alike.setdefault(" ".join(name.split()).casefold(), []).append(name)
+    several = [same for same in alike.values() if len(same) > 1]
+    if several:
+        msg = (
+            f"{what} holds {listed(several[0])}, which blanks or capitals alone tell apart, and which are taken for different "
+            "classes. If they are one, give them one name first."
+        )
         warnings.warn(msg, UserWarning, skip_file_prefixes=(_HERE,))
 
 

@@ -151,3 +151,20 @@ def test_what_does_not_fit_is_refused(found) -> None:
     with pytest.raises(ValueError, match="coarse='b' has no fine class"):
         fsc.pl.confident_images(images, proba, RELATION, coarse_names=["a", "b", "c"], coarse="b")
     assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.zeros((10, 3, 6, 6)), np.zeros((10, 6)), np.zeros((10, 6, 6, 2))],
+    ids=["channels first", "flat", "two channels"],
+)
+def test_what_are_no_images_is_refused(found, images) -> None:
+    with pytest.raises(
+        ValueError, match=r"images, proba and relation .*: give N images, H x W or H x W x 3, or their paths"
+    ):
+        fsc.pl.confident_images(images, found[1], RELATION)
+
+
+def test_without_a_parent_there_is_nothing_to_draw(found) -> None:
+    with pytest.raises(ValueError, match="relation has no 1: no fine class has a coarse class"):
+        fsc.pl.confident_images(*found, 0 * RELATION)

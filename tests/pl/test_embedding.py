@@ -99,6 +99,12 @@ def test_what_does_not_fit_is_refused(clusters) -> None:
     points, labels = clusters
     with pytest.raises(ValueError, match=r"shapes \(60, 5\) and \(59,\)"):
         fsc.pl.embedding(points, labels[1:])
+    with pytest.raises(ValueError, match=r"shapes \(60, 1\) and \(60,\).* d at least 2"):
+        fsc.pl.embedding(points[:, :1], labels)
+    with pytest.raises(ValueError, match="embedding holds NaN or inf"):
+        fsc.pl.embedding(np.where(points > 0, np.nan, points), labels)
+    with pytest.raises(TypeError, match="embedding must be a matrix of numbers, found dict"):
+        fsc.pl.embedding({}, labels)
     with pytest.raises(ValueError, match="N at least 4"):
         fsc.pl.embedding(points[:3], labels[:3])
     with pytest.raises(ValueError, match="a coarse class for each of the 60 samples"):

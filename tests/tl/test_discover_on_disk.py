@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
 import falcon_sc as fsc
+from falcon_sc._expression import read_embedding
 from falcon_sc.tl._inputs import read_inputs
 
 if TYPE_CHECKING:
@@ -137,3 +139,43 @@ def test_numbers_are_those_in_memory(planted: AnnData, on_disk) -> None:
     np.testing.assert_array_equal(found["support"], expected["support"])
     np.testing.assert_array_equal(found["support"], expected["support"])
     assert found["params"] == expected["params"]
+
+
+def test_what_comes_after_a_run_takes_a_lazy_object_too(planted: AnnData, on_disk, tmp_path: Path) -> None:
+    """Its columns are xarray's, which know other methods than those of pandas."""
+    cells, lazy = planted.copy(), on_disk(planted, "lazy")
+    for adata in (cells, lazy):
+        fsc.tl.discover(
+            adata, "coarse", 7, fixed={"B cell": 3}, save_model=tmp_path / type(adata.obs).__name__, **QUICK
+        )
+    steps: list[Callable[[AnnData], object]] = [
+        lambda adata: fsc.tl.cut(adata, fixed={"B cell": 2}),
+        lambda adata: fsc.tl.rename(adata, {adata.uns["falcon"]["fine_names"][0]: "first"}),
+        lambda adata: fsc.tl.merge(adata, adata.uns["falcon"]["fine_names"][:2], "both"),
+        lambda adata: fsc.tl.refine(adata, "B cell", 8, progress_bar=False),
+        lambda adata: fsc.pp.neighbors_within(adata, "coarse"),
+    ]
+    for step in steps:
+        step(cells)
+        step(lazy)
+        found = lazy.obs.to_memory()
+        for name in ("fine", "confidence", "leaf", "agreement"):
+            pd.testing.assert_series_equal(found[f"falcon_{name}"], cells.obs[f"falcon_{name}"])
+        np.testing.assert_array_equal(lazy.obsm["falcon_proba"], cells.obsm["falcon_proba"])
+    assert (lazy.obsp["falcon_neighbors_distances"] != cells.obsp["falcon_neighbors_distances"]).nnz == 0
+    for draw in (
+        fsc.pl.tree,
+        fsc.pl.relation,
+        fsc.pl.confident,
+        lambda adata: fsc.pl.flow(adata, "coarse", "falcon_fine"),
+    ):
+        labels = [[text.get_text() for text in draw(adata).texts] for adata in (cells, lazy)]
+        assert labels[0] == labels[1]
+    fsc.tl.report(lazy, tmp_path / "page.html")
+
+
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, sparse.csr_matrix], ids=["dense", "table", "sparse"])
+def test_a_lazy_embedding_in_every_form(planted: AnnData, on_disk, form: Callable) -> None:
+    cells, scores = planted.copy(), np.random.default_rng(0).normal(size=(planted.n_obs, 3)).astype(np.float32)
+    cells.obsm["X"] = form(scores, index=cells.obs_names, columns=list("abc")) if form is pd.DataFrame else form(scores)
+    np.testing.assert_array_equal(read_embedding(on_disk(cells, "lazy"), "X"), scores)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 from anndata import AnnData
 from scipy import sparse
@@ -86,6 +87,16 @@ def test_without_coarse_labels(trained, planted: AnnData) -> None:
     assert some.obs["falcon_fine"].notna().all()
 
 
+@pytest.mark.parametrize("labels", [None, pd.Categorical([None] * 40, categories=["B cell"]), np.nan], ids=type)
+def test_a_column_without_a_label_is_as_none(trained, planted: AnnData, labels) -> None:
+    """One of many files, in a loop, may have no label at all."""
+    new, free = planted[200:].copy(), planted[200:].copy()
+    new.obs["coarse"] = labels
+    fsc.tl.predict(new, trained[1], coarse_key="coarse")
+    fsc.tl.predict(free, trained[1])
+    assert new.obs["falcon_fine"].equals(free.obs["falcon_fine"])
+
+
 @pytest.mark.parametrize("change", ["order", "more genes", "logarithms", "dense", "csc"])
 def test_what_does_not_matter(trained, planted: AnnData, change: str) -> None:
     _, model = trained
@@ -154,6 +165,9 @@ def test_several_data_sets(cells: AnnData, quick, tmp_path: Path) -> None:
     fsc.tl.predict(half, model, coarse_key="coarse", dataset_key="lab")
     of_whole = cells.obs["falcon_fine"][cells.obs["lab"] == "two"]
     assert half.obs["falcon_fine"].equals(of_whole.cat.remove_unused_categories())
+    without = fsc.tl.predict(cells, model, copy=True).obs["falcon_fine"]
+    cells.obs["nothing"] = None
+    assert fsc.tl.predict(cells, model, coarse_key="nothing", copy=True).obs["falcon_fine"].equals(without)
     with pytest.raises(ValueError, match="trained on the data sets 'one', 'two': say with dataset_key"):
         fsc.tl.predict(cells, model, coarse_key="coarse")
     cells.obs["lab"] = "three"

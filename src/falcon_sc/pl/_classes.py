@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from falcon_sc._checks import check_is_anndata, check_name
+from falcon_sc._checks import check_is_anndata, check_name, obs_column
 from falcon_sc._written import is_rest
 from falcon_sc.core.data.labels import distinct, listed, missing_as_text
 from falcon_sc.core.data.naming import parent_names
@@ -160,7 +160,7 @@ def _texts(adata: AnnData, name: str, known: Collection[str] = ()) -> np.ndarray
 
     A class that is known by the name "NA" is no missing label.
     """
-    codes, labels = distinct(adata.obs[name], f"adata.obs[{name!r}]")
+    codes, labels = distinct(obs_column(adata, name, "key"), f"adata.obs[{name!r}]")
     texts: list[str | None] = [str(label) for label in labels]
     missing = set(missing_as_text(texts)).difference(known)
     return np.array([*(None if text in missing else text for text in texts), None], dtype=object)[codes]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from falcon_sc._checks import check_int, listed
+from falcon_sc._checks import check_int, listed, obs_column
 from falcon_sc._gene_values import read_gene_values
 from falcon_sc.pl._classes import check_column, read_about, read_classes
 from falcon_sc.pl._names import shown
@@ -97,7 +97,7 @@ def confident(
     n_cells, n_genes = check_int(n_cells, "n_cells"), check_int(n_genes, "n_genes")
     found_now = read_classes(adata, key)
     check_column(adata, f"{key}_confidence", key)
-    confidence = adata.obs[f"{key}_confidence"].to_numpy(np.float64, na_value=np.nan)
+    confidence = obs_column(adata, f"{key}_confidence", "key").to_numpy(np.float64, na_value=np.nan)
     classes = np.flatnonzero(found_now.sizes)
     names, parents = found_now.names[classes], found_now.parents[classes]
     drawn = _drawn(parents, coarse)

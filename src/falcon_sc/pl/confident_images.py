@@ -170,6 +170,9 @@ def _axes(grid: _Grid, classes: list[NDArray[np.intp]], names: list[str], ax: Ax
 def _drawn(relation: NDArray[Any], names: list[Any], coarse: Any) -> list[int]:
     """Columns to draw: those with fine classes, or what is asked for."""
     columns = np.flatnonzero(relation.any(axis=0)).tolist()
+    if not columns:
+        msg = "relation has no 1: no fine class has a coarse class."
+        raise ValueError(msg)
     if coarse is None:
         return columns
     asked = list(coarse) if isinstance(coarse, list | tuple | np.ndarray) else [coarse]
@@ -218,10 +221,11 @@ def _middle(pixels: NDArray[Any]) -> NDArray[Any]:
 def _check_shapes(
     images: NDArray[Any], proba: NDArray[Any], relation: NDArray[Any], names: list[Any], above: list[str] | None
 ) -> None:
-    if proba.ndim != 2 or relation.ndim != 2 or proba.shape != (len(images), len(relation)):
+    is_image = images.ndim in (1, 3) or (images.ndim == 4 and images.shape[3] in (1, 3, 4))
+    if not is_image or proba.ndim != 2 or relation.ndim != 2 or proba.shape != (len(images), len(relation)):
         msg = (
             f"images, proba and relation have the shapes {images.shape}, {proba.shape} and {relation.shape}: "
-            "give N images, N x K_F probabilities and a K_F x K_C relation."
+            "give N images, H x W or H x W x 3, or their paths, N x K_F probabilities and a K_F x K_C relation."
         )
         raise ValueError(msg)
     if len(names) != relation.shape[1]:

@@ -84,7 +84,7 @@ def embedding(
     from sklearn.manifold import TSNE
 
     check_ax(ax)
-    points, fine = np.asarray(embedding, dtype=np.float32), np.asarray(labels)
+    points, fine = _points(embedding), np.asarray(labels)
     groups = None if coarse is None else np.asarray(coarse)
     _check_shapes(points, fine, groups)
     if groups is None and not shaded:
@@ -165,10 +165,25 @@ def _write_inside(ax: Axes, text: str, places: NDArray[Any]) -> None:
         )  # fmt: skip
 
 
+def _points(embedding: ArrayLike) -> NDArray[np.float32]:
+    try:
+        points = np.asarray(embedding, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        msg = f"embedding must be a matrix of numbers, found {type(embedding).__name__} ({error})."
+        raise TypeError(msg) from error
+    if not np.isfinite(points).all():
+        msg = "embedding holds NaN or inf: remove or fill those values first."
+        raise ValueError(msg)
+    return points
+
+
 def _check_shapes(points: NDArray[Any], fine: NDArray[Any], groups: NDArray[Any] | None) -> None:
-    n = len(points)
-    if points.ndim != 2 or n < 4 or fine.shape != (n,):
-        msg = f"embedding and labels have the shapes {points.shape} and {fine.shape}: give N x d and N, with N at least 4."
+    n = points.shape[0] if points.ndim else 0
+    if points.ndim != 2 or n < 4 or points.shape[1] < 2 or fine.shape != (n,):
+        msg = (
+            f"embedding and labels have the shapes {points.shape} and {fine.shape}: give N x d and N, with N at least 4 and "
+            "d at least 2."
+        )
         raise ValueError(msg)
     if groups is not None and groups.shape != (n,):
         msg = f"coarse has shape {groups.shape}: give a coarse class for each of the {n} samples."

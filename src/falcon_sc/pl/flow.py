@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc._checks import obs_column
 from falcon_sc.pl._groups import column_colors, read_column
 from falcon_sc.pl._names import shown
 from falcon_sc.pl._style import LITERAL, check_ax, inches, ink, scaled
@@ -67,7 +68,7 @@ def flow(adata: AnnData, left: str, right: str, *, ax: Axes | None = None) -> Ax
     check_ax(ax)
     sides = [read_column(adata, left, "left"), read_column(adata, right, "right")]
     colors = [column_colors(adata, name, side.names) for name, side in zip((left, right), sides, strict=True)]
-    known = adata.obs[left].notna().to_numpy() | adata.obs[right].notna().to_numpy()
+    known = (obs_column(adata, left, "left").notna() | obs_column(adata, right, "right").notna()).to_numpy()
     counts = np.zeros((len(sides[0].names), len(sides[1].names)))
     np.add.at(counts, (sides[0].codes[known], sides[1].codes[known]), 1)
     order = _order(counts)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from falcon_sc._blocks import columns_of
-from falcon_sc._checks import check_adata, check_int
+from falcon_sc._checks import check_adata, check_int, of_pandas
 from falcon_sc._expression import read_continuous, read_embedding, read_expression
 from falcon_sc._kinds import check_values
 from falcon_sc._labels import read_labels, warn_missing
@@ -152,7 +152,7 @@ def _points(
         return read_embedding(adata, use_rep)
     genes = None
     if _SELECTED in adata.var:
-        genes = _marked(adata.var[_SELECTED])
+        genes = _marked(of_pandas(adata.var[_SELECTED]))
         logger.info("distances over the %d genes marked in adata.var[%r]", genes.sum(), _SELECTED)
     if values == "continuous":
         matrix = read_continuous(adata, layer)

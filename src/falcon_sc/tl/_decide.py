@@ -77,7 +77,7 @@ def codes_of(adata: AnnData, key: str, classes: FineClasses) -> np.ndarray:
     """Class of each cell, -1 for none."""
     name = f"{key}_fine"
     check_column(adata, name, key)
-    codes, found = distinct(adata.obs[name], f"adata.obs[{name!r}]")
+    codes, found = distinct(obs_column(adata, name, "key"), f"adata.obs[{name!r}]")
     texts = [str(label) for label in found]
     unknown = [text for text in texts if text not in classes.names]
     if unknown:
@@ -109,8 +109,10 @@ def _slots_of_leaves(
     place = np.array([*(own[0] if len(own) == 1 else -1 for own in parts), -1], dtype=np.int64)[codes]
     kept = by_hand & (place >= 0)
     new = np.where(kept, place, np.where(codes < 0, -1, seen.labels))
-    before = adata.obs.get(f"{key}_confidence", pd.Series(np.nan, index=adata.obs_names))
-    confidence = np.where(kept, before.to_numpy(np.float32, na_value=np.nan), seen.confidence)
+    before = np.full(adata.n_obs, np.nan, dtype=np.float32)
+    if f"{key}_confidence" in adata.obs:
+        before = obs_column(adata, f"{key}_confidence", "key").to_numpy(np.float32, na_value=np.nan)
+    confidence = np.where(kept, before, seen.confidence)
     confidence[new < 0] = np.nan
     warn_of_lost(by_hand & ~kept)
     return [
@@ -132,7 +134,7 @@ def warn_of_lost(cells: np.ndarray) -> None:
 
 def _order(adata: AnnData, key: str, classes: FineClasses, decision: Decision) -> list[str]:
     """The categories as they are, in the order that somebody may have given them, under their new names."""
-    column = adata.obs[f"{key}_fine"]
+    column = obs_column(adata, f"{key}_fine", "key")
     names = column.cat.categories.astype(str) if hasattr(column, "cat") else classes.names
     return [decision.names.get(name, name) for name in names]
 

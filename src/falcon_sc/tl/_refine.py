@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from falcon_sc._checks import listed
+from falcon_sc._checks import listed, of_pandas
 from falcon_sc._expression import read_expression
 from falcon_sc._kinds import advised
 from falcon_sc._labels import read_batch
@@ -147,7 +147,7 @@ def _genes(adata: AnnData, key: str, params: Mapping[str, Any]) -> np.ndarray | 
             "it with merge='same'), or run falcon_sc.tl.discover again."
         )
         raise KeyError(msg)
-    return adata.var[mark].to_numpy(dtype=bool)
+    return of_pandas(adata.var[mark]).to_numpy(dtype=bool)
 
 
 def _check_features(known: list[str] | None, adata: AnnData, genes: np.ndarray | None, key: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from falcon_sc._kinds import Values
     from falcon_sc.core.model import Falcon
     from falcon_sc.tl._model_genes import MissingGenes
+
+logger = logging.getLogger(__name__)
 
 
 def predict(
@@ -127,7 +130,7 @@ def predict(
     _check_model(model)
     _check_kept(adata, key_added, model)
     coarse = None if coarse_key is None else _coarse(adata, coarse_key, model)
-    dataset = _dataset(adata, coarse_key, dataset_key, model)
+    dataset = _dataset(adata, None if coarse is None else coarse_key, dataset_key, model)
     genes = match_genes(adata, use_rep, model, missing_genes)
     target = Output.checked(output, adata, key_added)
     adata = adata.copy() if copy else adata  # first: where there is no memory for it, no work is lost
@@ -184,8 +187,11 @@ def _check_kept(adata: AnnData, key_added: str, model: Falcon) -> None:
             raise ValueError(msg)
 
 
-def _coarse(adata: AnnData, coarse_key: str, model: Falcon) -> pd.Categorical:
-    """Coarse labels, all of them known to the model, n_obs; missing where there is none."""
+def _coarse(adata: AnnData, coarse_key: str, model: Falcon) -> pd.Categorical | None:
+    """Coarse labels, all of them known to the model, n_obs; missing where there is none, and None if there is none at all."""
+    if obs_column(adata, coarse_key, "coarse_key").isna().all():
+        logger.info("coarse_key=%r is missing (NA) for all cells: each gets any fine class", coarse_key)
+        return None
     labels = read_labels(adata, coarse_key, "coarse_key")
     known = list(dict.fromkeys(model.coarse_names_.tolist()))
     unknown = [name for name, place in zip(labels.names, match(labels.names, known), strict=True) if place < 0]
