@@ -47,6 +47,20 @@ def test_digits_better_than_kmeans_inside_their_coarse_classes(grouping, floor, 
         assert clustering_accuracy(fine, model.predict(image_samples(images, device="cpu"), coarse)) == found
 
 
+@pytest.mark.parametrize(("size", "paper"), [(32, "cifar100"), (224, "living17")])
+def test_the_default_lets_the_labels_of_the_start_go_and_has_the_rest_from_the_published_code(size, paper):
+    default, published, cells = discovery.default_config(size), FalconConfig.published(paper), FalconConfig()
+    changed = {name: value for name, value in default.to_dict().items() if value != published.to_dict()[name]}
+    assert changed == {
+        "lambda_start": 0,
+        "lambda_M": cells.lambda_M,
+        "start": "consensus",
+        "max_grad_norm": cells.max_grad_norm,
+        "restrict_to_coarse": True,
+    }
+    assert default.prior == "uniform"  # without it small classes would need the labels
+
+
 def test_two_taxonomies_of_the_same_digits():
     """Section 3.4: half the images have one set of coarse labels, half another; each has its own M."""
     images, fine = digits()

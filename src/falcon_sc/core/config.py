@@ -88,10 +88,10 @@ class FalconConfig(PaperSettings):
         with a start from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learned yet
         are lost. Default: ours; with a third as many rare classes of 83 were (docs/benchmarks.md).
     lambda_start
-        Weight of the labels of the start after the warm-up. Of the cross-entropy to them, in which samples of small
-        classes weigh more (by one over the square root of the size): without it their neighbors absorb them. And of
-        what they say about M, beside the predictions (eq. 12): without it a network that confuses coarse classes
-        takes the fine classes of one for another. Default: ours.
+        Weight, after the warm-up, of the cross-entropy to the labels of the start, in which samples of small classes weigh
+        more (by one over the square root of the size): without it their neighbors absorb them. What the labels say about
+        M, beside the predictions (eq. 12), does not hang on it. Default: ours, for cells; 0 for images, whose backbone
+        finds better labels than those it begins with (:func:`falcon_sc.vision.discover`).
     n_pcs
         Principal components that replace the input features; `None` trains on the features themselves (paper).
         Inputs with no more features than this are taken as they are.

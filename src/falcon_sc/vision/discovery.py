@@ -88,7 +88,7 @@ def discover(
     config
         Every hyperparameter; the paper's are :meth:`falcon_sc.FalconConfig.cifar100` and its like. Default, ours: those
         of ``published("cifar100")``, for views above 64 pixels ``published("living17")``, with the start of
-        :class:`falcon_sc.FalconConfig`; for features without images, those of :class:`falcon_sc.FalconConfig`, with 1,400
+        :class:`falcon_sc.FalconConfig`, whose labels leave the loss after the warm-up (``lambda_start=0``); for features without images, those of :class:`falcon_sc.FalconConfig`, with 1,400
         iterations at least and the learning rate 0.005. In all of them ``prior="uniform"``, as in the paper:
         fine classes are expected to be of about one size, and a total `n_fine` is shared out by the sizes of the
         coarse classes. Where that is wrong, give a configuration with ``prior="within_coarse"``.
@@ -205,11 +205,15 @@ def for_convolutions(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def default_config(size: int) -> FalconConfig:
-    """Our start and losses with the prior, optimizer, batches and epochs of the paper for images of this size."""
+    """Our start and losses with the prior, optimizer, batches and epochs of the paper for images of this size.
+
+    Once learned, the labels of the start leave the loss: on images many of them are wrong, and a backbone that is trained
+    along finds better ones (docs/benchmarks.md). The prior of equal sizes keeps small classes, which else need them.
+    """
     paper = FalconConfig.published("cifar100" if size <= SMALL_SIZE_MAX else "living17")
     ours = FalconConfig()
     names = ("lambda_M", "start", "max_grad_norm", "restrict_to_coarse")
-    return replace(paper, **{name: getattr(ours, name) for name in names})
+    return replace(paper, lambda_start=0.0, **{name: getattr(ours, name) for name in names})
 
 
 def _check_features(features: Any, n_images: int) -> None:

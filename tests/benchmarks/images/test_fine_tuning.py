@@ -15,7 +15,7 @@ from falcon_sc.benchmarks.images._fine_tuned import (
     published,
     start_only,
     text,
-    without_its_labels,
+    with_its_labels,
 )
 from falcon_sc.benchmarks.images._methods import Method
 from falcon_sc.benchmarks.images.fine_tuning import COARSE, FineTuning
@@ -109,12 +109,12 @@ def test_an_interrupted_run_goes_on_from_its_state(folder, tmp_path, monkeypatch
 
 def test_all_rows_have_the_same_steps(folder):
     problem = _problem(folder)
-    configs = [from_our_start(problem), without_its_labels(problem), start_only(problem), text(), published()]
+    configs = [from_our_start(problem), with_its_labels(problem), start_only(problem), text(), published()]
     steps = ("batch_size", "lr", "optimizer", "momentum", "schedule", "milestones", "n_neighbors_per_step")
     assert len({tuple(getattr(config, name) for name in steps) for config in configs}) == 1
     assert configs[0].lr == pytest.approx(0.1 * 64 / 256)
     assert [config.start for config in configs] == ["consensus", "consensus", "consensus", "random", "random"]
-    assert [config.lambda_start for config in configs[:3]] == [0.1, 0, 1]
+    assert [config.lambda_start for config in configs[:3]] == [0, 0.1, 1]
 
 
 def test_only_the_bound_learns_from_fine_labels(folder):

@@ -36,9 +36,11 @@ def from_our_start(problem: Problem) -> FalconConfig:
     return _steps(default_config(problem.views.size))
 
 
-def without_its_labels(problem: Problem) -> FalconConfig:
-    """The same, but the labels of the start are let go after the warm-up."""
-    return replace(from_our_start(problem), lambda_start=0.0)
+def with_its_labels(problem: Problem) -> FalconConfig:
+    """The same, but the labels of the start stay in the loss, as on cells."""
+    from falcon_sc.core.config import FalconConfig
+
+    return replace(from_our_start(problem), lambda_start=FalconConfig.lambda_start)
 
 
 def start_only(problem: Problem) -> FalconConfig:
@@ -121,7 +123,7 @@ FINE_TUNED = {
     "start alone": METHODS["start alone"],
     "start alone (two taxonomies)": Method(_start_of_two_taxonomies),
     "our start (features move)": Method(lambda p: _discover(p, from_our_start(p), "moving"), trains=True),
-    "our start (labels let go)": Method(lambda p: _discover(p, without_its_labels(p), "let-go"), trains=True),
+    "our start (labels kept)": Method(lambda p: _discover(p, with_its_labels(p), "kept"), trains=True),
     "our start (features frozen)": Method(_frozen, trains=True),
     "start's labels only (features move)": Method(lambda p: _discover(p, start_only(p), "labels"), trains=True),
     "random start (features move)": Method(lambda p: _discover(p, text(), "random"), trains=True),

@@ -45,10 +45,12 @@ def _falcon(problem: Problem) -> Outcome:
 
 
 def _free_sizes(problem: Problem) -> Outcome:
-    """With the prior for cells: numbers and sizes of the fine classes are what the start finds."""
+    """With the prior for cells: numbers and sizes of the fine classes are what the start finds, and its labels are kept."""
+    from falcon_sc.core.config import FalconConfig
     from falcon_sc.vision.discovery import default_config
 
-    return _discover(problem, replace(default_config(problem.views.size), prior="within_coarse"), "free-sizes")
+    config = replace(default_config(problem.views.size), prior="within_coarse", lambda_start=FalconConfig.lambda_start)
+    return _discover(problem, config, "free-sizes")
 
 
 def _published(problem: Problem) -> Outcome:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from falcon_sc.core.data.taxonomy import Taxonomy
 
 
+START_WEIGHT = 0.1  # ours: as much as the labels of the start weigh in the loss on cells
+
+
 class RelationStep:
     """M of a run, kept here alone, and the predictions gathered since it was last solved.
 
@@ -34,8 +37,8 @@ class RelationStep:
         Where predictions are gathered.
     start
         What the labels of the start say, (K_F, K_C), see :func:`falcon_sc.core.relations.label_shares`; none for a
-        random start. It weighs `lambda_start`, as those labels do in the loss: a network that confuses coarse classes would else move
-        fine classes between them until some have a dozen and others one.
+        random start. It weighs `START_WEIGHT` beside the predictions, also where the labels are not in the loss: a network
+        that confuses coarse classes would else move fine classes between them until some have a dozen and others one.
     is_known
         Keep `relation` as it is (table O1).
     classes
@@ -91,8 +94,7 @@ class RelationStep:
             if seen > 0:
                 shares = cost[:, block] / seen  # eq. 12
                 if self._start is not None:
-                    weight = self._config.lambda_start
-                    shares = (shares + weight * self._start[:, block]) / (1 + weight)
+                    shares = (shares + START_WEIGHT * self._start[:, block]) / (1 + START_WEIGHT)
                 of_classes = np.zeros((int(self._classes.max()) + 1, shares.shape[1]))
                 np.add.at(of_classes, self._classes, shares)
                 solved = relations.solve(
