@@ -61,6 +61,13 @@ def test_a_class_with_two_numbers(source: Path, capsys, command: list[str]) -> N
     assert "--fixed: 'B cell' has two numbers, 2 and 3: give one" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["-o", "--model"])
+def test_a_variable_of_the_shell_that_is_not_set(source: Path, capsys, option: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["cut", str(source), "--n-fine", "5", "-o", "out.h5ad", option, ""])
+    assert "the path is empty" in capsys.readouterr().err
+
+
 def test_nothing_asked(found: Path, tmp_path: Path, capsys) -> None:
     assert main(["cut", str(found), "-o", str(tmp_path / "cut.h5ad")]) == 2
     assert "give --n-fine, the total number of fine classes, or --fixed" in capsys.readouterr().err

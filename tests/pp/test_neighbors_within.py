@@ -162,3 +162,12 @@ def test_classes_of_one_cell_each(cells: AnnData) -> None:
     for kind in ("distances", "connectivities"):
         graph = cells.obsp[f"falcon_neighbors_{kind}"]
         assert (graph.shape, graph.nnz, graph.dtype) == ((4, 4), 0, np.float32)
+
+
+def test_a_lazy_object_is_searched_in_its_marked_genes(cells: AnnData, on_disk) -> None:
+    """The mark is a column of xarray there."""
+    cells.var["falcon_highly_variable"] = np.arange(cells.n_vars) < 40
+    lazy = on_disk(cells, "lazy")
+    for adata in (cells, lazy):
+        neighbors_within(adata, "coarse")
+    assert (lazy.obsp["falcon_neighbors_distances"] != cells.obsp["falcon_neighbors_distances"]).nnz == 0

@@ -202,3 +202,11 @@ def test_recipes_of_the_pretraining() -> None:
         assert (first.solarize, second.solarize) == (0, 0.2)
         assert (first.blur > 0) == (size > 64)
         assert first.jitter == second.jitter == (0.4, 0.4, 0.2, 0.1)
+
+
+@pytest.mark.parametrize(
+    "change", [{"crop_min": 8}, {"flip": 50}, {"blur": -0.1}, {"grayscale": float("nan")}], ids=str
+)
+def test_per_cent_are_no_shares(change: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(change))}=.* must be from 0 to 1"):
+        Recipe(**{"crop_min": 0.2} | change)

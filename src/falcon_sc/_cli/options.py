@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from falcon_sc.core.runtime.files import as_path as as_path  # what argparse calls on a path
+from falcon_sc.core.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 
 def add_options(group: argparse._ArgumentGroup, options: Iterable[tuple[str, Callable[[str], Any], str]]) -> None:
@@ -62,6 +63,14 @@ def add_result(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--model", type=as_path, help="folder of the model, to be changed as well (where discover saved it)"
     )
+
+
+def as_path(text: str) -> Path:
+    """What argparse calls on a path; an empty one is often a variable of the shell that is not set."""
+    if not text:
+        msg = "the path is empty"
+        raise argparse.ArgumentTypeError(msg)
+    return files.as_path(text)
 
 
 def number_or_auto(text: str) -> int | str:

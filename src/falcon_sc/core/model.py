@@ -169,8 +169,8 @@ class Falcon(Predictor):
 
         Raises
         ------
-        ValueError
-            For inputs that do not fit together; before anything is computed.
+        TypeError, ValueError
+            For inputs that are of a wrong kind or do not fit together; before anything is computed.
         FloatingPointError
             If the training diverges.
         """

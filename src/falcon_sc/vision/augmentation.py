@@ -51,7 +51,7 @@ class Recipe:
     blur
         Probability of a Gaussian blur, sigma 0.1 to 2 pixels.
     solarize
-        Probability that pixels of at least half the brightness are inverted.
+        Probability that pixels of at least half the brightness are inverted. What is not from 0 to 1 is a `ValueError`.
     """
 
     crop_min: float
@@ -61,6 +61,12 @@ class Recipe:
     grayscale: float = 0.0
     blur: float = 0.0
     solarize: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("crop_min", "flip", "jitter_probability", "grayscale", "blur", "solarize"):
+            if not 0 <= getattr(self, name) <= 1:
+                msg = f"{name}={getattr(self, name)!r} must be from 0 to 1."
+                raise ValueError(msg)
 
 
 _JITTER = (0.4, 0.4, 0.2, 0.1)

@@ -163,7 +163,7 @@ class Predictor:
         Raises
         ------
         ValueError
-            If the model is not fitted.
+            If the model is not fitted, or the folder holds files of other programs.
         OSError
             If the folder cannot be written.
         """
