@@ -210,6 +210,17 @@ def test_wrong_inputs_are_refused_before_any_work(tmp_path):
         _discover(images, coarse, features=np.zeros((59, 3)))
     with pytest.raises(ValueError, match="no attribute n_features_out"):
         _discover(images, coarse, backbone=torch.nn.Flatten())
+    with pytest.raises(
+        ValueError, match=r"floating-point numbers of shape \(60, 8, 8\): give pixels as uint8, 0 to 255"
+    ):
+        discover(images.astype(float), coarse, 10)
+    for wrong, message in [
+        ({"rng": "x"}, "rng must be an int"),
+        ({"views": 3}, "views must have the methods weak, strong and plain"),
+        ({"config": "cifar100"}, "config must be a FalconConfig, found 'cifar100'"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            discover("not looked at", coarse, 10, **wrong)
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"save_model=.* is a file"):
         _discover(images, coarse, save_model=tmp_path / "file")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from falcon_sc._checks import listed
 from falcon_sc._log import show_log
 from falcon_sc._saving import check_folders, save_fitted
 from falcon_sc.core.config import FalconConfig
@@ -20,6 +19,7 @@ from falcon_sc.core.model import Falcon
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.device import resolve_device
 from falcon_sc.core.start.input import StartInput
+from falcon_sc.vision._checks import check_features, check_matrix, check_settings, refuse_ignored
 from falcon_sc.vision.augmentation import LARGE_VIEW, SMALL_SIZE_MAX, ImageViews
 from falcon_sc.vision.backbones import draw_backbone
 from falcon_sc.vision.features import extract_features
@@ -121,7 +121,7 @@ def discover(
     Raises
     ------
     TypeError
-        If `images` is none of the above.
+        If `images` is none of the above, or `config`, `views` or `rng` is of another type.
     ValueError
         If inputs do not fit together, or a setting is out of its range; before anything is computed.
     ImportError
@@ -138,19 +138,21 @@ def discover(
     >>> model.predict(falcon_sc.vision.image_samples(new_images))  # doctest: +SKIP
     """
     show_log()
+    check_settings(config, views, rng)
     save_model, checkpoint = check_folders(save_model, checkpoint)
     of_network = {"backbone": backbone, "pretrained": pretrained, "size": size, "views": views}
     if hasattr(images, "obsm"):
         from falcon_sc.vision._anndata import discover_adata
 
-        _refuse_ignored("images is an AnnData of features", of_network)
+        refuse_ignored("images is an AnnData of features", of_network)
         return discover_adata(
             images, coarse, n_fine, features, fixed=fixed, config=config or FEATURES_CONFIG, dataset_key=dataset,
             device=device, rng=rng, progress_bar=progress_bar, checkpoint=checkpoint, save_model=save_model,
         )  # fmt: skip
     where = resolve_device(device)
     if isinstance(images, np.ndarray) and images.dtype.kind == "f":
-        _refuse_ignored("images is a matrix of features", of_network | {"features": features})
+        check_matrix(images)
+        refuse_ignored("images is a matrix of features", of_network | {"features": features})
         config = config or FEATURES_CONFIG
         model = Falcon(n_fine, config, fixed=fixed, device=where, rng=rng, progress_bar=progress_bar)
         model.fit(images, coarse, dataset, checkpoint=checkpoint)
@@ -160,7 +162,7 @@ def discover(
         )
         taxonomy, codes, budget = check_classes(coarse, n_fine, len(samples), dataset=dataset)
         check_fixed(fixed, budget, taxonomy, codes)
-        _check_features(features, len(samples))
+        check_features(features, len(samples))
         # squares of 256 pixels leave room for crops of 224 (MoCo-v3)
         size = size or min(*samples.shape[1:], LARGE_VIEW)
         config = config or default_config(size)
@@ -189,14 +191,6 @@ def discover(
     return model
 
 
-def _refuse_ignored(why: str, arguments: dict[str, Any]) -> None:
-    """Arguments that only mean something for pixels are no use beside features: say so instead of passing over them."""
-    given = [name for name, value in arguments.items() if value is not None]
-    if given:
-        msg = f"{why}, for which an MLP is trained: {listed(given)} would be ignored. Leave them out, or give images."
-        raise ValueError(msg)
-
-
 def for_convolutions(network: nn.Module, device: torch.device) -> nn.Module:
     """The network, for a GPU a copy in the layout that convolutions are fastest in there; what it is given follows."""
     if device.type != "cuda":
@@ -214,14 +208,6 @@ def default_config(size: int) -> FalconConfig:
     ours = FalconConfig()
     names = ("lambda_M", "start", "max_grad_norm", "restrict_to_coarse")
     return replace(paper, lambda_start=0.0, **{name: getattr(ours, name) for name in names})
-
-
-def _check_features(features: Any, n_images: int) -> None:
-    if features is not None and (np.ndim(features) != 2 or len(features) != n_images):
-        msg = (
-            f"features must be a matrix with a row for each of the {n_images} images, found shape {np.shape(features)}."
-        )
-        raise ValueError(msg)
 
 
 def _backbone(
