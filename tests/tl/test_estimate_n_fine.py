@@ -87,14 +87,17 @@ def test_layer_embedding_and_batch(cells: AnnData, estimated: AnnData) -> None:
     np.testing.assert_array_equal(cells.uns["rep"]["estimate"], 2)
 
 
-def test_continuous_values_are_used_like_an_embedding(cells: AnnData) -> None:
-    logarithms = np.log1p(cells.X.toarray())[:, :30]
-    cells = cells[:, :30].copy()
+@pytest.mark.parametrize(("n_columns", "same"), [(120, True), (30, False)])
+def test_continuous_values_are_used_like_an_embedding_and_few_of_them_like_a_panel(
+    cells: AnnData, n_columns: int, *, same: bool
+) -> None:
+    logarithms = np.log1p(cells.X.toarray())[:, :n_columns]
+    cells = cells[:, :n_columns].copy()
     cells.X = cells.obsm["X_same"] = logarithms - logarithms.mean(axis=0)
     fsc.tl.estimate_n_fine(cells, "coarse", values="continuous", **QUICK)
     fsc.tl.estimate_n_fine(cells, "coarse", use_rep="X_same", key_added="rep", **QUICK)
     assert cells.uns["falcon_n_fine"]["params"]["values"] == "continuous"
-    np.testing.assert_array_equal(cells.uns["falcon_n_fine"]["support"], cells.uns["rep"]["support"])
+    assert np.array_equal(cells.uns["falcon_n_fine"]["support"], cells.uns["rep"]["support"], equal_nan=True) == same
 
 
 def test_cells_without_label_are_left_out(cells: AnnData) -> None:
