@@ -142,7 +142,9 @@ def test_without_scvi_tools_the_extra_is_named(monkeypatch, planted):
 @needs_scvi
 @pytest.mark.leiden
 def test_a_training_that_diverges_says_so(planted, monkeypatch):
-    monkeypatch.setattr("falcon_sc.core.data.inputs.LARGEST", np.inf)  # counts that are let through did not break it here
+    monkeypatch.setattr(
+        "falcon_sc.core.data.inputs.LARGEST", np.inf
+    )  # counts that are let through did not break it here
     counts = planted.X.toarray()
     counts[:5, :3] = 3e38  # whole numbers, whose sum is infinite
     with pytest.raises(FloatingPointError, match="the training of scVI diverged: look for cells or genes with extreme"):
