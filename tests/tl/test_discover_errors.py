@@ -97,7 +97,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "dataset_key": ({"dataset_key": "lab"}, KeyError, "dataset_key='lab' is not a column"),
     "dataset_key NA": ({"dataset_key": "holes"}, ValueError, "dataset_key='holes' is missing"),
     "n_neighbors": ({"n_neighbors": 0}, ValueError, "n_neighbors must be at least 1"),
-    "config": ({"config": {"lr": 1}}, TypeError, "config must be a FalconConfig, found dict"),
+    "config": ({"config": {"lr": 1}}, TypeError, "config must be a falcon_sc.FalconConfig, found {'lr': 1}"),
     "max_epochs": ({"max_epochs": 0}, ValueError, "max_epochs must be at least 1"),
     "batch_size": ({"batch_size": 1.5}, TypeError, "batch_size must be an int"),
     "lr": ({"lr": -1.0}, ValueError, r"lr=-1\.0 must be a number above 0"),

@@ -217,7 +217,7 @@ def test_wrong_inputs_are_refused_before_any_work(tmp_path):
     for wrong, message in [
         ({"rng": "x"}, "rng must be an int"),
         ({"views": 3}, "views must have the methods weak, strong and plain"),
-        ({"config": "cifar100"}, "config must be a FalconConfig, found 'cifar100'"),
+        ({"config": "cifar100"}, "config must be a falcon_sc.FalconConfig, found 'cifar100'"),
     ]:
         with pytest.raises(TypeError, match=message):
             discover("not looked at", coarse, 10, **wrong)

@@ -23,12 +23,10 @@ _WHOLE = {"n_neighbors", "max_epochs", "batch_size"}  # those of n_jobs are chec
 def with_keywords(config: FalconConfig | None, **keywords: Any) -> FalconConfig:
     """The configuration, with the keywords of `discover` that were given, those that are not None, in place of its values."""
     from falcon_sc.core.config import FalconConfig
+    from falcon_sc.core.fitting.run import check_config
 
-    if config is None:
-        config = FalconConfig()
-    elif not isinstance(config, FalconConfig):
-        msg = f"config must be a FalconConfig, found {type(config).__name__}."
-        raise TypeError(msg)
+    config = FalconConfig() if config is None else config
+    check_config(config)
     given = {name: value for name, value in keywords.items() if value is not None}
     for name in _WHOLE & set(given):
         given[name] = check_int(given[name], name)

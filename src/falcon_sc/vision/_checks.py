@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import listed
-from falcon_sc.core.config import FalconConfig
 from falcon_sc.core.data.batches import check_views
+from falcon_sc.core.fitting.run import check_config
 from falcon_sc.core.settings.ranges import check_rng
 
 if TYPE_CHECKING:
@@ -20,9 +20,8 @@ def check_settings(config: object, views: object, rng: object) -> None:
     check_rng(rng)
     if views is not None:
         check_views(views)
-    if config is not None and not isinstance(config, FalconConfig):
-        msg = f"config must be a FalconConfig, found {config!r}."
-        raise TypeError(msg)
+    if config is not None:
+        check_config(config)
 
 
 def refuse_ignored(why: str, arguments: dict[str, Any]) -> None:
@@ -34,6 +33,7 @@ def refuse_ignored(why: str, arguments: dict[str, Any]) -> None:
 
 
 def check_features(features: Any, n_images: int) -> None:
+    """Features that are given stand for the images, row by row."""
     if features is not None and (np.ndim(features) != 2 or len(features) != n_images):
         msg = (
             f"features must be a matrix with a row for each of the {n_images} images, found shape {np.shape(features)}."

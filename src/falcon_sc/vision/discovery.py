@@ -88,10 +88,11 @@ def discover(
     config
         Every hyperparameter; the paper's are :meth:`falcon_sc.FalconConfig.cifar100` and its like. Default, ours: those
         of ``published("cifar100")``, for views above 64 pixels ``published("living17")``, with the start of
-        :class:`falcon_sc.FalconConfig`, whose labels leave the loss after the warm-up (``lambda_start=0``); for features without images, those of :class:`falcon_sc.FalconConfig`, with 1,400
-        iterations at least and the learning rate 0.005. In all of them ``prior="uniform"``, as in the paper:
-        fine classes are expected to be of about one size, and a total `n_fine` is shared out by the sizes of the
-        coarse classes. Where that is wrong, give a configuration with ``prior="within_coarse"``.
+        :class:`falcon_sc.FalconConfig`, whose labels leave the loss after the warm-up (``lambda_start=0``); for features
+        without images, those of :class:`falcon_sc.FalconConfig`, with 1,400 iterations at least and the learning rate
+        0.005. In all of them ``prior="uniform"``, as in the paper: fine classes are expected to be of about one size, and
+        a total `n_fine` is shared out by the sizes of the coarse classes. Where that is wrong, give a configuration with
+        ``prior="within_coarse"``.
     dataset
         Data set of each image, (N,), if several have coarse classes of their own (section 3.4). For an AnnData: a
         column of `obs`.

@@ -62,9 +62,10 @@ def run(
     each step. The size of the problem was chosen by time alone.
 
     Rows: K-Means inside the coarse classes and our start, on the features before any training; FALCON from our start,
-    with the backbone trained, the same with the labels of our start kept in the loss to the end, and with the backbone frozen;
-    from a random start as in the text of the paper and as in the published code; the labels of our start learned by
-    cross-entropy alone, without any loss of FALCON; and the fine labels themselves, the bound. In the rows *two taxonomies* every other training image is labeled by T2 of the paper.
+    with the backbone trained, the same with the labels of our start kept in the loss to the end, and with the backbone
+    frozen; from a random start as in the text of the paper and as in the published code; the labels of our start learned
+    by cross-entropy alone, without any loss of FALCON; and the fine labels themselves, the bound. In the rows *two
+    taxonomies* every other training image is labeled by T2 of the paper.
 
     Parameters
     ----------

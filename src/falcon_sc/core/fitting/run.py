@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from falcon_sc.core.data.batches import Views
 
 
+def check_config(config: object) -> None:
+    """Refuse what is no configuration."""
+    if not isinstance(config, FalconConfig):
+        msg = f"config must be a falcon_sc.FalconConfig, found {config!r}."
+        raise TypeError(msg)
+
+
 @dataclass(frozen=True)
 class Run:
     """Settings of a fit; the arguments of :class:`falcon_sc.Falcon`, and the folder of its state."""
@@ -35,9 +42,7 @@ class Run:
 
     def __post_init__(self) -> None:
         """Refuse what is no configuration, no seed, no network or no views."""
-        if not isinstance(self.config, FalconConfig):
-            msg = f"config must be a falcon_sc.FalconConfig, found {self.config!r}."
-            raise TypeError(msg)
+        check_config(self.config)
         check_rng(self.rng)
         check_views(self.views)
         if self.network is not None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class CoarseClasses:
     """Cells by coarse class; `coarse`: int64 n, codes 0..K_C-1, every one of which occurs.
 
-    `kind`: what the matrix holds, "panel" also where a few log-normalized columns have no counts. `sizes`: cells of each class, K_C. `has_counts`: whether there are counts, or they can be recovered.
+    `kind`: what the matrix holds, "panel" also where a few log-normalized columns have no counts. `sizes`: cells of each
+    class, K_C. `has_counts`: whether there are counts, or they can be recovered.
     """
 
     def __init__(self, start_input: StartInput, coarse: np.ndarray) -> None:
