@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import sparse
 
-_MIN_SIZE = 5  # cells; a smaller group is a handful of outliers rather than a class
+# A smaller group is a handful of outliers rather than a class: cells, and share of the cells. Among thousands average
+# linkage may set ten apart, which would take the place of a class.
+_MIN_SIZE = 5
+_MIN_SHARE = 0.0025
 
 
 def co_association(labels: np.ndarray) -> np.ndarray:
@@ -19,7 +24,8 @@ def co_association(labels: np.ndarray) -> np.ndarray:
 def consensus_labels(labels: np.ndarray, n_clusters: int) -> np.ndarray:
     """Exactly `n_clusters` groups (codes 0.., int64 n) by average linkage on 1 - co-association of `labels` (v x n).
 
-    Groups of a few samples are outliers rather than classes: as far as the tree allows, every group has a handful.
+    Groups of a few samples, or a quarter of a per cent, are outliers rather than classes: as far as the tree allows, every
+    group has more.
     """
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
@@ -32,7 +38,8 @@ def consensus_labels(labels: np.ndarray, n_clusters: int) -> np.ndarray:
     distance = 1 - co_association(labels)
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(distance, checks=False), method="average")
-    groups = _cut_into_sizeable(tree, n_clusters, min(_MIN_SIZE, n // (4 * n_clusters)))
+    smallest = max(_MIN_SIZE, math.ceil(_MIN_SHARE * n))
+    groups = _cut_into_sizeable(tree, n_clusters, min(smallest, n // (4 * n_clusters)))
     kept = groups >= 0
     if not kept.all():
         groups[~kept] = extend(groups[kept], labels[:, kept], labels[:, ~kept])
