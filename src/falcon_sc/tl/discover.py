@@ -149,8 +149,8 @@ def discover(
     ``adata.obs["falcon_leaf"]``, ``adata.obs["falcon_agreement"]``, ``adata.obsm["falcon_leaf_proba"]``
         What :func:`falcon_sc.tl.cut` needs: the leaf of the tree of splits in which each cell is, how far the clusterings agree
         on its fine class, and the probabilities of the leaves (float32, n_obs x leaves; of several coarse classes a CSR matrix,
-        without the leaves of the others). Not written where there is no tree: several data sets, a random start,
-        ``leaves_per_class=1`` in `config`.
+        without the leaves of the others). Not written where there is no tree: with several data sets, no more fine than coarse classes, or in
+        `config` a random start, ``prior="uniform"``, ``restrict_to_coarse=False`` or ``leaves_per_class=1``.
     ``adata.uns["falcon"]`` : dict
         ``M`` (uint8, n_fine x n_coarse, 1 where a fine class hangs under a coarse class),
         ``fine_names``, ``coarse_names`` (and ``coarse_dataset`` with several data sets, whose M
