@@ -36,7 +36,7 @@ _BLUR_SIGMA = 0.1, 2.0  # pixels (MoCo-v3)
 class Recipe:
     """How one random view is made; every probability is for one image.
 
-    Attributes
+    Parameters
     ----------
     crop_min
         The crop covers a share of the image between this and 1, at an aspect ratio between 3/4 and 4/3.
@@ -51,7 +51,18 @@ class Recipe:
     blur
         Probability of a Gaussian blur, sigma 0.1 to 2 pixels.
     solarize
-        Probability that pixels of at least half the brightness are inverted. What is not from 0 to 1 is a `ValueError`.
+        Probability that pixels of at least half the brightness are inverted.
+
+    Raises
+    ------
+    ValueError
+        If the share or a probability is not from 0 to 1.
+
+    Examples
+    --------
+    >>> from falcon_sc.vision import ImageViews, Recipe
+    >>> gentle = Recipe(crop_min=0.5, flip=0, jitter=(0.2, 0.2, 0, 0))
+    >>> views = ImageViews(32, weak=gentle, strong=gentle)
     """
 
     crop_min: float

@@ -127,6 +127,10 @@ def discover(
         If inputs do not fit together, or a setting is out of its range; before anything is computed.
     ImportError
         If the extra `falcon-sc[image]` is needed and not installed.
+    FileNotFoundError
+        If `pretrained`, or one of the images, is no file.
+    FloatingPointError
+        If the training diverges.
     PermissionError
         If `save_model` or `checkpoint` cannot be written.
     OSError
@@ -134,9 +138,18 @@ def discover(
 
     Examples
     --------
-    >>> import falcon_sc.vision
-    >>> model = falcon_sc.vision.discover(images, coarse, 100, pretrained="resnet18.pt")  # doctest: +SKIP
-    >>> model.predict(falcon_sc.vision.image_samples(new_images))  # doctest: +SKIP
+    A ResNet would be ``pretrained="resnet18.pt"``; here a tiny network of one's own, for a moment, on noise:
+
+    >>> import numpy as np
+    >>> import torch
+    >>> from falcon_sc import FalconConfig, vision
+    >>> images, coarse = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8), np.arange(60) % 2
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 16))
+    >>> network.n_features_out = 16
+    >>> config = FalconConfig(prior="uniform", max_epochs=1)
+    >>> model = vision.discover(images, coarse, 4, backbone=network, config=config, device="cpu", progress_bar=False)
+    >>> model.predict(vision.image_samples(images, device="cpu"), coarse).shape
+    (60,)
     """
     show_log()
     check_settings(config, views, rng)

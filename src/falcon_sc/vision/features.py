@@ -33,6 +33,19 @@ def extract_features(
         Of which the plain one is taken.
     precision
         `"bfloat16"` on a GPU takes less time; the features are float32 in any case.
+
+    Returns
+    -------
+    The features, float32, (N, `n_features_out`), in the order of the samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from falcon_sc import vision
+    >>> samples = vision.image_samples(np.zeros((5, 8, 8, 3), dtype=np.uint8), device="cpu")
+    >>> vision.extract_features(torch.nn.Flatten(), samples, vision.ImageViews(8)).shape
+    (5, 192)
     """
     network = copy.deepcopy(backbone).to(samples.device).eval()
     with torch.no_grad():
