@@ -53,7 +53,7 @@ def checked(name: str, value: Any, hint: object) -> Any:
 def _shares(name: str, values: Any) -> tuple[float, ...]:
     """Shares of a run, from any sequence of numbers."""
     given = list(values) if isinstance(values, tuple | list | np.ndarray) else None
-    if given is None or not all(isinstance(value, Real) and 0 <= value <= 1 for value in given):
+    if given is None or not all(isinstance(value, Real) and 0 <= float(value) <= 1 for value in given):
         msg = f"{name}={values!r} must be shares of the run, numbers from 0 to 1."
         raise ValueError(msg)
     return tuple(float(value) for value in given)
