@@ -68,6 +68,13 @@ def load(
     True
     """
     about = describe(path)["metadata"]
+    of_its_own = {"backbone": about.get("backbone") is None, "views": about.get("own_views") is not False}
+    for argument, given in {"backbone": backbone, "views": views}.items():
+        if (
+            given is not None and not of_its_own[argument]
+        ):  # they would be taken, and the model would read images otherwise
+            msg = f"path={str(path)!r} was fitted without {argument} of its own: leave {argument} out."
+            raise ValueError(msg)
     if backbone is None and about.get("backbone") is not None:
         backbone = draw_backbone(about["backbone"], about["size"], np.random.default_rng(0))
     if views is None and about.get("own_views") is False:
