@@ -112,7 +112,7 @@ def discover(
     progress_bar
         Show bars over the fits of the start and over the batches of the training.
     rng
-        Seed or generator. On the CPU the same seed gives the same labels, bit for bit.
+        Seed or generator; None: another run each time. On the CPU the same seed gives the same labels, bit for bit.
     key_added
         Prefix of everything that is written. Refused if that would replace anything but earlier results that
         this function or :func:`falcon_sc.tl.predict` wrote under the same prefix, or what this call reads.
@@ -177,7 +177,10 @@ def discover(
     ImportError
         A matrix on disk, and no dask (the extra ``disk``).
     RuntimeError
-        ``relation_solver="gurobi"`` and no license, or one too small for this problem.
+        ``relation_solver="gurobi"`` and no license, or one too small for this problem; for the choice of genes as of
+        :func:`falcon_sc.pp.select_genes`.
+    FloatingPointError
+        The training diverges: its loss is not finite. Nothing is written then.
     PermissionError
         `save_model`, `checkpoint` or `output` cannot be written.
     OSError

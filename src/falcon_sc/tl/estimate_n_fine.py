@@ -100,6 +100,8 @@ def estimate_n_fine(
         `max_per_class` below 1; `n_jobs` neither -1 nor above 0;
         NaN, inf or negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer`
         or `values`; duplicate cell names; `adata` is empty.
+    ImportError
+        A matrix on disk, and no dask (the extra ``disk``).
 
     Examples
     --------
