@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +11,37 @@ import matplotlib.pyplot as plt
 import pytest
 
 import falcon_sc as fsc
+from falcon_sc.core import relations
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from anndata import AnnData
 
-MODULES = ("pp", "tl", "pl", "datasets", "metrics", "baselines")
-_NEEDS = {"baselines.FairLeiden": "leidenalg"}
+MODULES = ("pp", "tl", "pl", "datasets", "metrics", "baselines", "search", "vision", "vision.datasets")
+_NEEDS = {
+    "baselines.FairLeiden": "leidenalg",
+    "search.tune": "optuna",
+    **dict.fromkeys(("vision.build_backbone", "vision.pretrain", "vision.save_encoder"), "torchvision"),
+    "vision.load_pretrained": "torchvision",
+}
+_OTHERS = {
+    "baselines.PeakCounts",
+    "search.Tuned",
+    "vision.datasets",
+    "vision.datasets.T2",
+}  # what others return, and data
+# minutes of training, and files that nobody may ship
+_NOT_RUN = {"baselines.SCVILeiden"} | {
+    f"vision.datasets.{name}" for name in ("cifar100", "cifar68", "cifar_si", "breeds", "tiered_imagenet")
+}
 EXAMPLES = {
-    f"{module}.{name}": getattr(getattr(fsc, module), name)
+    full: getattr(import_module(f"falcon_sc.{module}"), name)
     for module in MODULES
-    for name in getattr(fsc, module).__all__
-    if not (module == "baselines" and name == "PeakCounts")  # what another function returns
+    for name in import_module(f"falcon_sc.{module}").__all__
+    if (full := f"{module}.{name}") not in _OTHERS
 } | {"Falcon": fsc.Falcon, "FalconConfig": fsc.FalconConfig}
+EXAMPLES |= {f"core.relations.{name}": getattr(relations, name) for name in ("solve", "objective", "is_optimal")}
 
 
 # what most examples begin with
@@ -65,6 +83,8 @@ def test_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     said: list[str] = []
     examples = [found for found in doctest.DocTestFinder().find(EXAMPLES[name], name, globs={}) if found.examples]
     assert name in [found.name for found in examples]
+    is_skipped = [doctest.SKIP in line.options for found in examples for line in found.examples]
+    assert any(is_skipped) == (name in _NOT_RUN)
     for found in examples:
         doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(found, out=said.append)
     plt.close("all")

@@ -29,6 +29,14 @@ def test_refuses_numbers_for_each_class():
 
 
 @pytest.mark.leiden
+@pytest.mark.parametrize(("n_neighbors", "error"), [(0, ValueError), (1.5, TypeError)])
+def test_neighbors_are_counted(n_neighbors, error):
+    X, coarse, _ = blobs()
+    with pytest.raises(error, match="n_neighbors must be"):
+        FairLeiden(7, n_neighbors=n_neighbors).fit(X, coarse)
+
+
+@pytest.mark.leiden
 def test_nearest_total_is_kept_where_none_fits():
     # two components that nothing joins: no resolution gives one cluster in each of the two classes
     X = np.repeat([[0.0], [100.0]], 40, axis=0) + np.random.default_rng(0).normal(size=(80, 1))

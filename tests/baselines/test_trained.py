@@ -141,6 +141,17 @@ def test_bad_input_is_refused_before_any_work(method):
         method(len(PARENTS)).predict(X)
 
 
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), "5", None], ids=str)
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [(SCAN, "entropy_weight"), (SCANPerCoarse, "entropy_weight"), (GEORGE, "size_adjustment")],
+)
+def test_weights_are_numbers(method, name, weight):
+    X, coarse, _ = blobs()
+    with pytest.raises(ValueError, match=f"{name}=.* must be a number of at least 0"):
+        method(len(PARENTS), FalconConfig(max_epochs=1), **{name: weight}).fit(X, coarse)
+
+
 def test_prediction_refuses_what_it_does_not_know():
     X, coarse, fine = blobs()
     model = fitted(SCAN, X, coarse, fine, FalconConfig(max_epochs=1))

@@ -58,6 +58,12 @@ def test_bad_features_are_refused(X, error, message):
         TURTLE(2, n_steps=1).fit(X, list("aabb"))
 
 
+@pytest.mark.parametrize(("n_steps", "error"), [(0, ValueError), (1.5, TypeError)])
+def test_steps_are_counted(n_steps, error):
+    with pytest.raises(error, match="n_steps must be"):
+        TURTLE(2, n_steps=n_steps).fit(np.ones((4, 2)), list("aabb"))
+
+
 def test_prediction_refuses_other_features():
     X, coarse, _ = blobs()
     with pytest.raises(ValueError, match="this TURTLE is not fitted: call fit"):

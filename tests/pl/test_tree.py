@@ -193,7 +193,9 @@ def test_nothing_to_draw(discovered: AnnData, planted: AnnData) -> None:
     adata = discovered.copy()
     del adata.uns["falcon"]["tree"]
     with pytest.raises(
-        KeyError, match=r"adata.uns\['falcon'\] holds no tree of splits: falcon_sc.tl.discover finds one"
+        KeyError,
+        match=r"adata.uns\['falcon'\] holds no tree of splits: falcon_sc.tl.discover finds one .*"
+        r"start='consensus', prior='within_coarse', restrict_to_coarse=True and leaves_per_class above 1",
     ):
         fsc.pl.tree(adata)
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from falcon_sc.vision.augmentation import ImageViews, Recipe, _blur, _crop, _recolor, pretraining_recipes
+from falcon_sc.vision.augmentation import ImageViews, _blur, _crop, _recolor
+from falcon_sc.vision.recipes import Recipe
 
 EXACT = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 
@@ -196,17 +197,15 @@ def test_blur_is_gaussian() -> None:
     torch.testing.assert_close(_blur(images, 0.0, _source()), images)
 
 
-def test_recipes_of_the_pretraining() -> None:
-    for size in (32, 224):
-        first, second = pretraining_recipes(size)
-        assert (first.solarize, second.solarize) == (0, 0.2)
-        assert (first.blur > 0) == (size > 64)
-        assert first.jitter == second.jitter == (0.4, 0.4, 0.2, 0.1)
-
-
 @pytest.mark.parametrize(
-    "change", [{"crop_min": 8}, {"flip": 50}, {"blur": -0.1}, {"grayscale": float("nan")}], ids=str
+    ("size", "error"), [(0, ValueError), (-3, ValueError), (32.5, TypeError), ("32", TypeError), (None, TypeError)]
 )
-def test_per_cent_are_no_shares(change: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(change))}=.* must be from 0 to 1"):
-        Recipe(**{"crop_min": 0.2} | change)
+def test_a_size_is_a_number_of_pixels(size: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match="size must be"):
+        ImageViews(size)
+
+
+@pytest.mark.parametrize("look", ["weak", "strong"])
+def test_what_is_no_recipe_makes_no_view(look: str) -> None:
+    with pytest.raises(TypeError, match=f"{look} must be a falcon_sc.vision.Recipe, found 0.5"):
+        ImageViews(32, **{look: 0.5})

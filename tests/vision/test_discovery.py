@@ -127,6 +127,15 @@ def test_save_and_load(tmp_path):
         load(tmp_path / "model", views=Shifts(), device="cpu")
     with pytest.raises(ValueError, match=r"fitted with views of its own \(Shifts\)"):
         load(tmp_path / "model", backbone=small_network(), device="cpu")
+    _discover(images, COARSE[fine], views=None, save_model=tmp_path / "usual")
+    with pytest.raises(ValueError, match=r"path=.*usual.* was fitted without views of its own: leave views out"):
+        load(tmp_path / "usual", backbone=small_network(), views=Shifts(), device="cpu")
+
+
+def test_features_are_of_samples():
+    images, _ = (part[:3] for part in digits())
+    with pytest.raises(TypeError, match=r"samples must be what falcon_sc.vision.image_samples gives, found ndarray"):
+        extract_features(small_network(), images, Shifts())
 
 
 def test_features_take_the_way_of_cells():
@@ -259,6 +268,7 @@ def test_fixed_numbers_are_those_of_the_result():
         ({"fixed": {1: 4}, "n_fine": {0: 4, 1: 3, 2: 3}}, "fixed is given with an n_fine for every coarse class"),
         ({"fixed": {1: 4}, "config": QUICK}, "fixed needs a start that shares the rest out"),
         ({"fixed": {1: 4}, "dataset": np.repeat(["T1", "T2"], 30)}, "fixed cannot be used with several data sets"),
+        ({"size": -3, "views": None}, "size must be at least 1, found -3"),
     ],
 )
 def test_numbers_that_cannot_be_had_are_refused_before_any_work(options, message, monkeypatch):
@@ -298,6 +308,8 @@ def test_features_come_from_the_weights_of_a_file(tmp_path, caplog):
     # backbone and views of the package are built again from what the model says about them
     loaded, samples = load(tmp_path / "model", device="cpu"), image_samples(images, device="cpu")
     np.testing.assert_array_equal(loaded.predict_proba(samples), model.predict_proba(samples))
+    with pytest.raises(ValueError, match=r"path=.* was fitted without backbone of its own: leave backbone out"):
+        load(tmp_path / "model", backbone=weights, device="cpu")
 
 
 def test_pretrained_here(tmp_path, monkeypatch, caplog):

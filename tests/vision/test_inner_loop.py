@@ -14,7 +14,8 @@ from falcon_sc.core.training.data import TrainingData
 from falcon_sc.core.training.networks import build_classifier
 from falcon_sc.core.training.trainer import Trainer
 from falcon_sc.vision import ImageViews, build_backbone, image_samples
-from falcon_sc.vision.discovery import default_config, for_convolutions
+from falcon_sc.vision.backbones import for_convolutions
+from falcon_sc.vision.discovery import default_config
 from falcon_sc.vision.moco.network import MoCo
 from falcon_sc.vision.moco.training import MoCoSettings, MoCoTraining
 

@@ -10,9 +10,10 @@ from PIL import Image
 
 from falcon_sc.core.runtime.checkpoint import Checkpoint
 from falcon_sc.vision import image_samples, pretrain
-from falcon_sc.vision.augmentation import ImageViews, pretraining_recipes
+from falcon_sc.vision.augmentation import ImageViews
 from falcon_sc.vision.moco.network import MoCo
 from falcon_sc.vision.moco.training import MoCoSettings, MoCoTraining, learning_rate
+from falcon_sc.vision.recipes import pretraining_recipes
 
 from .networks import Tiny
 

@@ -35,7 +35,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--values", choices=("counts", "lognorm", "continuous"), help="what the matrix holds (recognized)"
     )
-    options.add_argument("--missing-genes", choices=("error", "fill"), help="what to do about them (error)")
+    options.add_argument(
+        "--missing-genes", choices=("error", "fill"), help="genes of the model that the cells lack (error)"
+    )
 
 
 def run(source: Path, output: Path, model: Path, csv: Path | None, *, on_disk: bool, **options: Any) -> None:

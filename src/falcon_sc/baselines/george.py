@@ -15,6 +15,7 @@ from falcon_sc.baselines._loop import Loop
 from falcon_sc.baselines._trained import Learned, TrainedBaseline
 from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.threads import torch_threads
+from falcon_sc.core.settings.ranges import checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,8 @@ class GEORGE(TrainedBaseline):
     reduction
         `"umap"`: groups are found in two dimensions (published for MNIST); `"none"`: in the features, at unit length.
     size_adjustment
-        Further weight of small groups, divided by the root of their size. Default: published; 2 or 3 for some sets.
+        Further weight of small groups, at least 0, divided by the root of their size. Default: published; 2 or 3 for some
+        sets.
     network, views, device, rng
         As for :class:`falcon_sc.Falcon`.
 
@@ -102,7 +104,7 @@ class GEORGE(TrainedBaseline):
             raise ValueError(msg)
         super().__init__(n_fine, config, network=network, views=views, device=device, rng=rng)
         self.reduction = reduction
-        self.size_adjustment = size_adjustment
+        self.size_adjustment = checked("size_adjustment", size_adjustment, float)
 
     def _learn(self, task: Task) -> Learned:
         if self.reduction == "umap":

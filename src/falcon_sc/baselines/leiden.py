@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from falcon_sc._checks import check_int
 from falcon_sc.baselines._inside import CoarseClasses, as_scores
 from falcon_sc.baselines._voting import VotingBaseline
 from falcon_sc.core.settings.ranges import generator_of
@@ -116,6 +117,7 @@ class FairLeiden(VotingBaseline):
     def _classes_and_total(self, X: Any, coarse: ArrayLike) -> tuple[CoarseClasses, int]:
         """The coarse classes and `n_fine`, where they and Leiden can be had; of `X` only the number of samples is read."""
         _load_leiden()
+        check_int(self.n_neighbors, "n_neighbors")
         classes = CoarseClasses.of(X, coarse, self.n_fine)
         if not isinstance(classes.budget, int):
             msg = f"n_fine={self.n_fine!r}: give the total; one resolution for all coarse classes cannot hit chosen numbers."

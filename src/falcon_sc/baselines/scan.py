@@ -11,6 +11,7 @@ from falcon_sc.baselines._assignment import by_head
 from falcon_sc.baselines._loop import Loop
 from falcon_sc.baselines._trained import Learned, TrainedBaseline
 from falcon_sc.core.data.neighbors import neighbors_within_classes
+from falcon_sc.core.settings.ranges import checked
 from falcon_sc.core.training.losses import log_probabilities
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class SCAN(TrainedBaseline):
         Network, optimizer, schedule, batches, number of neighbors and their distance. `None`: the network of the paper from random weights,
         `FalconConfig(min_iterations=1400, lr=5e-3, n_hidden=64, n_layers=4)`.
     entropy_weight
-        Weight of the entropy of the mean prediction. Default: published for CIFAR-20.
+        Weight of the entropy of the mean prediction, at least 0. Default: published for CIFAR-20.
     network, views, device, rng
         As for :class:`falcon_sc.Falcon`.
 
@@ -82,7 +83,7 @@ class SCAN(TrainedBaseline):
         rng: int | np.random.Generator | None = 0,
     ) -> None:
         super().__init__(n_fine, config, network=network, views=views, device=device, rng=rng)
-        self.entropy_weight = entropy_weight
+        self.entropy_weight = checked("entropy_weight", entropy_weight, float)
 
     def _learn(self, task: Task) -> Learned:
         classifier, losses = train_scan(task, task.n_fine, self._searched(task), self.entropy_weight)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from falcon_sc._checks import check_int
 from falcon_sc.core.data.inputs import as_input
 from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.fitting.problem import check_classes
@@ -42,7 +43,7 @@ class TURTLE:
     n_fine
         Number of fine classes; of a mapping only the sum is used.
     n_steps
-        Steps of the labels.
+        Steps of the labels. Default: published.
     device
         `None`: CUDA if there, else the CPU.
     rng
@@ -98,7 +99,7 @@ class TURTLE:
         TypeError, ValueError
             For inputs that do not fit together; before anything is computed.
         """
-        device = resolve_device(self.device)
+        device, n_steps = resolve_device(self.device), check_int(self.n_steps, "n_steps")
         spaces = [torch.from_numpy(space).to(device) for space in _spaces(X)]
         taxonomy, _, budget = check_classes(coarse, self.n_fine, len(spaces[0]), dataset=None)
         seed = int(generator_of(self.rng).integers(2**31))
@@ -109,7 +110,7 @@ class TURTLE:
         optimizer = torch.optim.Adam(self._encoders.parameters(), lr=_LR)
         losses = []
         with threads_for_batches(sum(space[:_BATCH_SIZE].numel() for space in spaces)):
-            for _ in range(self.n_steps):
+            for _ in range(n_steps):
                 loss = self._step(spaces, generator)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]

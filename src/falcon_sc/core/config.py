@@ -37,12 +37,12 @@ class FalconConfig(PaperSettings):
         Weights of consistency (eq. 4) and of confidence (eq. 6) in eq. 8. Default: paper, which drops the latter beside
         `lambda_1` in the third row of table 5.
     lambda_3
-        Weight of the regularizer (eq. 9) in eq. 10. Paper: 0.5 for cells, 2 for CIFAR-100. Default: ours.
+        Weight of the regularizer (eq. 9, or what `prior` says) in eq. 10. Paper: 0.5 for cells. Default: paper, for CIFAR-100.
     lambda_M
         Weight of the balance penalty of the relation step (eq. 14). Paper: 5e-3 for cells. Default: ours, 0, because
         the start already says how many fine classes each coarse class has.
     drop_lambda_M
-        `lambda_M` is 0 after `anneal_share` of the run (published code); `False`: constant (paper).
+        `lambda_M` is 0 after `anneal_share` of the run (published code; the default); `False`: constant (paper).
     temperature
         `T` of the sharpened target (eq. 7). Default: paper.
     gamma
@@ -51,7 +51,7 @@ class FalconConfig(PaperSettings):
         `P` of algorithm A1: iterations between two relation updates. Default: paper. Published code: 30 for cells.
     relation_predictions
         Predictions in C (eq. 12). `"teacher"`: of the moving average, for the last `relation_interval` batches
-        (published code). `"student"`: of :math:`f_\theta`, gathered afresh for `relation_batches` batches (paper).
+        (published code; the default). `"student"`: of :math:`f_\theta`, afresh for `relation_batches` batches (paper).
     relation_batches
         Batches of each data set that are gathered afresh. Default: paper.
     n_neighbors
@@ -64,12 +64,11 @@ class FalconConfig(PaperSettings):
     prior
         What is expected of the sizes of the fine classes. `"uniform"`: all are of one size. The regularizer is eq. 9, and
         a start from labels shares `n_fine` out by the sizes of the coarse classes and has mixtures of equal weights.
-        `"within_coarse"`: nothing. The start finds numbers and sizes, and the regularizer is the Kullback-Leibler
+        `"within_coarse"`: nothing (ours). The start finds numbers and sizes, and the regularizer is the Kullback-Leibler
         divergence, inside each coarse class, of the mean prediction from the class sizes of the start raised to
         `prior_power`, so that neither the known coarse proportions nor rare classes are fought.
     prior_power
-        For `"within_coarse"`. 0: all the fine classes of a coarse class are pulled to one size; 1: to the sizes they
-        started with.
+        For `"within_coarse"`. 0: all fine classes of a coarse class are pulled to one size; 1 (ours): to the sizes of the start.
     start
         `"consensus"`: labels from a consensus of mixtures inside each coarse class, which the network learns and then
         refines (ours: a random start collapses on a few thousand cells). `"random"`: random weights and M (algorithm A1).
@@ -86,30 +85,30 @@ class FalconConfig(PaperSettings):
     warmup_iterations
         Iterations of plain cross-entropy on the labels of the start before eq. 10 takes over, at most half of the run. Only
         with a start from labels. Must be enough to learn them: pseudo-labels of classes that the network has not learned yet
-        are lost. Default: ours; with a third as many rare classes of 83 were (docs/benchmarks.md).
+        are lost. Default: ours; with a third as many rare classes of 83 were (docs/tuning.md).
     lambda_start
         Weight, after the warm-up, of the cross-entropy to the labels of the start, in which samples of small classes weigh
         more (by one over the square root of the size): without it their neighbors absorb them. What the labels say about
         M, beside the predictions (eq. 12), does not hang on it. Default: ours, for cells; 0 for images, whose backbone
         finds better labels than those it begins with (:func:`falcon_sc.vision.discover`).
     n_pcs
-        Principal components that replace the input features; `None` trains on the features themselves (paper).
-        Inputs with no more features than this are taken as they are.
+        Principal components that replace the input features (ours: less noise); `None` trains on the features themselves
+        (paper). Inputs with no more features than this are taken as they are.
     n_hidden, n_layers
         Width and number of the hidden linear layers of the MLP, each followed by a ReLU. Paper: 64 and 4. Default: ours,
-        because so narrow a network does not keep rare classes apart where there are many classes (docs/benchmarks.md).
+        because so narrow a network does not keep rare classes apart where there are many classes (docs/tuning.md).
     batch_norm
         Batch normalization before each ReLU. Default: ours; the paper names none for cells, where it collapses without.
     max_epochs
-        Passes over the data. `None`: as many as `min_iterations` take, at least 2.
+        Passes over the data. `None` (ours): as many as `min_iterations` take, at least 2.
     min_iterations
         Iterations, at least, when `max_epochs` is `None`: on 2,000 cells an epoch is but a few. Default: ours, the
         shortest run that gave labels as good as one of 1,400 did, also with 83 classes, after a start from labels
-        (docs/benchmarks.md); a random start takes several times as many.
+        (docs/tuning.md); a random start takes several times as many.
     batch_size
-        Samples an iteration. `None`: the power of two nearest below an eighth of the samples, from 128 to 1,024.
+        Samples an iteration. `None` (ours): the power of two nearest below an eighth of the samples, from 128 to 1,024.
     optimizer
-        `"sgd"` with `momentum` (paper) or `"adamw"`. Default: ours.
+        `"sgd"` with `momentum` (paper) or `"adamw"` (ours: it stays finite).
     lr
         Learning rate. Paper: 0.1 for large images, no other is named. Default: ours, for AdamW.
     momentum
@@ -118,38 +117,39 @@ class FalconConfig(PaperSettings):
         Weight decay. Default: paper, for large images.
     schedule
         `"cosine"` over the run (paper, large images), or `"step"`: a tenth after each of `milestones` (paper, small
-        images and cells). Default: ours.
+        images and cells). Default: as large images.
     final_lr
-        Learning rate at which the cosine ends. Paper: 0.001 for large images. Default: ours.
+        Learning rate at which the cosine ends. Paper: 0.001 for large images. Default: ours, 0.
     n_cycles
         Cosines in the run, each from `lr` down to `final_lr`. Paper: one for every 30 epochs on large images.
     milestones
         Shares of the run after which the step schedule divides the learning rate by ten. Default: paper (epochs
         6 and 8 of 10).
     anneal_to_one_hot
-        The pseudo-labels go from eq. 7 to its argmax (published code); `False`: they stay soft (paper).
+        The pseudo-labels go from eq. 7 to its argmax (published code; the default); `False`: they stay soft (paper).
     anneal_share
         Share of the run over which they do so, along a cosine. Default: published code (3 epochs of 10).
     max_grad_norm
-        Gradients of a larger norm are scaled down to it; `None`: never (the paper names no limit). Default: ours.
+        Gradients of a larger norm are scaled down to it (ours, to stay finite); `None`: never (the paper names no limit).
     precision
-        `"bfloat16"`: on a CUDA device the network, but not the losses, computes in half precision. Other devices
-        compute in `"float32"` whatever is asked for. Default: ours.
+        `"bfloat16"`: on a CUDA device the network, but not the losses, computes in half precision (ours, for images). Other
+        devices compute in `"float32"`, the default, whatever is asked for.
     restrict_to_coarse
-        Predict only among the children of a known coarse label; `False` is the paper's unrestricted argmax.
+        Predict only among the children of a known coarse label (ours); `False` is the paper's unrestricted argmax.
     relation_solver
-        `"flow"`: exact, no license. `"gurobi"`: the paper's integer program. `"auto"`: flow.
+        `"flow"`: exact, no license (ours). `"gurobi"`: the paper's integer program. `"auto"`: flow.
     relation_time_limit
         Seconds that Gurobi may take for one relation update. Default: paper.
     n_jobs
-        Cores taken, on a machine that is shared. `None` or -1: all that may be used. The start works on as many coarse
-        classes at once, each in a process of its own for at least 500 samples (on a GPU in threads, with `None` from
-        25,000 samples on), and gives the same labels with any number.
+        Cores taken, on a machine that is shared. `None` or -1: all that may be used. The start works on as many coarse classes
+        at once, in a process for each core and for every 500 samples, and gives the same labels with any number.
 
     Raises
     ------
     ValueError
-        If a value is outside its range.
+        If a value is outside its range. Weights, `prior_power`, `final_lr` and `weight_decay` are at least 0; `lr`,
+        `temperature`, `max_grad_norm` and `relation_time_limit` above 0; `gamma`, `momentum` and shares of the run from 0 to 1;
+        whole numbers at least 1, or 0 for `warmup_iterations`. `n_neighbors_per_step` is at most `n_neighbors`.
 
     Examples
     --------

@@ -53,13 +53,11 @@ class Falcon(Predictor):
         What gives the features under the linear head: a module from the rows of a batch to (B, `n_features_out`), an
         attribute that it must have. A copy of it is trained. `None` is the MLP of `config`.
     views
-        What teacher, student and prediction see of a sample (:class:`falcon_sc.core.data.batches.Views`). `None`: the sample
-        itself, for all of them.
+        What teacher, student and prediction see of a sample: :class:`falcon_sc.core.data.batches.Views`. `None`: itself.
     device
         Where to train. `None`: CUDA if there, else the CPU. The start takes the cores, with or without a GPU.
     rng
-        Seed or generator. On the CPU the same seed and number of threads give the same labels, bit for bit; on a GPU sums
-        may be taken in another order.
+        Seed or generator. On the CPU the same seed and number of threads give the same labels, bit for bit.
     progress_bar
         Show progress of the start and of the training.
 
@@ -108,8 +106,9 @@ class Falcon(Predictor):
     >>> import falcon_sc as fsc
     >>> adata = fsc.datasets.simulate(600, 200, n_coarse=3, n_fine=6)
     >>> model = fsc.Falcon(6).fit(adata.X.log1p(), adata.obs["coarse"])
-    >>> model.relation_.shape
-    (6, 3)
+    >>> model.save("model")
+    >>> fsc.Falcon.load("model").predict_proba(adata.X.log1p()).shape
+    (600, 6)
     """
 
     def __init__(
@@ -125,11 +124,8 @@ class Falcon(Predictor):
         progress_bar: bool = False,
     ) -> None:
         self.n_fine, self.fixed, self.config = n_fine, fixed, config
-        self.network = network
-        self.views = views
-        self.device = device
-        self.rng = rng
-        self.progress_bar = progress_bar
+        self.network, self.views = network, views
+        self.device, self.rng, self.progress_bar = device, rng, progress_bar
         self.metadata: dict[str, Any] = {}
 
     def fit(
@@ -234,6 +230,10 @@ class Falcon(Predictor):
             copy of it, and the same views. They are code, which is not saved.
         device
             Where it is put; `None`: CUDA if there, else the CPU.
+
+        Returns
+        -------
+        The fitted model; `labels_` and all else about the samples that it was fitted on are not kept.
 
         Raises
         ------

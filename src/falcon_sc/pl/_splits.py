@@ -111,8 +111,8 @@ def read_trees(adata: AnnData, key: str, classes: Classes) -> dict[str, Node]:
 def why_no_tree(about: Mapping[str, Any], key: str) -> str:
     """What to say where a result has none."""
     why = (
-        "falcon_sc.tl.discover finds one for one data set, more fine classes than coarse ones, a start from labels, and "
-        "leaves_per_class above 1 in its config."
+        "falcon_sc.tl.discover finds one for one data set and more fine classes than coarse ones, with start='consensus', "
+        "prior='within_coarse', restrict_to_coarse=True and leaves_per_class above 1 in its config, as by default."
     )
     if about.get("params", {}).get("predicted", False):
         why = "falcon_sc.tl.predict makes none. The tree is that of the cells that falcon_sc.tl.discover read."

@@ -69,7 +69,7 @@ def tree(
     Raises
     ------
     KeyError
-        Nothing was discovered under `key`, or without a tree: with a random start, several data sets, ``prior="uniform"`` or ``leaves_per_class=1``.
+        Nothing was discovered under `key`, or without a tree of splits: see :func:`falcon_sc.tl.discover`.
     TypeError
         `adata` is no AnnData, `key` no name, `depth` or `n_markers` no int, or `ax` no Axes.
     ValueError

@@ -60,7 +60,7 @@ def select_genes(
     Parameters
     ----------
     adata
-        Annotated data, n_obs x n_vars: raw counts or log-normalized values.
+        Annotated data, n_obs x n_vars: raw counts or log-normalized values, dense or sparse, in memory or on disk.
     n_top_genes
         How many genes to choose. 2,000 is the number of the paper.
     layer
@@ -94,6 +94,8 @@ def select_genes(
         The matrix holds NaN, inf, negative values or only zeros, or cannot hold what `values` says; `batch_key` has missing values, or another one for
         each cell; `adata` is empty; `n_top_genes` is below 1; `key_added` names something that
         neither this function nor :func:`falcon_sc.tl.discover` wrote.
+    ImportError
+        A matrix on disk, and no dask (the extra ``disk``).
     RuntimeError
         Numba finds no folder for its compiled code, or the process was forked from one with threads of numba.
 

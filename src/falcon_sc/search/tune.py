@@ -117,8 +117,10 @@ def tune(
     >>> import falcon_sc as fsc
     >>> from falcon_sc.search import tune
     >>> adata = fsc.datasets.simulate(600, 200, n_coarse=3, n_fine=6)
-    >>> tuned = tune(adata.X.log1p(), adata.obs["coarse"], 6, n_trials=3, max_epochs=2)  # doctest: +SKIP
-    >>> model = fsc.Falcon(6, tuned.config).fit(adata.X.log1p(), adata.obs["coarse"])  # doctest: +SKIP
+    >>> tuned = tune(adata.X.log1p(), adata.obs["coarse"], 6, n_trials=2, max_epochs=2)
+    >>> len(tuned.trials), tuned.used_fine_labels
+    (2, False)
+    >>> model = fsc.Falcon(6, tuned.config).fit(adata.X.log1p(), adata.obs["coarse"])
     """
     if find_spec("optuna") is None:
         msg = "tune needs Optuna: pip install 'falcon-sc[search]'."

@@ -112,7 +112,7 @@ def discover(
     progress_bar
         Show bars over the fits of the start and over the batches of the training.
     rng
-        Seed or generator. On the CPU the same seed gives the same labels, bit for bit.
+        Seed or generator; None: another run each time. On the CPU the same seed gives the same labels, bit for bit.
     key_added
         Prefix of everything that is written. Refused if that would replace anything but earlier results that
         this function or :func:`falcon_sc.tl.predict` wrote under the same prefix, or what this call reads.
@@ -149,8 +149,8 @@ def discover(
     ``adata.obs["falcon_leaf"]``, ``adata.obs["falcon_agreement"]``, ``adata.obsm["falcon_leaf_proba"]``
         What :func:`falcon_sc.tl.cut` needs: the leaf of the tree of splits in which each cell is, how far the clusterings agree
         on its fine class, and the probabilities of the leaves (float32, n_obs x leaves; of several coarse classes a CSR matrix,
-        without the leaves of the others). Not written where there is no tree: several data sets, a random start,
-        ``leaves_per_class=1`` in `config`.
+        without the leaves of the others). Not written where there is no tree: with several data sets, no more fine than coarse classes, or in
+        `config` a random start, ``prior="uniform"``, ``restrict_to_coarse=False`` or ``leaves_per_class=1``.
     ``adata.uns["falcon"]`` : dict
         ``M`` (uint8, n_fine x n_coarse, 1 where a fine class hangs under a coarse class),
         ``fine_names``, ``coarse_names`` (and ``coarse_dataset`` with several data sets, whose M
@@ -177,7 +177,10 @@ def discover(
     ImportError
         A matrix on disk, and no dask (the extra ``disk``).
     RuntimeError
-        ``relation_solver="gurobi"`` and no license, or one too small for this problem.
+        ``relation_solver="gurobi"`` and no license, or one too small for this problem; for the choice of genes as of
+        :func:`falcon_sc.pp.select_genes`.
+    FloatingPointError
+        The training diverges: its loss is not finite. Nothing is written then.
     PermissionError
         `save_model`, `checkpoint` or `output` cannot be written.
     OSError

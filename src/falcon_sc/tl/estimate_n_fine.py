@@ -43,9 +43,9 @@ def estimate_n_fine(
     """Estimate how many fine classes there are inside each coarse class: those that supported splits make.
 
     Each coarse class is divided into a tree of splits, as :func:`falcon_sc.tl.discover` does it. A split is *supported* if
-    clusters of one half of the molecules, read off the other half, and the clusterings that voted tell its sides apart:
-    the mean of the two is above 0.62, or 0.72 without counts (1: without an error, 0: by chance). The estimate has the supported splits and those
-    above them. *Stable* counts only those that a chain of supported splits leads to.
+    clusters of one half of the molecules, read off the other half, and the clusterings behind its parts tell its sides
+    apart: the mean of the two is above 0.62, or 0.72 without counts (1: without an error, 0: by chance). The estimate has
+    the supported splits and those above them. *Stable* counts only splits that are supported, as are all above them.
 
     How deep people annotate cannot be seen in the cells, so look at :func:`falcon_sc.pl.n_fine` and
     :func:`falcon_sc.pl.tree`, and choose: :doc:`/choosing_n_fine` has the estimate against annotations.
@@ -100,6 +100,8 @@ def estimate_n_fine(
         `max_per_class` below 1; `n_jobs` neither -1 nor above 0;
         NaN, inf or negative values in the matrix, or values that cannot be what `values` says; `use_rep` with `layer`
         or `values`; duplicate cell names; `adata` is empty.
+    ImportError
+        A matrix on disk, and no dask (the extra ``disk``).
 
     Examples
     --------

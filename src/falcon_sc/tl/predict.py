@@ -107,6 +107,8 @@ def predict(
         cells, or that cannot be what `values` says; a coarse label is unknown to the model; an embedding has
         another number of dimensions; wrong values in the matrix; `adata` is empty; `output` is of another format, is
         read, or holds something else.
+    ImportError
+        A matrix on disk, and no dask (the extra ``disk``).
     PermissionError
         `output` cannot be written.
     OSError

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from falcon_sc.vision import datasets
-    from falcon_sc.vision.augmentation import ImageViews, Recipe
+    from falcon_sc.vision.augmentation import ImageViews
     from falcon_sc.vision.backbones import build_backbone
     from falcon_sc.vision.discovery import discover
     from falcon_sc.vision.features import extract_features
     from falcon_sc.vision.loading import load
     from falcon_sc.vision.pretraining import pretrain
+    from falcon_sc.vision.recipes import Recipe
     from falcon_sc.vision.samples import image_samples
     from falcon_sc.vision.weights import load_pretrained, save_encoder
 
@@ -32,7 +33,7 @@ __all__ = [
 
 _HOMES = {
     "ImageViews": "augmentation",
-    "Recipe": "augmentation",
+    "Recipe": "recipes",
     "build_backbone": "backbones",
     "discover": "discovery",
     "extract_features": "features",

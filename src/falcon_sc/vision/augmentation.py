@@ -7,18 +7,19 @@ crop and flip are one sampling, and brightness, contrast, saturation, hue and gr
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 
+from falcon_sc._checks import check_int
+from falcon_sc.vision.recipes import LARGE_STRONG, SMALL_SIZE_MAX, SMALL_STRONG, SMALL_WEAK, check_recipe
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-SMALL_SIZE_MAX = 64
-"""Images up to this side are small: 3 x 3 stem, no blur."""
+    from falcon_sc.vision.recipes import Recipe
 
 LARGE_VIEW = 224
 """Side of the views of larger images (paper, table 1)."""
@@ -30,65 +31,6 @@ _IMAGENET_STATISTICS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # MoCo-v3's
 _YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 _CROP_TRIES = 10
 _BLUR_SIGMA = 0.1, 2.0  # pixels (MoCo-v3)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one random view is made; every probability is for one image.
-
-    Attributes
-    ----------
-    crop_min
-        The crop covers a share of the image between this and 1, at an aspect ratio between 3/4 and 4/3.
-    flip
-        Probability of a horizontal flip.
-    jitter
-        Largest change of brightness, contrast, saturation (factors 1 - a to 1 + a) and hue (share of a turn).
-    jitter_probability
-        Probability that the colors change.
-    grayscale
-        Probability that the colors go.
-    blur
-        Probability of a Gaussian blur, sigma 0.1 to 2 pixels.
-    solarize
-        Probability that pixels of at least half the brightness are inverted. What is not from 0 to 1 is a `ValueError`.
-    """
-
-    crop_min: float
-    flip: float = 0.5
-    jitter: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    jitter_probability: float = 0.8
-    grayscale: float = 0.0
-    blur: float = 0.0
-    solarize: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("crop_min", "flip", "jitter_probability", "grayscale", "blur", "solarize"):
-            if not 0 <= getattr(self, name) <= 1:
-                msg = f"{name}={getattr(self, name)!r} must be from 0 to 1."
-                raise ValueError(msg)
-
-
-_JITTER = (0.4, 0.4, 0.2, 0.1)
-# Published code: both views of CIFAR are crops of 8 to 100 %.
-_SMALL_WEAK = Recipe(crop_min=0.08)
-# The recipe of the CIFAR pretraining without solarization; paper, appendix G: "strong [...] as in Chen et al. (2021)".
-_SMALL_STRONG = Recipe(crop_min=0.08, jitter=_JITTER, grayscale=0.2)
-# Published code for BREEDS.
-_LARGE_STRONG = Recipe(crop_min=0.2, jitter=(0.4, 0.4, 0.4, 0.1), grayscale=0.2, blur=0.5)
-
-
-def pretraining_recipes(size: int) -> tuple[Recipe, Recipe]:
-    """The two asymmetrical views of MoCo-v3: solarization on the second; blur for large images only.
-
-    Small images follow solo-learn's settings for CIFAR, large ones MoCo-v3's for ImageNet.
-    """
-    if size <= SMALL_SIZE_MAX:
-        return _SMALL_STRONG, Recipe(crop_min=0.08, jitter=_JITTER, grayscale=0.2, solarize=0.2)
-    return (
-        Recipe(crop_min=0.2, jitter=_JITTER, grayscale=0.2, blur=1.0),
-        Recipe(crop_min=0.2, jitter=_JITTER, grayscale=0.2, blur=0.1, solarize=0.2),
-    )
 
 
 class ImageViews:
@@ -109,6 +51,13 @@ class ImageViews:
         How the strong view is made; default: up to 64 pixels the colors of MoCo-v3 on top of the weak view
         (paper, appendix G), else the published code's for BREEDS: crop of at least 20 %, colors, grayscale, blur.
 
+    Raises
+    ------
+    TypeError
+        If `size` is no int, or `weak` or `strong` no :class:`Recipe`.
+    ValueError
+        If `size` is below 1.
+
     Examples
     --------
     >>> import torch
@@ -127,12 +76,15 @@ class ImageViews:
         weak: Recipe | None = None,
         strong: Recipe | None = None,
     ) -> None:
+        size = check_int(size, "size")
+        check_recipe(weak, "weak")
+        check_recipe(strong, "strong")
         small = size <= SMALL_SIZE_MAX
         default_mean, default_std = _CIFAR_STATISTICS if small else _IMAGENET_STATISTICS
         self.size = size
         self.mean, self.std = mean or default_mean, std or default_std
-        self._weak = weak or (_SMALL_WEAK if small else None)
-        self._strong = strong or (_SMALL_STRONG if small else _LARGE_STRONG)
+        self._weak = weak or (SMALL_WEAK if small else None)
+        self._strong = strong or (SMALL_STRONG if small else LARGE_STRONG)
 
     def weak(self, rows: Tensor, generator: Generator) -> Tensor:
         """The teacher's view of uint8 images (B, 3, H, W): float32, (B, 3, size, size), normalized."""

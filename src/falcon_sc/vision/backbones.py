@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from falcon_sc.core.training.networks import check_network
-from falcon_sc.vision.augmentation import SMALL_SIZE_MAX
+from falcon_sc.vision.recipes import SMALL_SIZE_MAX
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +64,13 @@ def draw_backbone(backbone: str | nn.Module, size: int, rng: np.random.Generator
     """A backbone for images of `size` pixels: by name, its weights drawn from `rng`; or the network given."""
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
     return build_backbone(backbone, small_images=size <= SMALL_SIZE_MAX, generator=generator)
+
+
+def for_convolutions(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network, for a GPU a copy in the layout that convolutions are fastest in there; what it is given follows."""
+    if device.type != "cuda":
+        return network
+    return copy.deepcopy(network).to(memory_format=torch.channels_last)
 
 
 def _resnet(name: str, *, small_images: bool, generator: Generator) -> nn.Module:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from falcon_sc._log import show_log
 from falcon_sc._saving import check_folders, save_fitted
@@ -20,15 +19,17 @@ from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.device import resolve_device
 from falcon_sc.core.start.input import StartInput
 from falcon_sc.vision._checks import check_features, check_matrix, check_settings, refuse_ignored
-from falcon_sc.vision.augmentation import LARGE_VIEW, SMALL_SIZE_MAX, ImageViews
-from falcon_sc.vision.backbones import draw_backbone
+from falcon_sc.vision.augmentation import LARGE_VIEW, ImageViews
+from falcon_sc.vision.backbones import draw_backbone, for_convolutions
 from falcon_sc.vision.features import extract_features
+from falcon_sc.vision.recipes import SMALL_SIZE_MAX
 from falcon_sc.vision.samples import ImageFileSamples, ImageTensorSamples, image_samples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import torch
     from numpy.typing import ArrayLike, NDArray
     from torch import nn
 
@@ -127,6 +128,10 @@ def discover(
         If inputs do not fit together, or a setting is out of its range; before anything is computed.
     ImportError
         If the extra `falcon-sc[image]` is needed and not installed.
+    FileNotFoundError
+        If `pretrained`, or one of the images, is no file.
+    FloatingPointError
+        If the training diverges.
     PermissionError
         If `save_model` or `checkpoint` cannot be written.
     OSError
@@ -134,9 +139,18 @@ def discover(
 
     Examples
     --------
-    >>> import falcon_sc.vision
-    >>> model = falcon_sc.vision.discover(images, coarse, 100, pretrained="resnet18.pt")  # doctest: +SKIP
-    >>> model.predict(falcon_sc.vision.image_samples(new_images))  # doctest: +SKIP
+    A ResNet would be ``pretrained="resnet18.pt"``; here a tiny network of one's own, for a moment, on noise:
+
+    >>> import numpy as np
+    >>> import torch
+    >>> from falcon_sc import FalconConfig, vision
+    >>> images, coarse = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8), np.arange(60) % 2
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 16))
+    >>> network.n_features_out = 16
+    >>> config = FalconConfig(prior="uniform", max_epochs=1)
+    >>> model = vision.discover(images, coarse, 4, backbone=network, config=config, device="cpu", progress_bar=False)
+    >>> model.predict(vision.image_samples(images, device="cpu"), coarse).shape
+    (60,)
     """
     show_log()
     check_settings(config, views, rng)
@@ -168,6 +182,7 @@ def discover(
         size = size or min(*samples.shape[1:], LARGE_VIEW)
         config = config or default_config(size)
         check_shared_out(fixed, config.start)
+        seen = views or ImageViews(size)
         backbone = "resnet18" if backbone is None else backbone
         distributed.join(where)
         seed_rng, fit_rng = np.random.default_rng(rng).spawn(2) if rng is not None else (np.random.default_rng(), None)
@@ -175,7 +190,6 @@ def discover(
             backbone, pretrained, samples, size, rng=seed_rng, checkpoint=checkpoint, progress_bar=progress_bar
         )
         network = for_convolutions(network, where)
-        seen = views or ImageViews(size)
         if features is None:
             features = distributed.share(lambda: extract_features(network, samples, seen, precision=config.precision))
             logger.info("features: %d of each of %d images", features.shape[1], len(features))
@@ -190,13 +204,6 @@ def discover(
     if save_model is not None:
         save_fitted(model, save_model, labels="error.model.labels_")
     return model
-
-
-def for_convolutions(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network, for a GPU a copy in the layout that convolutions are fastest in there; what it is given follows."""
-    if device.type != "cuda":
-        return network
-    return copy.deepcopy(network).to(memory_format=torch.channels_last)
 
 
 def default_config(size: int) -> FalconConfig:

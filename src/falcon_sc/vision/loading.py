@@ -40,6 +40,10 @@ def load(
     device
         `None`: a GPU if there is one.
 
+    Returns
+    -------
+    The fitted model, without what it said of the images that it was fitted on.
+
     Raises
     ------
     FileNotFoundError
@@ -49,9 +53,28 @@ def load(
 
     Examples
     --------
-    >>> model = falcon_sc.vision.load("falcon_model")  # doctest: +SKIP
+    >>> import numpy as np
+    >>> import torch
+    >>> from falcon_sc import FalconConfig, vision
+    >>> images, coarse = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8), np.arange(60) % 2
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 16))
+    >>> network.n_features_out = 16
+    >>> options = {"device": "cpu", "progress_bar": False, "save_model": "falcon_model"}
+    >>> config = FalconConfig(prior="uniform", max_epochs=1)
+    >>> model = vision.discover(images, coarse, 4, backbone=network, config=config, **options)
+    >>> loaded = vision.load("falcon_model", backbone=network, device="cpu")
+    >>> samples = vision.image_samples(images, device="cpu")
+    >>> bool((loaded.predict(samples) == model.predict(samples)).all())
+    True
     """
     about = describe(path)["metadata"]
+    of_its_own = {"backbone": about.get("backbone") is None, "views": about.get("own_views") is not False}
+    for argument, given in {"backbone": backbone, "views": views}.items():
+        if (
+            given is not None and not of_its_own[argument]
+        ):  # they would be taken, and the model would read images otherwise
+            msg = f"path={str(path)!r} was fitted without {argument} of its own: leave {argument} out."
+            raise ValueError(msg)
     if backbone is None and about.get("backbone") is not None:
         backbone = draw_backbone(about["backbone"], about["size"], np.random.default_rng(0))
     if views is None and about.get("own_views") is False:

@@ -16,10 +16,11 @@ from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
 from falcon_sc.core.runtime.device import resolve_device
 from falcon_sc.core.settings.ranges import generator_of
-from falcon_sc.vision.augmentation import LARGE_VIEW, SMALL_SIZE_MAX
+from falcon_sc.vision.augmentation import LARGE_VIEW
 from falcon_sc.vision.backbones import build_backbone
 from falcon_sc.vision.moco.network import MoCo
 from falcon_sc.vision.moco.training import MoCoSettings, MoCoTraining, generator_for
+from falcon_sc.vision.recipes import SMALL_SIZE_MAX
 from falcon_sc.vision.samples import image_samples
 
 if TYPE_CHECKING:

@@ -44,8 +44,10 @@ def save_encoder(encoder: nn.Module, path: str | Path) -> None:
     ...     build_backbone("resnet18", small_images=True, generator=torch.Generator().manual_seed(seed))
     ...     for seed in (0, 1)
     ... )
-    >>> save_encoder(one, "encoder.pt")  # doctest: +SKIP
-    >>> load_pretrained(other, "encoder.pt")  # doctest: +SKIP
+    >>> save_encoder(one, "encoder.pt")
+    >>> load_pretrained(other, "encoder.pt")
+    >>> bool((one.conv1.weight == other.conv1.weight).all())
+    True
     """
     path = as_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +78,11 @@ def load_pretrained(backbone: nn.Module, path: str | Path) -> None:
 
     Examples
     --------
-    >>> load_pretrained(network, "r-50-1000ep.pth.tar")  # doctest: +SKIP
+    >>> import torch
+    >>> from falcon_sc.vision import build_backbone, load_pretrained
+    >>> network = build_backbone("resnet18", small_images=True, generator=torch.Generator().manual_seed(0))
+    >>> torch.save({"state_dict": network.state_dict()}, "checkpoint.pth")  # as those of others
+    >>> load_pretrained(network, "checkpoint.pth")
     """
     state = _backbone_state(_read(as_path(path)))
     expected = backbone.state_dict()

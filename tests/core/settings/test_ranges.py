@@ -17,7 +17,10 @@ from falcon_sc.core.settings.ranges import checked
         ("gamma", 1.0, float, 1.0),
         ("n_jobs", -1, int | None, -1),
         ("anything", "b", Literal["a", "b"], "b"),
-        ("anything", (0.1, 7.0), tuple[float, ...], (0.1, 7.0)),
+        ("milestones", (0.1, 0.7), tuple[float, ...], (0.1, 0.7)),
+        ("milestones", [0.1, np.float64(0.7)], tuple[float, ...], (0.1, 0.7)),
+        ("milestones", (), tuple[float, ...], ()),
+        ("anything", np.True_, bool, True),
     ],
 )
 def test_a_good_value_is_a_plain_one(name, value, hint, expected):
@@ -36,6 +39,13 @@ def test_a_good_value_is_a_plain_one(name, value, hint, expected):
         ("gamma", 1.1, float, "a number from 0 to 1"),
         ("anything", "c", Literal["a", "b"], r"one of \['a', 'b'\]"),
         ("anything", True, int, "a whole number"),
+        ("anything", "no", bool, "True or False"),
+        ("anything", 1, bool, "True or False"),
+        ("anything", None, bool, "True or False"),
+        ("milestones", (60, 80), tuple[float, ...], "shares of the run, numbers from 0 to 1"),
+        ("milestones", 0.6, tuple[float, ...], "shares of the run, numbers from 0 to 1"),
+        ("milestones", np.array([60, 80]), tuple[float, ...], "shares of the run, numbers from 0 to 1"),
+        ("milestones", ("0.6",), tuple[float, ...], "shares of the run, numbers from 0 to 1"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_wanted(name, value, hint, wanted):

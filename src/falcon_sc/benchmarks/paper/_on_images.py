@@ -108,8 +108,7 @@ class Images:
 
     def begin(self, seed: int) -> Beginning:
         """The backbone with the weights that training begins from."""
-        from falcon_sc.vision.backbones import draw_backbone
-        from falcon_sc.vision.discovery import for_convolutions
+        from falcon_sc.vision.backbones import draw_backbone, for_convolutions
         from falcon_sc.vision.weights import load_pretrained
 
         network = copy.deepcopy(draw_backbone(self.backbone, self.views.size, np.random.default_rng(seed)))

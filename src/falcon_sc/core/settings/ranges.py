@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
@@ -28,12 +28,16 @@ def checked(name: str, value: Any, hint: object) -> Any:
         If it is not what the annotation `hint` and the range of the field say.
     """
     kinds = get_args(hint) or (hint,)
-    if hasattr(value, "item"):  # a number of numpy, np.int64(20), is 20
+    if get_origin(hint) is tuple:
+        return _shares(name, value)
+    if hasattr(value, "item") and np.ndim(value) == 0:  # a number of numpy, np.int64(20), is 20
         value = value.item()
+    if value is None and NoneType in kinds:
+        return value
     if get_origin(hint) is Literal:
         wanted, valid = f"one of {list(kinds)}", value in kinds
-    elif get_origin(hint) is tuple or bool in kinds or (value is None and NoneType in kinds):
-        return value
+    elif bool in kinds:
+        wanted, valid = "True or False", isinstance(value, bool)
     else:
         low, high = _RANGES.get(name, (1, math.inf) if int in kinds else (0.0, math.inf))
         bounds = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
@@ -44,6 +48,15 @@ def checked(name: str, value: Any, hint: object) -> Any:
         msg = f"{name}={value!r} must be {wanted}."
         raise ValueError(msg)
     return value
+
+
+def _shares(name: str, values: Any) -> tuple[float, ...]:
+    """Shares of a run, from any sequence of numbers."""
+    given = list(values) if isinstance(values, tuple | list | np.ndarray) else None
+    if given is None or not all(isinstance(value, Real) and 0 <= float(value) <= 1 for value in given):
+        msg = f"{name}={values!r} must be shares of the run, numbers from 0 to 1."
+        raise ValueError(msg)
+    return tuple(float(value) for value in given)
 
 
 def check_rng(rng: object) -> None:

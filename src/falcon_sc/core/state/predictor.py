@@ -83,9 +83,10 @@ class Predictor:
         self.decide(decisions, keep=keep)
 
     def predict(self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None) -> NDArray[np.int64]:
-        """Fine class of each sample, int64 (N,): the most probable one; see :meth:`predict_proba`.
+        """Fine class of each sample, int64 (N,), from 0 to K_F - 1: the most probable one.
 
         After a merge: the class of the most probable member of all, so that other samples stay where they were.
+        Parameters and errors are those of :meth:`predict_proba`.
         """
         return self.infer(X, coarse, dataset).labels
 
@@ -111,12 +112,13 @@ class Predictor:
         Raises
         ------
         ValueError
-            If `X` has other features than the model was fitted on, or `coarse` has labels that it does not know.
+            If the model is not fitted, `X` has other features than it was fitted on, or `coarse` has another length or labels
+            that it does not know.
         """
         return self.infer(X, coarse, dataset).proba
 
     def transform(self, X: Any) -> NDArray[np.float32]:
-        """Last hidden layer, float32 (N, n_hidden)."""
+        """Last hidden layer, float32 (N, n_hidden), of samples `X` as for :meth:`predict_proba`."""
         X = self._check_input(X)
         return self._fitted.embed(self._fitted.project(X))
 

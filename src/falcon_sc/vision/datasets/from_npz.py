@@ -46,8 +46,13 @@ def from_npz(paths: str | Path | Sequence[str | Path], *, split: Split = "all") 
 
     Examples
     --------
+    >>> import numpy as np
     >>> from falcon_sc.vision.datasets import from_npz
-    >>> data = from_npz("data/cifar100_part0.npz", split="train")  # doctest: +SKIP
+    >>> images, split = np.zeros((3, 32, 32, 3), np.uint8), np.array(["train", "train", "test"])
+    >>> labels = {"fine": [0, 1, 1], "coarse": [0, 0, 0], "fine_names": ["cat", "dog"], "coarse_names": ["pet"]}
+    >>> np.savez("pets.npz", images=images, split=split, **labels)
+    >>> from_npz("pets.npz", split="train")
+    ImageData: 2 images of 32 x 32, 1 coarse classes, 2 fine classes
     """
     check_split(split)
     files = [as_path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]

@@ -13,9 +13,10 @@ import torch
 from tqdm.auto import tqdm
 
 from falcon_sc.core.runtime import distributed
-from falcon_sc.vision.augmentation import ImageViews, pretraining_recipes
+from falcon_sc.vision.augmentation import ImageViews
 from falcon_sc.vision.moco.lars import LARS
 from falcon_sc.vision.moco.network import key_momentum
+from falcon_sc.vision.recipes import pretraining_recipes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
