@@ -57,7 +57,7 @@ class Falcon(Predictor):
     device
         Where to train. `None`: CUDA if there, else the CPU. The start takes the cores, with or without a GPU.
     rng
-        Seed or generator. On the CPU the same seed and number of threads give the same labels, bit for bit.
+        Seed or generator. On the CPU the same seed and number of threads give the same labels, bit for bit; not on a GPU.
     progress_bar
         Show progress of the start and of the training.
 

@@ -70,9 +70,8 @@ def load(
     about = describe(path)["metadata"]
     of_its_own = {"backbone": about.get("backbone") is None, "views": about.get("own_views") is not False}
     for argument, given in {"backbone": backbone, "views": views}.items():
-        if (
-            given is not None and not of_its_own[argument]
-        ):  # they would be taken, and the model would read images otherwise
+        # it would be taken, and the model would read images otherwise than it learned to
+        if given is not None and not of_its_own[argument]:
             msg = f"path={str(path)!r} was fitted without {argument} of its own: leave {argument} out."
             raise ValueError(msg)
     if backbone is None and about.get("backbone") is not None:
