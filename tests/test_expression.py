@@ -183,6 +183,17 @@ def test_what_is_not_a_matrix_of_numbers() -> None:
         _read(COUNTS.astype(complex))
 
 
+def test_masked_values_are_missing_ones() -> None:
+    """What lies under a mask is not looked at by whoever masked it; it was read like any other value."""
+    hidden = np.ma.masked_array(COUNTS, mask=COUNTS == 3)
+    for read in (read_expression, read_continuous):
+        with pytest.raises(
+            ValueError, match=r"adata\.X is a masked array, and .* masked: fill them first.*filled\(0\)"
+        ):
+            read(AnnData(hidden), None)
+    np.testing.assert_array_equal(_read(np.ma.masked_array(COUNTS)).values.toarray(), COUNTS)
+
+
 def test_what_was_assumed_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "falcon_sc"):
         _read(COUNTS).log_normalized()
@@ -253,6 +264,9 @@ def test_embedding() -> None:
         (np.ones((5, 2, 2)), ValueError, r"has shape \(5, 2, 2\): a matrix"),
         (np.ones((5, 0)), ValueError, r"has shape \(5, 0\): a matrix"),
         (np.full((5, 2), 1e300), ValueError, "holds NaN or inf"),
+        (np.full((5, 2), 1j), TypeError, "has dtype complex128: real numbers are needed"),
+        (np.full((5, 2), np.timedelta64(3, "s")), TypeError, r"has dtype timedelta64\[s\]: real numbers are needed"),
+        (np.ma.masked_array(np.ones((5, 2)), mask=np.eye(5, 2)), ValueError, "is a masked array, and 2 of its values"),
     ],
 )
 def test_an_entry_of_obsm_that_is_no_embedding_is_named(entry, error, message: str) -> None:

@@ -19,7 +19,7 @@ from falcon_sc._checks import check_name, listed
 from falcon_sc._kinds import Recognized, check_stated, recognize, too_large
 from falcon_sc._on_disk.opening import is_on_disk, open_rows
 from falcon_sc.core.data.memory_rows import as_rows
-from falcon_sc.core.data.rows import LARGEST, Rows, as_csr, changed, each_block, of_rows
+from falcon_sc.core.data.rows import LARGEST, Rows, as_csr, changed, check_unmasked, each_block, of_rows
 from falcon_sc.core.start.representation.normalizations import (
     counts_can_be_recovered,
     rounded_units,
@@ -186,12 +186,15 @@ def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
     stored: Any = adata.obsm[use_rep]
     for read in ("to_memory", "compute"):  # a table or an array of dask, of anndata.experimental.read_lazy
         stored = getattr(stored, read)() if hasattr(stored, read) else stored
-    if sparse.issparse(stored):
-        stored = stored.toarray()
+    check_unmasked(stored, place)
+    array = stored.toarray() if sparse.issparse(stored) else np.asarray(stored)
+    if array.dtype.kind in "cmM":  # numpy makes floats of these, too
+        msg = f"{place} has dtype {array.dtype}: real numbers are needed."
+        raise TypeError(msg)
     try:
         with np.errstate(over="ignore"):  # what becomes infinite is named below
             values = np.require(
-                stored, dtype=np.float32, requirements=["C", "W"]
+                array, dtype=np.float32, requirements=["C", "W"]
             )  # torch warns of what it cannot write to
     except (TypeError, ValueError) as error:
         msg = (
@@ -223,3 +226,4 @@ def _check_matrix(stored: Any, name: str) -> None:
     if stored.dtype.kind not in "biuf":
         msg = f"{name} has dtype {stored.dtype}: real numbers are needed."
         raise TypeError(msg)
+    check_unmasked(stored, name)

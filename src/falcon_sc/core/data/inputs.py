@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import torch
 
 from falcon_sc.core.data.batches import Samples
-from falcon_sc.core.data.rows import LARGEST, Rows, each_block
+from falcon_sc.core.data.rows import LARGEST, Rows, check_unmasked, each_block
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -23,12 +23,13 @@ def as_input(X: Any) -> Any:
     TypeError
         If `X` holds something else than real numbers.
     ValueError
-        If `X` is no matrix, or has values that are NaN, infinite or too large to be squared.
+        If `X` is no matrix, or has values that are NaN, infinite, masked or too large to be squared.
     """
     if isinstance(X, Samples | Rows):
         return X
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu().numpy()
+    check_unmasked(X, "X")
     kind = type(X).__name__
     if getattr(X, "dtype", np.dtype(np.float32)).kind == "c":
         msg = "X must be a matrix of numbers, found complex ones."
