@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import torch
 
 from falcon_sc.core.data.batches import Samples
+from falcon_sc.core.data.columns import column_names
 from falcon_sc.core.data.rows import LARGEST, Rows, check_unmasked, each_block
 
 if TYPE_CHECKING:
@@ -61,14 +62,15 @@ def _largest(block: Any) -> float:
     return max(float(values.max(initial=0)), -float(values.min(initial=0))) if values.size else 0.0
 
 
-def checked_names(names: ArrayLike | None, X: Any) -> NDArray[Any] | None:
-    """Names of the features of what :func:`as_input` gives, if there are any.
+def checked_names(names: ArrayLike | None, X: Any, given: Any) -> NDArray[Any] | None:
+    """Names of the features of `X`, what :func:`as_input` gives; of a table, as it was `given`, those of its columns.
 
     Raises
     ------
     ValueError
         If there are not as many.
     """
+    names = column_names(given) if names is None else names
     if names is None:
         return None
     found = np.asarray(names)
