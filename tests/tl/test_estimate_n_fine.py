@@ -111,6 +111,12 @@ def test_cells_without_label_are_left_out(cells: AnnData) -> None:
     assert same(cells.uns["falcon_n_fine"], some.uns["falcon_n_fine"])
 
 
+def test_errors_of_numpy_that_somebody_switched_on(cells: AnnData, estimated: AnnData) -> None:
+    with np.errstate(all="raise"):
+        fsc.tl.estimate_n_fine(cells, "coarse", **QUICK)
+    assert same(cells.uns["falcon_n_fine"], estimated.uns["falcon_n_fine"])
+
+
 def test_copy_and_seed(cells: AnnData, estimated: AnnData, fingerprint) -> None:
     before = fingerprint(cells)
     other = fsc.tl.estimate_n_fine(cells, "coarse", rng=np.random.default_rng(5), copy=True, **QUICK)

@@ -10,6 +10,7 @@ from falcon_sc.core.data.columns import by_name
 from falcon_sc.core.data.inputs import as_input, n_features, n_samples
 from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.runtime import distributed
+from falcon_sc.core.runtime.surroundings import undisturbed
 from falcon_sc.core.state import persistence
 from falcon_sc.core.state.inference import ROWS
 
@@ -116,11 +117,13 @@ class Predictor:
         """
         return self.infer(X, coarse, dataset).proba
 
+    @undisturbed()
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Last hidden layer, float32 (N, n_hidden)."""
         X = self._check_input(X)
         return self._fitted.embed(self._fitted.project(X))
 
+    @undisturbed()
     def infer(
         self,
         X: Any,
