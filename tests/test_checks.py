@@ -204,3 +204,20 @@ def test_a_name_that_is_too_long_while_it_is_written(tmp_path: Path) -> None:
 def test_a_character_that_no_path_has(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"output='.*a\\x00b' holds a NUL character: give another path"):
         check_writable(tmp_path / "a\0b", "output", folder=False)
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """It goes into `adata.uns`, where the results could not be written to a file because of it."""
+    name = os.fsdecode(b"caf\xe9")  # of a disk that was written in Latin-1
+    for path in (tmp_path / name, tmp_path / name / "model"):
+        with pytest.raises(
+            ValueError, match=r"save_model='.*caf\\udce9.*' holds half a character .*: give another path"
+        ):
+            check_writable(path, "save_model", folder=True)
+
+
+@pytest.mark.parametrize("key", [".", "..", "a\0b", "T\ud800"])
+def test_keys_that_no_file_takes(key: str) -> None:
+    with pytest.raises(ValueError, match=r"key_added=.* cannot be in an h5ad or zarr file: give another"):
+        check_key_added(key)
+    check_key_added("...")

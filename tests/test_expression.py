@@ -3,7 +3,6 @@ from __future__ import annotations
 import logging
 
 import numpy as np
-import pandas as pd
 import pytest
 from anndata import AnnData
 from hypothesis import given
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import sparse
 
-from falcon_sc._expression import Expression, read_continuous, read_embedding, read_expression
+from falcon_sc._expression import Expression, read_continuous, read_expression
 from falcon_sc.core.data.rows import in_memory
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import StartInput
@@ -183,6 +182,17 @@ def test_what_is_not_a_matrix_of_numbers() -> None:
         _read(COUNTS.astype(complex))
 
 
+def test_masked_values_are_missing_ones() -> None:
+    """What lies under a mask is not looked at by whoever masked it; it was read like any other value."""
+    hidden = np.ma.masked_array(COUNTS, mask=COUNTS == 3)
+    for read in (read_expression, read_continuous):
+        with pytest.raises(
+            ValueError, match=r"adata\.X is a masked array, and .* masked: fill them first.*filled\(0\)"
+        ):
+            read(AnnData(hidden), None)
+    np.testing.assert_array_equal(_read(np.ma.masked_array(COUNTS)).values.toarray(), COUNTS)
+
+
 def test_what_was_assumed_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "falcon_sc"):
         _read(COUNTS).log_normalized()
@@ -225,46 +235,3 @@ def test_continuous_values_are_read_as_they_are(flavor) -> None:
     values[0, 0] = np.inf
     with pytest.raises(ValueError, match=r"adata\.X holds NaN or inf"):
         read_continuous(AnnData(flavor(values)), None)
-
-
-def test_embedding() -> None:
-    adata = AnnData(COUNTS, obsm={"X_pca": np.arange(80.0).reshape(40, 2) - 40})
-    embedding = read_embedding(adata, "X_pca")
-    assert embedding.dtype == np.float32
-    np.testing.assert_array_equal(embedding, adata.obsm["X_pca"])
-    with pytest.raises(KeyError, match=r"use_rep='X_scvi' is not in adata\.obsm, which has: 'X_pca'"):
-        read_embedding(adata, "X_scvi")
-    adata.obsm["X_pca"][0, 0] = -1e20  # such as what stands for a missing value
-    with pytest.raises(ValueError, match=r"adata\.obsm\['X_pca'\] holds values as large as 1e\+20"):
-        read_embedding(adata, "X_pca")
-    adata.obsm["X_pca"][0, 0] = np.nan
-    with pytest.raises(ValueError, match=r"adata\.obsm\['X_pca'\] holds NaN or inf"):
-        read_embedding(adata, "X_pca")
-
-
-@pytest.mark.parametrize(
-    ("entry", "error", "message"),
-    [
-        (
-            pd.DataFrame({"CD3": 1.0, "isotype": "IgG1"}, index=range(5)),
-            TypeError,
-            "holds something that is no number .*'IgG1'",
-        ),
-        (np.ones((5, 2, 2)), ValueError, r"has shape \(5, 2, 2\): a matrix"),
-        (np.ones((5, 0)), ValueError, r"has shape \(5, 0\): a matrix"),
-        (np.full((5, 2), 1e300), ValueError, "holds NaN or inf"),
-    ],
-)
-def test_an_entry_of_obsm_that_is_no_embedding_is_named(entry, error, message: str) -> None:
-    adata = AnnData(obs=pd.DataFrame(index=[str(i) for i in range(5)]))
-    adata.obsm["odd"] = entry.set_axis(adata.obs_names) if isinstance(entry, pd.DataFrame) else entry
-    with pytest.raises(error, match=rf"adata\.obsm\['odd'\] {message}"):
-        read_embedding(adata, "odd")
-
-
-def test_a_read_only_embedding_can_be_given_to_torch() -> None:
-    values = np.ones((5, 2), dtype=np.float32)
-    values.setflags(write=False)
-    adata = AnnData(obs=pd.DataFrame(index=[str(i) for i in range(5)]), obsm={"X_rep": values})
-    assert read_embedding(adata, "X_rep").flags.writeable
-    assert not values.flags.writeable

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc._kinds import check_stated, check_values, equal_sums, recognize
+from falcon_sc._kinds import UnusableValuesError, check_stated, check_values, equal_sums, recognize
 
 RNG = np.random.default_rng(0)
 COUNTS = RNG.poisson(RNG.gamma(1, 1.5, 60), (50, 60)).astype(np.float64)
@@ -98,6 +100,14 @@ def test_what_can_be() -> None:
         ValueError, match=r"values must be None or one of 'counts', 'lognorm', 'continuous', found 'tpm'"
     ):
         check_values("tpm")
+
+
+def test_the_error_comes_back_from_other_processes() -> None:
+    """What joblib and multiprocessing send is pickled; a pool waits forever for an error that cannot be read."""
+    with pytest.raises(UnusableValuesError) as caught:
+        recognize(sparse.csr_matrix(-COUNTS), "adata.X")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.found) == (str(caught.value), caught.value.found)
 
 
 def test_values_that_are_no_molecules_are_refused() -> None:

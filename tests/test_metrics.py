@@ -144,6 +144,7 @@ def test_columns_with_their_samples_in_another_order_are_told(metric):
         pd.Categorical(["a", None, "b"]),
         pd.Series(["a", None, "b"]),
         pd.array([1, None, 2], dtype="Int64"),
+        np.ma.masked_array([1, 2, 3], mask=[0, 1, 0]),
     ],
 )
 @pytest.mark.parametrize(
@@ -155,6 +156,11 @@ def test_missing_values_are_refused(metric, missing):
         metric(missing, [0, 1, 1])
     with pytest.raises(ValueError, match="predicted holds 1 missing"):
         metric([0, 1, 1], missing)
+
+
+@pytest.mark.parametrize("labels", [np.array([3, 5, 5], dtype=">i4"), pd.Series([3, 5, 5], dtype=">i8")])
+def test_integers_of_another_byte_order(labels):
+    assert metrics.clustering_accuracy(labels, [0, 1, 1]) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from typing import TYPE_CHECKING
 
+import matplotlib
 import numpy as np
 import pytest
 
 import falcon_sc as fsc
+from falcon_sc._output import OutputNotWrittenError
 from falcon_sc._saving import ModelNotSavedError
 
 if TYPE_CHECKING:
@@ -107,6 +110,15 @@ def test_the_error_has_the_copy(cells: AnnData, quick, fingerprint, tmp_path: Pa
     assert caught.value.adata.obs["falcon_fine"].notna().all()
 
 
+def test_the_errors_come_back_from_other_processes(cells: AnnData) -> None:
+    """With what they hold: they are sent pickled, and a pool waits forever for one that cannot be read."""
+    for error in (ModelNotSavedError("lost", fsc.Falcon(2), cells), OutputNotWrittenError("lost", cells)):
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert str(again) == "lost"
+        assert again.adata.shape == cells.shape
+
+
 def test_images_keep_their_model(tmp_path: Path, once_trained) -> None:
     from falcon_sc.vision import discover
 
@@ -125,6 +137,7 @@ def test_images_keep_their_model(tmp_path: Path, once_trained) -> None:
 
 
 def test_home_folder(cells: AnnData, quick, tmp_path: Path, monkeypatch) -> None:
+    matplotlib.get_configdir()  # which is made at home when it is first asked for
     monkeypatch.setenv("HOME", str(tmp_path))
     fsc.tl.discover(cells, "coarse", 6, save_model="~/model", checkpoint="~/state", **quick)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "state"]

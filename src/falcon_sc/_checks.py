@@ -9,8 +9,8 @@ from contextlib import suppress
 from errno import EACCES
 from typing import TYPE_CHECKING, Any
 
+from falcon_sc.core.data.labels import can_be_written, whole_number
 from falcon_sc.core.data.labels import listed as listed  # errors of the surface and of the core list names alike
-from falcon_sc.core.data.labels import whole_number
 from falcon_sc.core.runtime.files import as_path, beside
 from falcon_sc.core.settings.ranges import check_rng as check_rng
 
@@ -124,6 +124,9 @@ def check_key_added(key: object) -> None:
     if not isinstance(key, str) or not key or "/" in key:
         msg = f"key_added must be a non-empty string without '/', found {key!r}."
         raise ValueError(msg)
+    if key in (".", "..") or "\0" in key or not can_be_written(key):
+        msg = f"key_added={key!r} cannot be in an h5ad or zarr file: give another."
+        raise ValueError(msg)
 
 
 def check_writable(path: str | Path, argument: str, *, folder: bool, files: Sequence[str] = ()) -> Path:
@@ -162,6 +165,9 @@ class _WrongKindError(Exception):
 def _try_out(path: Path, *, folder: bool, files: Sequence[str]) -> None:
     if "\0" in str(path):
         msg = "holds a NUL character"
+        raise _WrongKindError(msg)
+    if not can_be_written(str(path.resolve())):
+        msg = "holds half a character (bytes that are no UTF-8), and could not be noted beside the results"
         raise _WrongKindError(msg)
     if path.exists() and path.is_dir() != folder:
         kind, wanted = ("a folder", "a file") if path.is_dir() else ("a file", "a folder")

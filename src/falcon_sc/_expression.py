@@ -15,11 +15,11 @@ import numpy as np
 from scipy import sparse
 
 from falcon_sc._blocks import count_values, log_normalized, times
-from falcon_sc._checks import check_name, listed
-from falcon_sc._kinds import Recognized, check_stated, recognize, too_large
+from falcon_sc._checks import listed
+from falcon_sc._kinds import Recognized, check_stated, recognize
 from falcon_sc._on_disk.opening import is_on_disk, open_rows
 from falcon_sc.core.data.memory_rows import as_rows
-from falcon_sc.core.data.rows import LARGEST, Rows, as_csr, changed, each_block, of_rows
+from falcon_sc.core.data.rows import Rows, as_csr, changed, check_unmasked, each_block, of_rows
 from falcon_sc.core.start.representation.normalizations import (
     counts_can_be_recovered,
     rounded_units,
@@ -176,39 +176,6 @@ def _find(adata: AnnData, layer: str | None) -> tuple[Any, str]:
     return stored, "adata.X" if layer is None else f"adata.layers[{layer!r}]"
 
 
-def read_embedding(adata: AnnData, use_rep: str) -> np.ndarray:
-    """Read ``adata.obsm[use_rep]`` as float32, n_obs x n_dimensions; NaN and inf are refused."""
-    check_name(use_rep, "use_rep")
-    if use_rep not in adata.obsm:
-        msg = f"use_rep={use_rep!r} is not in adata.obsm, which has: {listed(adata.obsm)}. Compute it first."
-        raise KeyError(msg)
-    place = f"adata.obsm[{use_rep!r}]"
-    stored: Any = adata.obsm[use_rep]
-    for read in ("to_memory", "compute"):  # a table or an array of dask, of anndata.experimental.read_lazy
-        stored = getattr(stored, read)() if hasattr(stored, read) else stored
-    if sparse.issparse(stored):
-        stored = stored.toarray()
-    try:
-        with np.errstate(over="ignore"):  # what becomes infinite is named below
-            values = np.require(
-                stored, dtype=np.float32, requirements=["C", "W"]
-            )  # torch warns of what it cannot write to
-    except (TypeError, ValueError) as error:
-        msg = (
-            f"{place} holds something that is no number ({error}): keep its numeric columns, in another entry of obsm."
-        )
-        raise TypeError(msg) from error
-    if values.ndim != 2 or values.shape[1] == 0:
-        msg = f"{place} has shape {values.shape}: a matrix with a row of numbers for each cell is needed."
-        raise ValueError(msg)
-    if not np.isfinite(values).all():
-        msg = f"{place} holds NaN or inf: remove or fill those values first."
-        raise ValueError(msg)
-    if (largest := float(max(values.max(), -values.min()))) > LARGEST:
-        raise ValueError(too_large(place, largest))
-    return values
-
-
 def _as_csr(stored: Any, name: str) -> sparse.csr_matrix:
     """float32 CSR in canonical form without stored zeros; shares memory with the input where it can."""
     _check_matrix(stored, name)
@@ -223,3 +190,4 @@ def _check_matrix(stored: Any, name: str) -> None:
     if stored.dtype.kind not in "biuf":
         msg = f"{name} has dtype {stored.dtype}: real numbers are needed."
         raise TypeError(msg)
+    check_unmasked(stored, name)

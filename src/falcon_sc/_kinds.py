@@ -57,7 +57,10 @@ class UnusableValuesError(ValueError):
 
     def __init__(self, found: str, advice: str) -> None:
         super().__init__(f"{found}: {advice}")
-        self.found = found
+        self.found, self.advice = found, advice
+
+    def __reduce__(self) -> tuple[type[UnusableValuesError], tuple[str, str]]:
+        return type(self), (self.found, self.advice)  # so that it comes back from another process
 
 
 @contextmanager

@@ -25,6 +25,9 @@ class OutputNotWrittenError(OSError):
         super().__init__(message)
         self.adata = adata
 
+    def __reduce__(self) -> tuple[type[OutputNotWrittenError], tuple[str, AnnData]]:
+        return type(self), (str(self), self.adata)  # so that it comes back from another process
+
 
 @dataclass(frozen=True)
 class Output:

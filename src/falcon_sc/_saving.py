@@ -30,6 +30,9 @@ class ModelNotSavedError(OSError):
         self.model = model
         self.adata = adata
 
+    def __reduce__(self) -> tuple[type[ModelNotSavedError], tuple[str, Falcon, AnnData | None]]:
+        return type(self), (str(self), self.model, self.adata)  # so that it comes back from another process
+
 
 def check_folders(save_model: str | Path | None, checkpoint: str | Path | None) -> tuple[Path | None, Path | None]:
     """The folders of the model and of the state of the run.

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
@@ -126,6 +127,19 @@ def test_all_forms_of_a_matrix_agree(data, n_pcs, forms):
     for form in forms:
         other = Falcon(6, config, device="cpu").fit(form(X), data.coarse)
         assert adjusted_rand_score(dense.labels_, other.labels_) > 0.99
+
+
+def test_columns_of_a_table_go_by_their_names(data, tmp_path):
+    """As for scikit-learn; a column was read as another one without a word."""
+    table = pd.DataFrame(data.X, columns=[f"x{i}" for i in range(data.X.shape[1])])
+    model = Falcon(6, FalconConfig(start="random", max_epochs=1), device="cpu").fit(table, data.coarse)
+    assert model.feature_names_in_.tolist() == table.columns.tolist()
+    model.save(tmp_path)
+    for own in (model, Falcon.load(tmp_path, device="cpu")):
+        for same in (table[table.columns[::-1]], data.X):
+            np.testing.assert_array_equal(own.predict_proba(same), own.predict_proba(data.X))
+    with pytest.raises(ValueError, match="X has no columns 'x0', by whose names the model goes"):
+        model.predict(table.rename(columns={"x0": "y"}))
 
 
 def test_same_seed_same_labels(data, device, fitted):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -76,8 +78,46 @@ def test_images_without_color_and_files(found, tmp_path) -> None:
     paths = np.array([str(tmp_path / f"{i}.png") for i in range(10)])
     for path, image in zip(paths, images, strict=True):
         Image.fromarray(image).save(path)
-    (ax,) = fsc.pl.confident_images(paths, proba, RELATION, coarse=0)
-    np.testing.assert_array_equal(ax.images[0].get_array(), images[1, 1:5])
+    for files in (paths, [Path(path) for path in paths]):
+        (ax,) = fsc.pl.confident_images(files, proba, RELATION, coarse=0)
+        np.testing.assert_array_equal(ax.images[0].get_array(), images[1, 1:5])
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (lambda images: images / np.float32(255), lambda images: images),  # gray ones were black
+        (lambda images: images.astype(float), lambda images: images),  # in color they were white
+        (lambda images: images.astype(np.int64), lambda images: images),
+        (lambda images: images > 100, lambda images: np.where(images > 100, 255, 0)),
+    ],
+    ids=["0 to 1", "0 to 255", "integers", "masks"],
+)
+@pytest.mark.parametrize("channels", [0, slice(None), slice(1)], ids=["gray", "color", "one channel"])
+def test_pixels_in_other_numbers_look_the_same(found, change, shown, channels) -> None:
+    images, proba = found[0][..., channels], found[1]
+    (ax,) = fsc.pl.confident_images(change(images), proba, RELATION, coarse=0)
+    expected = shown(images)[1, 1:5]
+    np.testing.assert_array_equal(ax.images[0].get_array().squeeze(), expected.squeeze())
+    assert ax.images[0].get_array().dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("images", "found_there"),
+    [
+        (np.full((10, 6, 6), -0.5), "float64 from -0.5 to -0.5"),
+        (np.full((10, 6, 6), 4000, dtype=np.uint16), "uint16 from 4000 to 4000"),
+        (np.full((10, 6, 6), np.nan), "float64 from nan to nan"),
+        (np.full((10, 6, 6), 1j), "complex128"),
+        (np.full(10, 3), "int64"),
+    ],
+)
+def test_what_are_no_pixels_is_refused(found, images, found_there: str) -> None:
+    with pytest.raises(
+        ValueError, match=f"images must be .*0 to 255, .*0 to 1 .*, or paths of files, found {found_there}"
+    ):
+        fsc.pl.confident_images(images, found[1], RELATION)
+    assert not plt.get_fignums()
 
 
 def test_names_above_the_images_do_not_meet(found) -> None:

@@ -293,6 +293,16 @@ def test_continuous_values_are_used_like_an_embedding(cells: AnnData, quick, fla
     np.testing.assert_array_equal(cells.obsm["falcon_proba"], cells.obsm["rep_proba"])
 
 
+@pytest.mark.parametrize(("n_columns", "is_panel"), [(90, True), (120, False)])
+def test_that_columns_were_taken_for_a_panel_stands_beside_the_results(
+    cells: AnnData, quick, tmp_path: Path, n_columns: int, *, is_panel: bool
+) -> None:
+    panel = cells[:, :n_columns].copy()
+    panel.X = np.sqrt(panel.X.toarray())
+    fsc.tl.discover(panel, "coarse", 6, values="continuous", output=tmp_path / "panel.h5ad", **quick)
+    assert bool(anndata.read_h5ad(tmp_path / "panel.h5ad").uns["falcon"]["params"]["panel"]) is is_panel
+
+
 def test_corrected_counts_that_are_stated(cells: AnnData, quick) -> None:
     """They have counts for the choice of genes, which scanpy would warn about, and for the start."""
     cells.X = cells.X.multiply(np.random.default_rng(0).uniform(0.6, 1, cells.shape)).tocsr()

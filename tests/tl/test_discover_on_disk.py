@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 import falcon_sc as fsc
-from falcon_sc._expression import read_embedding
+from falcon_sc._embeddings import read_embedding
 from falcon_sc.tl._inputs import read_inputs
 
 if TYPE_CHECKING:

@@ -97,6 +97,8 @@ def test_continuous_values_are_used_like_an_embedding_and_few_of_them_like_a_pan
     fsc.tl.estimate_n_fine(cells, "coarse", values="continuous", **QUICK)
     fsc.tl.estimate_n_fine(cells, "coarse", use_rep="X_same", key_added="rep", **QUICK)
     assert cells.uns["falcon_n_fine"]["params"]["values"] == "continuous"
+    assert cells.uns["falcon_n_fine"]["params"]["panel"] is not same
+    assert cells.uns["rep"]["params"]["panel"] is False
     assert np.array_equal(cells.uns["falcon_n_fine"]["support"], cells.uns["rep"]["support"], equal_nan=True) == same
 
 
@@ -107,6 +109,12 @@ def test_cells_without_label_are_left_out(cells: AnnData) -> None:
         fsc.tl.estimate_n_fine(cells, "coarse", **QUICK)
     fsc.tl.estimate_n_fine(some, "coarse", **QUICK)
     assert same(cells.uns["falcon_n_fine"], some.uns["falcon_n_fine"])
+
+
+def test_errors_of_numpy_that_somebody_switched_on(cells: AnnData, estimated: AnnData) -> None:
+    with np.errstate(all="raise"):
+        fsc.tl.estimate_n_fine(cells, "coarse", **QUICK)
+    assert same(cells.uns["falcon_n_fine"], estimated.uns["falcon_n_fine"])
 
 
 def test_copy_and_seed(cells: AnnData, estimated: AnnData, fingerprint) -> None:

@@ -73,3 +73,16 @@ def test_few_continuous_columns_are_a_panel(n_columns: int, kind: str) -> None:
         adata, known=known, layer=None, use_rep=None, n_top_genes=2000, batch=None, values="continuous"
     ).start
     assert start.kind == kind
+
+
+@pytest.mark.parametrize(("n_columns", "kind"), [(100, "panel"), (101, "lognorm")])
+def test_few_columns_without_counts_are_a_panel_too(n_columns: int, kind: str) -> None:
+    """The start says so itself; here it is known what to write down beside the results."""
+    known = np.ones(60, dtype=bool)
+    smooth = np.random.default_rng(0).gamma(1, 1, (60, n_columns)).astype(np.float32)
+    counts = np.random.default_rng(0).poisson(2, (60, n_columns)).astype(np.float32)
+    for values, expected in ((smooth, kind), (counts, "counts")):
+        start = read_inputs(
+            AnnData(values), known=known, layer=None, use_rep=None, n_top_genes=2000, batch=None, values=None
+        ).start
+        assert start.kind == expected

@@ -155,6 +155,24 @@ def test_embedding(cells: AnnData, quick, tmp_path: Path) -> None:
         fsc.tl.predict(cells, model, use_rep="X_more")
 
 
+def test_columns_of_an_embedding_go_by_their_names(cells: AnnData, quick, tmp_path: Path) -> None:
+    """Like genes; the numbers of another column were taken without a word."""
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(240, 4)), index=cells.obs_names, columns=list("abcd"))
+    cells.obsm["proteins"] = table
+    fsc.tl.discover(cells, "coarse", 6, use_rep="proteins", save_model=tmp_path / "m", **quick)
+    model = fsc.Falcon.load(tmp_path / "m", device="cpu")
+    for same in (table[list("dbac")], table.assign(e=1.0), table.to_numpy(), table.set_axis(range(4), axis=1)):
+        new = cells.copy()
+        new.obsm["proteins"] = same
+        fsc.tl.predict(new, model, coarse_key="coarse", use_rep="proteins", key_added="new")
+        np.testing.assert_array_equal(new.obsm["new_proba"], cells.obsm["falcon_proba"])
+    cells.obsm["proteins"] = table.rename(columns={"b": "B", "d": "D"})
+    with pytest.raises(
+        ValueError, match=r"use_rep='proteins' has no columns 'b', 'd', .*it has 'a', 'B', 'c', 'D'\..*\.to_numpy"
+    ):
+        fsc.tl.predict(cells, model, use_rep="proteins", key_added="new")
+
+
 def test_several_data_sets(cells: AnnData, quick, tmp_path: Path) -> None:
     cells.obs["lab"] = np.where(np.arange(240) % 2, "one", "two")
     fsc.tl.discover(cells, "coarse", 6, dataset_key="lab", save_model=tmp_path / "m", **quick)

@@ -333,3 +333,43 @@ def test_a_disk_that_is_full_leaves_object_and_model_as_they_were(found: ad.AnnD
         fsc.tl.refine(found, "CD4/CD8 T", 4, progress_bar=False)
     assert fingerprint(found) == before
     check_agreement(found)
+
+
+def test_columns_of_an_embedding_must_be_those_of_the_model(planted: ad.AnnData, tmp_path, fingerprint) -> None:
+    adata = planted.copy()
+    table = pd.DataFrame(np.log1p(planted.X[:, 60:90].toarray()), index=planted.obs_names).add_prefix("p")
+    adata.obsm["proteins"] = table
+    config = fsc.FalconConfig(start_n_repeats=1, min_iterations=1, warmup_iterations=1)
+    fsc.tl.discover(
+        adata, "coarse", 6, use_rep="proteins", config=config, max_epochs=1, progress_bar=False, device="cpu", save_model=tmp_path
+    )  # fmt: skip
+    adata.obsm["proteins"] = table[table.columns[::-1]]
+    before = fingerprint(adata)
+    with pytest.raises(
+        ValueError, match=r"the columns of adata\.obsm\['proteins'\] are not those that the model reads, in its order"
+    ):
+        fsc.tl.refine(adata, "B cell", 7, progress_bar=False)
+    assert fingerprint(adata) == before
+    adata.obsm["proteins"] = table
+    fsc.tl.refine(adata, "B cell", 7, progress_bar=False)
+    new = planted.copy()
+    new.obsm["proteins"] = table[table.columns[::-1]]
+    fsc.tl.predict(new, fsc.Falcon.load(tmp_path, device="cpu"), coarse_key="coarse", use_rep="proteins")
+    assert (new.obs[FINE].astype(str) == adata.obs[FINE].astype(str)).mean() > 0.9
+
+
+def test_of_continuous_values_the_columns_that_were_chosen_are_clustered(planted: ad.AnnData, monkeypatch) -> None:
+    from falcon_sc.core.fitting import refine
+
+    adata, seen, own = planted.copy(), [], refine.refine
+    adata.X = np.sqrt(planted.X.toarray())
+    config = fsc.FalconConfig(start_n_repeats=1, min_iterations=1, warmup_iterations=1)
+    keywords = {"config": config, "max_epochs": 1, "progress_bar": False, "device": "cpu"}
+    fsc.tl.discover(adata, "coarse", 6, values="continuous", n_top_genes=60, **keywords)
+    monkeypatch.setattr(
+        refine, "refine", lambda start, *rest, **named: seen.append(start) or own(start, *rest, **named)
+    )
+    fsc.tl.refine(adata, "B cell", 7, progress_bar=False)
+    (start,) = seen
+    assert start.kind == "panel"
+    np.testing.assert_array_equal(start.matrix, adata.X[:, adata.var["falcon_highly_variable"]])

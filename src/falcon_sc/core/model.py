@@ -154,7 +154,7 @@ class Falcon(Predictor):
             What the start clusters, if not `X`: for cells the counts of all genes. Same samples as `X`. If `X` is no
             matrix: features, of kind `"embedding"`, in which neighbors are searched as well.
         feature_names
-            Names of the features, kept in `feature_names_in_`.
+            Names of the features, kept in `feature_names_in_`; of a table of pandas those of its columns, by default.
         checkpoint
             Folder that keeps the state of the run. If it holds an unfinished run on the same data with the same
             settings, that run goes on.
@@ -172,7 +172,7 @@ class Falcon(Predictor):
         """
         device = resolve_device(self.device)
         problem = Problem.of(X, coarse, self.n_fine, fixed=self.fixed, dataset=dataset, start_input=start_input)
-        names = checked_names(feature_names, problem.X)
+        names = checked_names(feature_names, problem.X, X)
         views, config = self.views or SameViews(), self.config or FalconConfig()
         folder = None if checkpoint is None else as_path(checkpoint)
         run = Run(config, device, self.rng, self.network, views, folder, self.progress_bar)

@@ -74,6 +74,10 @@ def encode(labels: ArrayLike, name: str) -> tuple[NDArray[np.int64], list[Any]]:
     if not isinstance(labels, pd.Series | pd.Index | pd.Categorical):
         # Lists go through dtype object: as text or floats their None and NaN could pass for names of classes.
         values = np.asarray(labels) if hasattr(labels, "__array__") else np.asarray(labels, dtype=object)
+    if isinstance(labels, np.ma.MaskedArray):
+        values = np.ma.filled(labels.astype(object), np.nan)
+    if isinstance(values.dtype, np.dtype):
+        values = values.astype(values.dtype.newbyteorder("="))  # pandas takes the machine's own byte order alone
     codes, names = pd.factorize(values, sort=True)
     if missing := int((codes < 0).sum()):
         msg = f"{name} holds {missing} missing values: drop these samples from both arguments, or name their class."

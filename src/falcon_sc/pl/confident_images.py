@@ -10,6 +10,7 @@ import numpy as np
 from falcon_sc._checks import check_int
 from falcon_sc.pl._most_confident import most_confident
 from falcon_sc.pl._names import shown
+from falcon_sc.pl._pixels import check_pixels, square_of
 from falcon_sc.pl._style import LITERAL, check_ax, inches, ink, scaled
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _GAP = 0.35  # between fine classes, in widths of an image
 _SEAM = 0.04  # between images
 _ABOVE = 0.36  # room for a name above images
 _INCHES = 0.55  # side of an image
-_PIXELS = 256  # of a file that is drawn so small
 _N_COLUMNS = 6  # 18 images are as wide as a page
 
 
@@ -51,7 +51,8 @@ def confident_images(
     Parameters
     ----------
     images
-        uint8, N x H x W x 3 or N x H x W; or paths of files, (N,), of which only those that are drawn are read.
+        Pixels from 0 to 255, as of `fsc.vision`, or floats from 0 to 1, N x H x W x 3 or N x H x W; or paths of files,
+        (N,), of which only those that are drawn are read.
     proba
         Probabilities of the fine classes, (N, K_F): `proba_` of a fitted model, or what its `predict_proba` gives.
     relation
@@ -81,7 +82,7 @@ def confident_images(
     TypeError
         `n_images` or `n_columns` is no int, or `ax` no Axes.
     ValueError
-        If the arrays do not fit together, `coarse` is not among the names, or `ax` is given for several coarse classes.
+        If the arrays do not fit together, `images` holds no pixels, `coarse` is not among the names, or `ax` is given for several coarse classes.
 
     Examples
     --------
@@ -100,6 +101,7 @@ def confident_images(
     names = list(range(relation.shape[-1]) if coarse_names is None else coarse_names)
     above = None if fine_names is None else shown(fine_names)
     _check_shapes(images, proba, relation, names, above)
+    scale = check_pixels(images)
     members = proba.argmax(axis=1) if labels is None else _checked_labels(labels, proba)
     drawn = _drawn(relation, names, coarse)
     classes = [np.flatnonzero(relation[:, column]) for column in drawn]
@@ -109,7 +111,7 @@ def confident_images(
     for row_ax, title, row in zip(axes, titles, classes, strict=True):
         for place, fine in enumerate(row):
             left, bottom = grid.corner(place, row.size)
-            _draw(row_ax, images[most_confident(proba, members, int(fine), n_images)], left, bottom)
+            _draw(row_ax, images[most_confident(proba, members, int(fine), n_images)], scale, left, bottom)
             if above is not None:
                 _write_above(row_ax, above[fine], left, bottom)
         row_ax.set(xlim=(0, grid.width), ylim=(0, grid.height(row.size)), aspect="equal", xticks=[], yticks=[])
@@ -189,33 +191,14 @@ def _drawn(relation: NDArray[Any], names: list[Any], coarse: Any) -> list[int]:
     return [names.index(name) for name in asked]
 
 
-def _draw(ax: Axes, images: NDArray[Any], left: float, bottom: float) -> None:
+def _draw(ax: Axes, images: NDArray[Any], scale: float, left: float, bottom: float) -> None:
     for i, image in enumerate(images):
-        pixels = _middle(_read(image) if isinstance(image, str) else image)
         extent = (left + i, left + i + 1 - _SEAM, bottom, bottom + 1 - _SEAM)
-        ax.imshow(pixels, cmap="gray", extent=extent, interpolation="nearest", vmin=0, vmax=255)
+        ax.imshow(square_of(image, scale), cmap="gray", extent=extent, interpolation="nearest", vmin=0, vmax=255)
 
 
 def _write_above(ax: Axes, name: str, left: float, bottom: float) -> None:
     ax.text(left, bottom + 1.03, name, ha="left", va="bottom", fontsize=scaled(7), color=ink(ax), **LITERAL)
-
-
-def _read(path: str) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        image.draft("RGB", (2 * _PIXELS, 2 * _PIXELS))  # a JPEG much larger than that is decoded smaller
-        small = image.convert("RGB")
-        small.thumbnail((_PIXELS, _PIXELS))
-        return np.asarray(small)
-
-
-def _middle(pixels: NDArray[Any]) -> NDArray[Any]:
-    """The square in the middle."""
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return pixels[top : top + side, left : left + side]
 
 
 def _check_shapes(

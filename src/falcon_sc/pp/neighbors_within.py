@@ -12,7 +12,8 @@ from scipy import sparse
 
 from falcon_sc._blocks import columns_of
 from falcon_sc._checks import check_adata, check_int, of_pandas
-from falcon_sc._expression import read_continuous, read_embedding, read_expression
+from falcon_sc._embeddings import read_embedding
+from falcon_sc._expression import read_continuous, read_expression
 from falcon_sc._kinds import check_values
 from falcon_sc._labels import read_labels, warn_missing
 from falcon_sc._log import show_log

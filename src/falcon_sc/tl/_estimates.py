@@ -28,20 +28,21 @@ def estimate(
     max_per_class: int = MAX_PER_CLASS,
 ) -> Estimate:
     """The core's estimate for the labeled cells, with the start's settings of the configuration; the log says the totals."""
+    from falcon_sc.core.runtime.surroundings import undisturbed
     from falcon_sc.core.start.estimation import estimate_numbers
 
-    codes = labels.codes
-    numbers = estimate_numbers(
-        start,
-        codes,
-        max_per_class=max_per_class,
-        rng=rng,
-        n_jobs=config.n_jobs,
-        progress_bar=progress_bar,
-        n_genes=config.start_n_genes,
-        max_cells=config.start_max_cells,
-        n_repeats=config.start_n_repeats,
-    )
+    with undisturbed():
+        numbers = estimate_numbers(
+            start,
+            labels.codes,
+            max_per_class=max_per_class,
+            rng=rng,
+            n_jobs=config.n_jobs,
+            progress_bar=progress_bar,
+            n_genes=config.start_n_genes,
+            max_cells=config.start_max_cells,
+            n_repeats=config.start_n_repeats,
+        )
     logger.info(
         "fine classes: %(n_fine)d that supported splits make, %(n_fine_stable)d of them by supported splits all the way",
         totals(numbers),

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._blocks import columns_of
-from falcon_sc._expression import read_continuous, read_embedding, read_expression
+from falcon_sc._embeddings import embedding_columns, read_embedding
+from falcon_sc._expression import read_continuous, read_expression
 from falcon_sc._kinds import check_values
 from falcon_sc.core.data.memory_rows import as_rows
 from falcon_sc.core.data.rows import in_memory, many_times, of_rows
+from falcon_sc.core.start.representation.normalizations import counts_can_be_recovered
 from falcon_sc.pp.select_genes import choose_genes, most_variable
 from falcon_sc.tl._training_values import TrainingValues
 
@@ -41,6 +43,8 @@ class Inputs:
         What the values were taken for.
     training_values
         What `predict` has to know of the training cells; None for an embedding.
+    columns
+        What those of an embedding are called, if it is a table.
     """
 
     features: Any
@@ -49,6 +53,7 @@ class Inputs:
     genes: np.ndarray | None
     assumed: str
     training_values: TrainingValues | None = None
+    columns: list[str] | None = None
 
 
 def check_choice(use_rep: str | None, layer: str | None, values: Values | None = None) -> None:
@@ -93,14 +98,18 @@ def read_start(
     use_rep: str | None,
     batch: np.ndarray | None,
     values: Values | None = None,
+    genes: np.ndarray | None = None,
 ) -> tuple[StartInput, str]:
-    """What the start clusters, labeled cells only, and what the values were taken for."""
+    """What the start clusters, labeled cells only, and what the values were taken for.
+
+    `genes`: those that `discover` chose (bool, n_vars), to which continuous values are cut.
+    """
     batch = None if batch is None else batch[known]
     if use_rep is not None or values == "continuous":
         inputs = (
             _embedding(adata, use_rep, known, batch)
             if use_rep is not None
-            else _continuous(adata, layer, known, adata.n_vars, batch)
+            else _continuous(adata, layer, known, adata.n_vars, batch, genes=genes)
         )
         return inputs.start, inputs.assumed
     expression = read_expression(adata, layer, values)
@@ -124,17 +133,24 @@ def _embedding(adata: AnnData, use_rep: str, known: np.ndarray, batch: np.ndarra
     embedding = read_embedding(adata, use_rep)
     features = of_rows(embedding, known)
     start = StartInput(features, "embedding", batch)
-    return Inputs(features, embedding[~known], start, None, f"embedding adata.obsm[{use_rep!r}]")
+    assumed, columns = f"embedding adata.obsm[{use_rep!r}]", embedding_columns(adata, use_rep)
+    return Inputs(features, embedding[~known], start, None, assumed, columns=columns)
 
 
 def _continuous(
-    adata: AnnData, layer: str | None, known: np.ndarray, n_top_genes: int, batch: np.ndarray | None
+    adata: AnnData,
+    layer: str | None,
+    known: np.ndarray,
+    n_top_genes: int,
+    batch: np.ndarray | None,
+    *,
+    genes: np.ndarray | None = None,
 ) -> Inputs:
     """Values as they are: the columns that vary most are used like the dimensions of an embedding, a few like a panel."""
     from falcon_sc.core.start.input import MARKERS_OF_A_PANEL, StartInput
 
     matrix = read_continuous(adata, layer)
-    genes = most_variable(of_rows(matrix, known), n_top_genes, batch)
+    genes = most_variable(of_rows(matrix, known), n_top_genes, batch) if genes is None else genes
     if not genes.any():
         msg = "values='continuous': no column of the matrix varies over the labeled cells."
         raise ValueError(msg)
@@ -148,9 +164,11 @@ def _continuous(
 
 def _start_of(labeled: Expression, batch: np.ndarray | None) -> StartInput:
     """Of one coarse class after the other when it is clustered: what is made of the values is never there as a whole."""
-    from falcon_sc.core.start.input import StartInput
+    from falcon_sc.core.start.input import MARKERS_OF_A_PANEL, StartInput
 
     if labeled.counts is None:
         later = replace(labeled, values=as_rows(labeled.values))
-        return StartInput(many_times(later.log_normalized(labeled.expressed)), "lognorm", batch)
+        matrix = many_times(later.log_normalized(labeled.expressed))
+        is_panel = matrix.shape[1] <= MARKERS_OF_A_PANEL and not counts_can_be_recovered(matrix)
+        return StartInput(matrix, "panel" if is_panel else "lognorm", batch)
     return StartInput(many_times(columns_of(as_rows(labeled.counts), labeled.expressed)), "counts", batch)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import listed, of_pandas
+from falcon_sc._embeddings import COLUMNS, embedding_columns
 from falcon_sc._expression import read_expression
 from falcon_sc._kinds import advised
 from falcon_sc._labels import read_batch
@@ -78,6 +79,8 @@ def refined(
     for own in following:
         _check_features(own.feature_names(), adata, genes, key)
     batch = _check_there(adata, params)
+    for own in following:
+        _check_columns(own.metadata.get(COLUMNS), adata, params)
 
     from falcon_sc.core.data.taxonomy import Taxonomy
     from falcon_sc.core.fitting.refine import refine
@@ -91,6 +94,7 @@ def refined(
             use_rep=params.get("use_rep"),
             batch=batch,
             values=params.get("values"),
+            genes=genes,
         )
         features = _features(adata, genes, params, following)
     names = tuple(str(own) for own in about["coarse_names"])
@@ -157,6 +161,18 @@ def _check_features(known: list[str] | None, adata: AnnData, genes: np.ndarray |
         msg = (
             f"the genes that are marked in adata.var['{key}_highly_variable'] are not those that the model reads, in its order: "
             "give adata the genes back that falcon_sc.tl.discover had."
+        )
+        raise ValueError(msg)
+
+
+def _check_columns(known: list[str] | None, adata: AnnData, params: Mapping[str, Any]) -> None:
+    """The same of an embedding that is a table."""
+    use_rep = params.get("use_rep")
+    here = None if known is None else embedding_columns(adata, str(use_rep))
+    if here is not None and here != known:
+        msg = (
+            f"the columns of adata.obsm[{use_rep!r}] are not those that the model reads, in its order: give it the columns "
+            "back that falcon_sc.tl.discover had."
         )
         raise ValueError(msg)
 

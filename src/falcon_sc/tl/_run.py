@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import check_adata, check_int, check_rng, check_unique_genes
+from falcon_sc._embeddings import COLUMNS
 from falcon_sc._labels import read_batch, read_groups, read_labels, warn_missing
 from falcon_sc._log import show_log
 from falcon_sc._output import Output
@@ -103,6 +104,7 @@ def run(
     )
     warn_missing(labels, coarse_key, "coarse_key", "they are not used for training and get no fine class")
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": inputs.assumed, "use_rep": use_rep, "layer": layer}
+    about["panel"] = inputs.start.kind == "panel"
     if budget is None:
         found = estimate(inputs.start, labels, config, rng=rng, progress_bar=progress_bar)
         about |= totals(found)
@@ -120,6 +122,8 @@ def run(
     model.metadata |= plain(about)
     if inputs.training_values is not None:
         inputs.training_values.keep(model)
+    if inputs.columns is not None:
+        model.metadata[COLUMNS] = inputs.columns
     saved = {} if model_folder is None else {"saved_model": str(model_folder.resolve())}
     params = plain(config.to_dict() | model.metadata | about_run(model, rng) | saved)
     results = _results(model, inputs, labels, params)

@@ -78,8 +78,9 @@ def discover(
         corrected ones with decimals; cells are scaled to 10,000, then log1p. ``"lognorm"``: log-normalized values, used
         as they are. ``"continuous"``: any values, negative ones too (z-scores, residuals, arcsinh of cytometry), used as
         they are, like an embedding: no counts, and the `n_top_genes` columns with the largest variance inside batches. Up to
-        100 columns without counts behind them are taken for a panel of markers, also as ``"lognorm"``: the clusters are
-        found in the scale that they have, and no column is divided by its deviation (ours, measured on mass cytometry).
+        100 columns without counts behind them are taken for a panel of markers (``params["panel"]``), also as ``"lognorm"``: the
+        clusters are found in the scale that they have, and no column is divided by its deviation (ours, measured on mass
+        cytometry).
     use_rep
         Embedding in ``adata.obsm`` (for instance a batch-corrected one) to use instead of genes.
     n_top_genes

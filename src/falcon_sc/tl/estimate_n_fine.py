@@ -133,6 +133,7 @@ def estimate_n_fine(
     about: dict[str, Any] = {"coarse_key": coarse_key, "assumed": assumed, "use_rep": use_rep, "layer": layer}
     about |= {
         "values": values,
+        "panel": start.kind == "panel",
         "batch_key": batch_key,
         "max_per_class": max_per_class,
         "falcon_sc": version("falcon-sc"),

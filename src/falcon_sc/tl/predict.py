@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._checks import check_adata, listed, obs_column
-from falcon_sc._expression import read_embedding
+from falcon_sc._embeddings import COLUMNS, read_embedding
 from falcon_sc._kinds import advised
 from falcon_sc._labels import read_groups, read_labels
 from falcon_sc._log import show_log
@@ -75,7 +75,7 @@ def predict(
         What the matrix holds, where what is recognized is wrong: ``"counts"``, ``"lognorm"`` or, for a model that was
         trained on such values, ``"continuous"``. See :func:`falcon_sc.tl.discover`.
     use_rep
-        Embedding in ``adata.obsm``, for a model that was trained on one.
+        Embedding in ``adata.obsm``, for a model that was trained on one. The columns of a table go by their names, in any order.
     missing_genes
         What to do if genes of the model are not in `adata`: ``"error"``, or ``"fill"`` them with their mean over the
         training cells, with a warning, as long as they held at most a tenth of the variance there: on four real sets
@@ -241,7 +241,7 @@ def _features(
         ):
             features, assumed = read_new_values(adata, layer, values, genes[genes >= 0], model)
         return filled(features, genes, model), assumed
-    embedding = read_embedding(adata, str(use_rep))
+    embedding = read_embedding(adata, str(use_rep), model.metadata.get(COLUMNS))
     if embedding.shape[1] != model.n_features_in_:
         msg = (
             f"use_rep={use_rep!r} has {embedding.shape[1]} dimensions, the model was trained on {model.n_features_in_}."

@@ -39,6 +39,10 @@ def test_listed_cuts_long_lists() -> None:
         (np.array([3.0, "3", None, pd.NA, np.nan], dtype=object), [3, "3", None, None, None]),
         ([1, True, 1.0, "1"], [1, True, 1, "1"]),
         (np.array(["b", "a"]), ["b", "a"]),
+        (np.array([BIG + 1, 7], dtype=">i8"), [BIG + 1, 7]),  # as files of other machines hold them
+        (pd.Series([3.0, np.nan], dtype=">f4"), [3, None]),
+        (np.ma.masked_array([4, 5, 4], mask=[False, True, False]), [4, None, 4]),
+        (np.ma.masked_array(["x", "y"], mask=[True, False]), [None, "y"]),
         (np.array([True, False]), [True, False]),
         (torch.tensor([4, 3]), [4, 3]),
         (pd.Series([BIG + 1, None], dtype="Int64"), [BIG + 1, None]),

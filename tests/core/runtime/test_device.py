@@ -18,6 +18,11 @@ def test_a_process_of_torchrun_takes_its_own_gpu(monkeypatch, asked, local_rank,
     assert resolve_device(asked) == torch.device(expected)
 
 
+def test_a_device_without_values_is_refused():
+    with pytest.raises(ValueError, match=r"device='meta' is not there .*holds no values.*Use device='cpu'"):
+        resolve_device("meta")
+
+
 @pytest.mark.filterwarnings("ignore:CUDA is not available")
 @pytest.mark.parametrize(
     ("device", "precision", "half"),

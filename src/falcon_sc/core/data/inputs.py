@@ -9,7 +9,8 @@ import scipy.sparse as sp
 import torch
 
 from falcon_sc.core.data.batches import Samples
-from falcon_sc.core.data.rows import LARGEST, Rows, each_block
+from falcon_sc.core.data.columns import column_names
+from falcon_sc.core.data.rows import LARGEST, Rows, check_unmasked, each_block
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -23,12 +24,13 @@ def as_input(X: Any) -> Any:
     TypeError
         If `X` holds something else than real numbers.
     ValueError
-        If `X` is no matrix, or has values that are NaN, infinite or too large to be squared.
+        If `X` is no matrix, or has values that are NaN, infinite, masked or too large to be squared.
     """
     if isinstance(X, Samples | Rows):
         return X
     if isinstance(X, torch.Tensor):
         X = X.detach().cpu().numpy()
+    check_unmasked(X, "X")
     kind = type(X).__name__
     if getattr(X, "dtype", np.dtype(np.float32)).kind == "c":
         msg = "X must be a matrix of numbers, found complex ones."
@@ -60,14 +62,15 @@ def _largest(block: Any) -> float:
     return max(float(values.max(initial=0)), -float(values.min(initial=0))) if values.size else 0.0
 
 
-def checked_names(names: ArrayLike | None, X: Any) -> NDArray[Any] | None:
-    """Names of the features of what :func:`as_input` gives, if there are any.
+def checked_names(names: ArrayLike | None, X: Any, given: Any) -> NDArray[Any] | None:
+    """Names of the features of `X`, what :func:`as_input` gives; of a table, as it was `given`, those of its columns.
 
     Raises
     ------
     ValueError
         If there are not as many.
     """
+    names = column_names(given) if names is None else names
     if names is None:
         return None
     found = np.asarray(names)

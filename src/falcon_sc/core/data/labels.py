@@ -72,7 +72,7 @@ def distinct(values: ArrayLike, argument: str) -> tuple[NDArray[np.int64], list[
     Parameters
     ----------
     values
-        One label for each sample, (N,): array, list, or a column or categories of pandas.
+        One label for each sample, (N,): array, list, or a column or categories of pandas. Masked ones are missing.
     argument
         What to call them in an error.
 
@@ -169,13 +169,16 @@ def _coded(values: Any, argument: str) -> tuple[NDArray[np.int64], Sequence[Any]
         used, codes = np.unique(values.codes, return_inverse=True)
         n_missing = int(used[0] < 0) if used.size else 0
         return codes.astype(np.int64) - n_missing, list(values.categories[used[n_missing:]])
+    if isinstance(values, np.ma.MaskedArray):
+        hidden, values = np.ma.getmaskarray(values), values.data.astype(object)
+        values[hidden] = None
     if not isinstance(values, list | tuple):  # numpy would make one kind of the labels in a list
         values = np.asarray(values, dtype=object if isinstance(values, pd.api.extensions.ExtensionArray) else None)
         if values.ndim != 1:
             msg = f"{argument} must hold one label for each sample, found an array of shape {values.shape}."
             raise ValueError(msg)
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
-        codes, found = pd.factorize(values)
+        codes, found = pd.factorize(values.astype(values.dtype.newbyteorder("="), copy=False))
         return codes.astype(np.int64), list(found)
     position: dict[tuple[type, Any], int] = {}  # the type, because 1, 1.0 and True are equal
     try:

@@ -10,6 +10,7 @@ import torch
 
 from falcon_sc.core.runtime import forks
 from falcon_sc.core.runtime.compiled_code import says_where_to_keep_it
+from falcon_sc.core.runtime.surroundings import undisturbed
 from falcon_sc.core.runtime.threads import torch_threads
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Neighbors(NamedTuple):
     distances: NDArray[np.float32]
 
 
+@undisturbed()
 def neighbors_within_classes(
     X: Any,
     codes: NDArray[np.int64],

@@ -126,6 +126,16 @@ def stacked(blocks: list[sparse.csr_matrix], n_columns: int) -> sparse.csr_matri
     return sparse.csr_matrix((data, np.concatenate(columns), np.cumsum(lengths)), shape=(len(lengths) - 1, n_columns))
 
 
+def check_unmasked(matrix: Any, name: str) -> None:
+    """Refuse masked values: who masked them does not want them read, and numpy forgets the mask on the way."""
+    if isinstance(matrix, np.ma.MaskedArray) and (n_masked := int(np.ma.count_masked(matrix))):
+        msg = (
+            f"{name} is a masked array, and {n_masked} of its values are masked: fill them first, for instance with zeros, "
+            ".filled(0)."
+        )
+        raise ValueError(msg)
+
+
 def as_csr(matrix: Any) -> sparse.csr_matrix:
     """float32 CSR in canonical form without stored zeros; shares memory with `matrix`, dense or sparse, where it can."""
     values = sparse.csr_matrix(matrix, dtype=np.float32)

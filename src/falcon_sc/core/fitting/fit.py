@@ -18,6 +18,7 @@ from falcon_sc.core.fitting.outcome import predictions
 from falcon_sc.core.fitting.prepare import prepare
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
+from falcon_sc.core.runtime.surroundings import undisturbed
 from falcon_sc.core.runtime.threads import at_most_threads
 from falcon_sc.core.state.fitted import Fitted
 from falcon_sc.core.training.data import TrainingData
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@undisturbed()
 def fit(problem: Problem, run: Run) -> Outcome:
     """Solve a problem."""
     check_shared_out(problem.fixed, run.config.start)

@@ -15,6 +15,7 @@ from falcon_sc.core.data.batches import SameViews, as_samples
 from falcon_sc.core.data.labels import in_a_line
 from falcon_sc.core.fitting.outcome import predictions
 from falcon_sc.core.fitting.prepare import Prepared
+from falcon_sc.core.runtime.surroundings import undisturbed
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.one_class import FITS, Division, divide
 from falcon_sc.core.start.progress import FitsBar
@@ -49,6 +50,7 @@ class Refined:
     tree: Tree
 
 
+@undisturbed()
 def refine(
     start_input: StartInput,
     codes: NDArray[np.int64],

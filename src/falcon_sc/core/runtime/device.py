@@ -29,6 +29,9 @@ def resolve_device(device: str | torch.device | None) -> torch.device:
     try:
         resolved = torch.device(device)
         torch.empty(0, device=resolved)
+        if resolved.type == "meta":
+            msg = "it holds no values"
+            raise RuntimeError(msg)
     except (RuntimeError, AssertionError) as error:
         msg = f"device={str(device)!r} is not there ({str(error).splitlines()[0]}). Use device='cpu', or leave it out."
         raise ValueError(msg) from error

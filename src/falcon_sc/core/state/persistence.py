@@ -15,6 +15,7 @@ from falcon_sc.core.data.labels import listed
 from falcon_sc.core.data.projection import Projection
 from falcon_sc.core.data.taxonomy import Taxonomy
 from falcon_sc.core.runtime.files import as_path, write_tensors, write_whole
+from falcon_sc.core.runtime.surroundings import undisturbed
 from falcon_sc.core.state.decisions import Decision
 from falcon_sc.core.state.fitted import Fitted
 from falcon_sc.core.state.refinement import Refinement
@@ -155,6 +156,7 @@ def describe(path: str | Path, what: str | None = None) -> dict[str, Any]:
     return description
 
 
+@undisturbed()
 def read(
     path: str | Path, device: torch.device, network: nn.Module | None, views: Views | None
 ) -> tuple[Fitted, dict[str, Any]]:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from falcon_sc.core.data.columns import by_name
 from falcon_sc.core.data.inputs import as_input, n_features, n_samples
 from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.runtime import distributed
+from falcon_sc.core.runtime.surroundings import undisturbed
 from falcon_sc.core.state import persistence
 from falcon_sc.core.state.inference import ROWS
 
@@ -117,11 +119,13 @@ class Predictor:
         """
         return self.infer(X, coarse, dataset).proba
 
+    @undisturbed()
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Last hidden layer, float32 (N, n_hidden), of samples `X` as for :meth:`predict_proba`."""
         X = self._check_input(X)
         return self._fitted.embed(self._fitted.project(X))
 
+    @undisturbed()
     def infer(
         self,
         X: Any,
@@ -153,7 +157,7 @@ class Predictor:
         if not hasattr(self, "_fitted"):
             msg = "this Falcon is not fitted: call fit, or Falcon.load a saved model."
             raise ValueError(msg)
-        X = as_input(X)
+        X = as_input(by_name(X, self.feature_names_in_, "X"))
         if n_features(X) != self.n_features_in_:
             msg = f"X has {n_features(X)} features, the model was fitted on {self.n_features_in_}."
             raise ValueError(msg)
