@@ -77,7 +77,6 @@ def test_few_continuous_columns_are_a_panel(n_columns: int, kind: str) -> None:
 
 @pytest.mark.parametrize(("n_columns", "kind"), [(100, "panel"), (101, "lognorm")])
 def test_few_columns_without_counts_are_a_panel_too(n_columns: int, kind: str) -> None:
-    """The start says so itself; here it is known what to write down beside the results."""
     known = np.ones(60, dtype=bool)
     smooth = np.random.default_rng(0).gamma(1, 1, (60, n_columns)).astype(np.float32)
     counts = np.random.default_rng(0).poisson(2, (60, n_columns)).astype(np.float32)

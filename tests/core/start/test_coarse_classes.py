@@ -45,23 +45,16 @@ def test_no_more_classes_at_once_than_jobs_and_each_gets_its_own_result(n_jobs: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "n_columns", "counted", "expected"),
-    [
-        ("lognorm", 100, False, "panel"),
-        ("lognorm", 101, False, "lognorm"),
-        ("lognorm", 100, True, "lognorm"),
-        ("counts", 100, True, "counts"),
-        ("panel", 100, False, "panel"),
-        ("embedding", 100, False, "embedding"),
-    ],
+    ("kind", "counted"),
+    [("lognorm", False), ("lognorm", True), ("counts", True), ("panel", False), ("embedding", False)],
 )
-def test_few_columns_without_counts_are_a_panel(kind: Any, n_columns: int, *, counted: bool, expected: str) -> None:
+def test_counts_are_there_or_recovered(kind: Any, *, counted: bool) -> None:
     rng = np.random.default_rng(0)
-    matrix = rng.poisson(2, (100, n_columns)) + 1.0 if counted else rng.gamma(1, 2, (100, n_columns))
+    matrix = rng.poisson(2, (100, 30)) + 1.0 if counted else rng.gamma(1, 2, (100, 30))
     if kind == "lognorm" and counted:
         matrix = np.log1p(1e4 * matrix / matrix.sum(axis=1, keepdims=True))
     classes = CoarseClasses(StartInput(sparse.csr_matrix(matrix), kind), COARSE)
-    assert classes.given(1)["kind"] == classes.kind == expected
+    assert classes.given(1)["kind"] == classes.kind == kind
     assert classes.has_counts is counted
 
 

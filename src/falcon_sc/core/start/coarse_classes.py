@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from falcon_sc.core.start.input import MARKERS_OF_A_PANEL
 from falcon_sc.core.start.parallel import in_threads
 from falcon_sc.core.start.representation.contrast import Background, background_cells
 from falcon_sc.core.start.representation.normalizations import counts_can_be_recovered
@@ -24,16 +23,15 @@ if TYPE_CHECKING:
 class CoarseClasses:
     """Cells by coarse class; `coarse`: int64 n, codes 0..K_C-1, every one of which occurs.
 
-    `kind`: what the matrix holds, "panel" also where a few log-normalized columns have no counts. `sizes`: cells of each
-    class, K_C. `has_counts`: whether there are counts, or they can be recovered.
+    `kind`: what the matrix holds. `sizes`: cells of each class, K_C. `has_counts`: whether there are counts, or they can be
+    recovered.
     """
 
     def __init__(self, start_input: StartInput, coarse: np.ndarray) -> None:
         matrix, kind = start_input.matrix, start_input.kind
         self._matrix = matrix.tocsr() if sparse.issparse(matrix) else matrix
         self.has_counts = kind == "counts" or (kind == "lognorm" and counts_can_be_recovered(self._matrix))
-        is_panel = kind == "lognorm" and not self.has_counts and matrix.shape[1] <= MARKERS_OF_A_PANEL
-        self.kind: Kind = "panel" if is_panel else kind
+        self.kind: Kind = kind
         self._batch = start_input.batch
         self._coarse = coarse
         self._kept: dict[int, Molecules] = {}

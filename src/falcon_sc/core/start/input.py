@@ -30,8 +30,8 @@ class StartInput:
         their numbers, ``matrix[rows]``, and each block of them in turn: ``falcon_sc.core.data.rows.Rows``.
     kind
         "counts": raw counts. "lognorm": log1p of counts scaled per cell. "panel": intensities of up to
-        `MARKERS_OF_A_PANEL` markers on a scale that was chosen for them, such as arcsinh of mass cytometry; so is
-        "lognorm" taken with as few columns and no counts behind it. "embedding": any continuous columns.
+        `MARKERS_OF_A_PANEL` markers on a scale that was chosen for them, such as arcsinh of mass cytometry.
+        "embedding": any continuous columns.
     batch
         Donor or batch codes, int, n; None where there is one.
     """
