@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from falcon_sc.core.start.class_clustering import N_PATHS, fit_class, label_class
+from falcon_sc.core.start import class_clustering
+from falcon_sc.core.start.class_clustering import N_LANDMARKS, N_PATHS, fit_class, label_class
+from falcon_sc.core.start.consensus import consensus_labels
 
 
 def test_mixtures_without_depth_are_outvoted_and_lower_the_agreement() -> None:
@@ -42,6 +44,26 @@ def test_mixtures_of_the_contrasted_components_are_outvoted_and_lower_the_agreem
     labels, agreement = label_class(representations, 2, rng, n_repeats=4)
     assert adjusted_rand_score(strong, labels) == 1
     assert agreement.mean() == pytest.approx((5 * 8 + 4 * 4 / 2) / (5 * 8 + 4 * 4), abs=0.01)
+
+
+def test_a_consensus_of_some_cells_labels_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def watched(labels: np.ndarray, n_clusters: int) -> np.ndarray:
+        seen.append(labels.shape[1])
+        return consensus_labels(labels, n_clusters)
+
+    monkeypatch.setattr(class_clustering, "consensus_labels", watched)  # the real one, and how much it is given
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=N_LANDMARKS + 500)
+    X = (rng.normal(0, 0.3, (len(truth), 4)) + 5 * np.eye(3, 4)[truth]).astype(np.float32)
+    fit = fit_class(
+        X, "embedding", [3], rng, batch=None, background=None, has_counts=False, n_genes=2000, max_cells=len(truth)
+    )
+    labels, agreement = label_class(fit.representations, 3, rng, n_repeats=1)
+    assert seen == [N_LANDMARKS]
+    assert adjusted_rand_score(truth, labels) == 1
+    np.testing.assert_array_equal(agreement, 1)
 
 
 def test_equal_sizes_cut_a_class_without_borders_more_evenly() -> None:

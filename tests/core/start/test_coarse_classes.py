@@ -50,7 +50,7 @@ def test_no_more_classes_at_once_than_jobs_and_each_gets_its_own_result(n_jobs: 
 )
 def test_counts_are_there_or_recovered(kind: Any, *, counted: bool) -> None:
     rng = np.random.default_rng(0)
-    matrix = rng.poisson(2, (100, 30)) + 1.0 if counted else rng.gamma(1, 2, (100, 30))
+    matrix = rng.poisson(2, (100, 100)) + 1.0 if counted else rng.gamma(1, 2, (100, 100))
     if kind == "lognorm" and counted:
         matrix = np.log1p(1e4 * matrix / matrix.sum(axis=1, keepdims=True))
     classes = CoarseClasses(StartInput(sparse.csr_matrix(matrix), kind), COARSE)

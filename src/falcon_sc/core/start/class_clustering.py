@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Of mixtures in each representation, from other starts: with one, a number that is nearly as good as another comes and goes
 # with the seed.
 N_PATHS = 3
+N_LANDMARKS = 2000  # cells of a consensus, at most: its time and memory grow with their square
 
 
 @dataclass(frozen=True)
@@ -90,23 +91,29 @@ def label_class(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size, and the agreement on them, float32 n.
 
-    A consensus of Gaussian and Student mixtures with k components (`members`) on the cells learned from; the
-    others join through the models.
+    A consensus of Gaussian and Student mixtures with k components (`members`) on `N_LANDMARKS` of the cells learned from;
+    the others join through the models.
     """
-    fit_cells, n = representations.fit_cells, len(next(iter(representations.scores.values())))
+    n = len(next(iter(representations.scores.values())))
     if k == 1:
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
     clusterings = members(representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes)
     by_members = np.concatenate([mixture.predict(scores[None]) for scores, mixture in clusterings])  # members x n
-    of_fit_cells = by_members[:, fit_cells]
+    landmarks = _spread(representations.fit_cells, max(N_LANDMARKS, k))
+    of_landmarks = by_members[:, landmarks]
     stop_if_unwanted()
-    consensus = consensus_labels(of_fit_cells, k)
+    consensus = consensus_labels(of_landmarks, k)
     labels = np.empty(n, dtype=np.int64)
-    labels[fit_cells] = consensus
-    others = np.setdiff1d(np.arange(n), fit_cells)
+    labels[landmarks] = consensus
+    others = np.setdiff1d(np.arange(n), landmarks)
     if len(others):
-        labels[others] = extend(consensus, of_fit_cells, by_members[:, others])
-    return _by_falling_size(labels), agreement(consensus, of_fit_cells, labels, by_members)
+        labels[others] = extend(consensus, of_landmarks, by_members[:, others])
+    return _by_falling_size(labels), agreement(consensus, of_landmarks, labels, by_members)
+
+
+def _spread(cells: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the cells, evenly spaced."""
+    return cells if len(cells) <= most else cells[np.linspace(0, len(cells) - 1, most).astype(np.int64)]
 
 
 def _by_falling_size(labels: np.ndarray) -> np.ndarray:

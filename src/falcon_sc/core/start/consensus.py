@@ -10,7 +10,7 @@ from scipy import sparse
 # A smaller group is a handful of outliers rather than a class: cells, and share of the cells. Among thousands average
 # linkage may set ten apart, which would take the place of a class.
 _MIN_SIZE = 5
-_MIN_SHARE = 0.0025
+_MIN_SHARE = 0.005
 
 
 def co_association(labels: np.ndarray) -> np.ndarray:
@@ -24,7 +24,7 @@ def co_association(labels: np.ndarray) -> np.ndarray:
 def consensus_labels(labels: np.ndarray, n_clusters: int) -> np.ndarray:
     """Exactly `n_clusters` groups (codes 0.., int64 n) by average linkage on 1 - co-association of `labels` (v x n).
 
-    Groups of a few samples, or a quarter of a per cent, are outliers rather than classes: as far as the tree allows, every
+    Groups of a few samples, or half a per cent, are outliers rather than classes: as far as the tree allows, every
     group has more.
     """
     from scipy.cluster.hierarchy import linkage

@@ -82,8 +82,7 @@ def consensus_start(
     n_genes
         Genes chosen inside each coarse class (the paper's 2000).
     max_cells
-        Cells of a class the models are fitted on; the others follow through the models. Memory
-        and time of the consensus grow with its square.
+        Cells of a class the models are fitted on; the others follow through the models.
     n_repeats
         Mixtures of each kind and representation in the consensus: more of them vary less between seeds.
     equal_sizes

@@ -89,8 +89,8 @@ def test_of_two_runs_on_each_data_set_the_likelier_is_taken() -> None:
 
 
 def test_batches_hold_every_matrix_once_in_stacks_of_one_shape() -> None:
-    rng = np.random.default_rng(0)
-    matrices = [rng.normal(size=(n, d)) for n, d in [(40, 2), (40, 3), (40, 2), (9000, 2), (9000, 2), (40, 3)]]
+    rng, n_many = np.random.default_rng(0), em.AT_ONCE // 8 + 1
+    matrices = [rng.normal(size=(n, d)) for n, d in [(40, 2), (40, 3), (40, 2), (n_many, 2), (n_many, 2), (40, 3)]]
     seen = []
     for own, X in em.batches(matrices, 8):
         for i, matrix in zip(own, X, strict=True):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-AT_ONCE = 2**16  # responsibilities of all runs of a batch, at most: they stay in the cache
+AT_ONCE = 2**18  # responsibilities of all runs of a batch, at most: a megabyte, which stays in the cache
 N_STEPS = 60  # EM steps at most
 TOLERANCE = 1e-4  # stop when the mean log-likelihood (nats a cell) rises by less
 N_SHORT = 5  # steps of the runs from several starts, of which the likeliest goes on
