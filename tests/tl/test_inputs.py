@@ -65,13 +65,17 @@ def test_what_is_made_of_the_values_takes_little_memory(form: str, monkeypatch: 
     assert peak < 1.0 * n_bytes
 
 
-@pytest.mark.parametrize(("n_columns", "kind"), [(100, "panel"), (101, "embedding")])
-def test_few_continuous_columns_are_a_panel(n_columns: int, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("n_columns", "n_chosen", "kind"), [(100, 2000, "panel"), (101, 2000, "embedding"), (200, 50, "embedding")]
+)
+def test_few_continuous_columns_are_a_panel(n_columns: int, n_chosen: int, kind: str) -> None:
+    """A few columns that are chosen among many are none: nobody chose the scale of each."""
     adata = AnnData(np.random.default_rng(0).normal(size=(20, n_columns)).astype(np.float32))
     known = np.ones(20, dtype=bool)
     start = read_inputs(
-        adata, known=known, layer=None, use_rep=None, n_top_genes=2000, batch=None, values="continuous"
+        adata, known=known, layer=None, use_rep=None, n_top_genes=n_chosen, batch=None, values="continuous"
     ).start
+    assert start.matrix.shape[1] == min(n_columns, n_chosen)
     assert start.kind == kind
 
 

@@ -12,6 +12,7 @@ from falcon_sc.core.data.batches import as_samples
 from falcon_sc.core.data.inputs import as_input, n_features, n_samples
 from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.fitting.problem import Problem
+from falcon_sc.core.runtime.surroundings import undisturbed
 from falcon_sc.core.runtime.threads import at_most_threads
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class TrainedBaseline(ABC):
     def _learn(self, task: Task) -> Learned:
         """Train."""
 
+    @undisturbed()
     def fit(
         self,
         X: Any,
@@ -107,6 +109,7 @@ class TrainedBaseline(ABC):
         self.relation_ = majority_relation(self.labels_, self._task) if relation is None else relation
         return self
 
+    @undisturbed()
     def predict(self, X: Any, coarse: ArrayLike | None = None, dataset: ArrayLike | None = None) -> NDArray[np.int64]:
         """Fine class of each sample, int64 (N,).
 

@@ -16,6 +16,7 @@ from falcon_sc.core.data.inputs import as_input
 from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.data.taxonomy import Taxonomy
 from falcon_sc.core.runtime.device import resolve_device
+from falcon_sc.core.runtime.surroundings import undisturbed
 from falcon_sc.core.runtime.threads import threads_for_batches
 from falcon_sc.core.settings.ranges import generator_of
 from falcon_sc.core.training.networks import UndrawnLinear, draw_weights
@@ -56,6 +57,7 @@ class PeakCounts:
     coarse_names: NDArray[Any] | None
 
 
+@undisturbed()
 def count_density_peaks(
     X: Any,
     coarse: ArrayLike | None = None,

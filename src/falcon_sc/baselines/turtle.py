@@ -14,6 +14,7 @@ from falcon_sc.core.data.inputs import as_input
 from falcon_sc.core.data.labels import as_array
 from falcon_sc.core.fitting.problem import check_classes
 from falcon_sc.core.runtime.device import resolve_device
+from falcon_sc.core.runtime.surroundings import undisturbed
 from falcon_sc.core.runtime.threads import threads_for_batches
 from falcon_sc.core.settings.ranges import generator_of
 from falcon_sc.core.training.networks import UndrawnLinear, draw_weights
@@ -80,6 +81,7 @@ class TURTLE:
         self.device = device
         self.rng = rng
 
+    @undisturbed()
     def fit(self, X: Any, coarse: ArrayLike) -> Self:
         """Find clusters.
 
@@ -140,6 +142,7 @@ class TURTLE:
             logits = [w(z) for w, z in zip(classifiers, features, strict=True)]
         return turtle_loss(logits, each)
 
+    @undisturbed()
     def predict(self, X: Any, coarse: ArrayLike | None = None) -> NDArray[np.int64]:  # noqa: ARG002 - the interface
         """Cluster of each sample, int64 (N,).
 

@@ -157,7 +157,7 @@ def _continuous(
     chosen = in_memory(columns_of(matrix, genes))
     dense = np.ascontiguousarray(chosen) if isinstance(chosen, np.ndarray) else chosen.toarray()
     features = of_rows(dense, known)
-    kind: Kind = "panel" if features.shape[1] <= MARKERS_OF_A_PANEL else "embedding"
+    kind: Kind = "panel" if matrix.shape[1] <= MARKERS_OF_A_PANEL else "embedding"
     start, about = StartInput(features, kind, batch), TrainingValues.of_continuous(features)
     return Inputs(features, dense[~known], start, genes, "continuous", about)
 

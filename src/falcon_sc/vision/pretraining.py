@@ -15,6 +15,7 @@ from falcon_sc._log import show_log
 from falcon_sc.core.runtime import distributed
 from falcon_sc.core.runtime.checkpoint import Checkpoint, fingerprint
 from falcon_sc.core.runtime.device import resolve_device
+from falcon_sc.core.runtime.surroundings import undisturbed
 from falcon_sc.core.settings.ranges import generator_of
 from falcon_sc.vision.augmentation import LARGE_VIEW
 from falcon_sc.vision.backbones import build_backbone
@@ -32,6 +33,7 @@ _OPTIMIZERS = ("lars", "sgd")
 _N_FINGERPRINTED = 64
 
 
+@undisturbed()
 def pretrain(
     images: Any,
     backbone: str | nn.Module = "resnet18",
