@@ -315,8 +315,8 @@ def test_features_come_from_the_weights_of_a_file(tmp_path, caplog):
 def test_pretrained_here(tmp_path, monkeypatch, caplog):
     """`pretrained="mocov3"`: the weights that `pretrain` gives, and its state kept beside that of discovery."""
     images, fine = (part[:64] for part in digits())
-    monkeypatch.setitem(pretrain.__kwdefaults__, "n_epochs", 1)
-    monkeypatch.setitem(pretrain.__kwdefaults__, "batch_size", 32)
+    monkeypatch.setitem(pretrain.__wrapped__.__kwdefaults__, "n_epochs", 1)
+    monkeypatch.setitem(pretrain.__wrapped__.__kwdefaults__, "batch_size", 32)
     given = []
     extract = discovery.extract_features
     monkeypatch.setattr(
