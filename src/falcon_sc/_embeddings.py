@@ -25,7 +25,21 @@ def read_embedding(adata: AnnData, use_rep: str, columns: Sequence[str] | None =
 
     `columns`: those of a table, by these names.
     """
-    place, stored = f"adata.obsm[{use_rep!r}]", by_name(_stored(adata, use_rep), columns, f"use_rep={use_rep!r}")
+    return _values(by_name(_stored(adata, use_rep), columns, f"use_rep={use_rep!r}"), f"adata.obsm[{use_rep!r}]")
+
+
+def read_named_embedding(adata: AnnData, use_rep: str) -> tuple[np.ndarray, list[str] | None]:
+    """The same, and `embedding_columns`, from one reading of what is on disk."""
+    stored = _stored(adata, use_rep)
+    return _values(stored, f"adata.obsm[{use_rep!r}]"), column_names(stored)
+
+
+def embedding_columns(adata: AnnData, use_rep: str) -> list[str] | None:
+    """What the columns of a table are called; None of an array."""
+    return column_names(_stored(adata, use_rep))
+
+
+def _values(stored: Any, place: str) -> np.ndarray:
     check_unmasked(stored, place)
     array = stored.toarray() if sparse.issparse(stored) else np.asarray(stored)
     if array.dtype.kind in "cmM":  # numpy makes floats of these, too
@@ -50,11 +64,6 @@ def read_embedding(adata: AnnData, use_rep: str, columns: Sequence[str] | None =
     if (largest := float(max(values.max(), -values.min()))) > LARGEST:
         raise ValueError(too_large(place, largest))
     return values
-
-
-def embedding_columns(adata: AnnData, use_rep: str) -> list[str] | None:
-    """What the columns of a table are called; None of an array."""
-    return column_names(_stored(adata, use_rep))
 
 
 def _stored(adata: AnnData, use_rep: str) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from falcon_sc._blocks import columns_of
-from falcon_sc._embeddings import embedding_columns, read_embedding
+from falcon_sc._embeddings import read_embedding, read_named_embedding
 from falcon_sc._expression import read_continuous, read_expression
 from falcon_sc._kinds import check_values
 from falcon_sc.core.data.memory_rows import as_rows
@@ -130,11 +130,10 @@ def read_features(adata: AnnData, genes: np.ndarray | None, layer: str | None, u
 def _embedding(adata: AnnData, use_rep: str, known: np.ndarray, batch: np.ndarray | None) -> Inputs:
     from falcon_sc.core.start.input import StartInput
 
-    embedding = read_embedding(adata, use_rep)
+    embedding, columns = read_named_embedding(adata, use_rep)
     features = of_rows(embedding, known)
     start = StartInput(features, "embedding", batch)
-    assumed, columns = f"embedding adata.obsm[{use_rep!r}]", embedding_columns(adata, use_rep)
-    return Inputs(features, embedding[~known], start, None, assumed, columns=columns)
+    return Inputs(features, embedding[~known], start, None, f"embedding adata.obsm[{use_rep!r}]", columns=columns)
 
 
 def _continuous(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2**18  # responsibilities of all runs of a batch, at most: a megabyte, which stays in the cache
 N_STEPS = 60  # EM steps at most
-TOLERANCE = 1e-4  # stop when the mean log-likelihood (nats a cell) rises by less
+TOLERANCE = 1e-3  # stop when the mean log-likelihood (nats a cell) rises by less
 N_SHORT = 5  # steps of the runs from several starts, of which the likeliest goes on
 REGULARIZATION = 1e-3  # share of the mean column variance added to the diagonal of a covariance
 TINY = 10 * float(np.finfo(np.float64).eps)  # keeps a component without rows from a division by zero
