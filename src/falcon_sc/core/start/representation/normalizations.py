@@ -165,4 +165,6 @@ def _log(kind: Kind, values: np.ndarray, library: np.ndarray | None, target: flo
     factor = np.divide(target, library, out=np.zeros(len(library)), where=library > 0).astype(np.float32)
     scaled = np.multiply(values, factor[:, None], dtype=np.float32)
     scaled += 1
-    return np.asarray(np.log(scaled, out=scaled))  # log1p takes several times as long, and what is not 0 is about 1
+    return np.asarray(
+        np.log(scaled, out=scaled)
+    )  # log1p, for numbers about 1, takes three times as long and is no better
