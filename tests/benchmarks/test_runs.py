@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +51,45 @@ def test_a_killed_table_keeps_what_ended(tmp_path: Path) -> None:
     assert pd.read_csv(path)["seed"].tolist() == [0, 1]
     again = complete(path, ASKED, lambda run: {"score": -1.0})
     assert again["score"].tolist() == [0.5, 1.0, -1.0, -1.0, -1.0, -1.0]
+
+
+KILLED = """
+import os, sys, time
+from pathlib import Path
+from joblib import wrap_non_picklable_objects
+from falcon_sc.benchmarks._runs import complete
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+
+    @wrap_non_picklable_objects
+    def measured(run):
+        (folder / f"{os.getpid()}.pid").touch()
+        if run["seed"] == 1:
+            (folder / "measuring").touch()
+            time.sleep(600)
+        return {}
+
+    complete(None, [{"seed": seed} for seed in range(2)], measured, jobs=2)
+"""
+
+
+def test_a_killed_table_leaves_no_process_behind(tmp_path: Path) -> None:
+    """Neither one that measures nor one that waits for more: each holds its data."""
+    script = tmp_path / "table.py"
+    script.write_text(KILLED, encoding="utf-8")
+    with subprocess.Popen([sys.executable, script, tmp_path], stdout=subprocess.PIPE) as table:
+        end = time.monotonic() + 120
+        while not (tmp_path / "measuring").exists():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        table.kill()
+        try:
+            table.communicate(timeout=30)  # until the last process that writes there is gone
+        finally:
+            for file in tmp_path.glob("*.pid"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(file.stem), signal.SIGKILL)
 
 
 def test_jobs() -> None:

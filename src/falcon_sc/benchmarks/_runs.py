@@ -7,7 +7,8 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from falcon_sc._checks import check_int
@@ -103,7 +104,10 @@ def _results(
         return
     still = iter(left)
     # not joblib's processes: they end when they have nothing to do for minutes, and the others were seen to wait for them
-    with _one_core_each(), ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with (
+        _one_core_each(),
+        ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool,
+    ):
         # what a run needs goes to a process with it, not before
         running = {pool.submit(measure, run): run for run in islice(still, jobs)}
         while running:
@@ -111,6 +115,18 @@ def _results(
                 run = running.pop(ended)
                 running |= {pool.submit(measure, following): following for following in islice(still, 1)}
                 yield run, ended.result()
+
+
+def _end_with_parent() -> None:
+    """In a process of the pool: end when the one that began it ends, were it killed. It would wait for more for ever, with its data."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
