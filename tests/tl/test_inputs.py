@@ -4,6 +4,7 @@ import tracemalloc
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from anndata import AnnData
 from scipy import sparse
@@ -89,3 +90,18 @@ def test_few_columns_without_counts_are_a_panel_too(n_columns: int, kind: str) -
             AnnData(values), known=known, layer=None, use_rep=None, n_top_genes=2000, batch=None, values=None
         ).start
         assert start.kind == expected
+
+
+def test_a_lazy_embedding_is_read_once() -> None:
+    array = pytest.importorskip("dask.array")
+    callbacks = pytest.importorskip("dask.callbacks")
+    values = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    adata = AnnData(obs=pd.DataFrame(index=[f"c{i}" for i in range(20)]))
+    adata.obsm["X_lazy"] = array.from_array(values, chunks=(5, 3))
+    known = np.arange(20) < 15
+    readings: list[object] = []
+    with callbacks.Callback(start=readings.append):
+        inputs = read_inputs(adata, known=known, layer=None, use_rep="X_lazy", n_top_genes=2000, batch=None)
+    assert len(readings) == 1
+    np.testing.assert_array_equal(inputs.features, values[known])
+    np.testing.assert_array_equal(inputs.others, values[~known])

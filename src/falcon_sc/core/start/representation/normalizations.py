@@ -164,7 +164,5 @@ def _log(kind: Kind, values: np.ndarray, library: np.ndarray | None, target: flo
         return np.array(values, dtype=np.float32)
     factor = np.divide(target, library, out=np.zeros(len(library)), where=library > 0).astype(np.float32)
     scaled = np.multiply(values, factor[:, None], dtype=np.float32)
-    scaled += 1
-    return np.asarray(
-        np.log(scaled, out=scaled)
-    )  # log1p, for numbers about 1, takes three times as long and is no better
+    scaled += 1  # log1p takes three times as long, and is no better for numbers about 1
+    return np.asarray(np.log(scaled, out=scaled))
