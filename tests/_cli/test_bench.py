@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,22 @@ def test_unknown_benchmark_lists_the_others(capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["bench", "nothing"])
     assert "'relations'" in capsys.readouterr().err
+
+
+def test_help_lists_the_benchmarks_and_the_options_of_one(capsys) -> None:
+    def shown(*command: str) -> str:
+        with pytest.raises(SystemExit, match="0"):
+            main(["bench", *command])
+        return capsys.readouterr().out
+
+    every = shown("--help")
+    assert "  donors         Fine classes that are donors" in every
+    assert "--pretrained" not in every
+    donors = shown("donors", "--help")
+    assert donors.startswith("usage: falcon-sc bench donors [options]")
+    assert set(re.findall(r"--[a-z-]+", donors)) == {"--help", "--data", "--output", "--seeds"}
+    assert "number of seeds [3]" in donors
+    assert "--data DATA" in shown("pbmc", "-h")  # a file, where the others take a folder
 
 
 def test_what_is_wrong_is_known_before(monkeypatch, tmp_path: Path, capsys) -> None:

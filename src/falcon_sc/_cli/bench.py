@@ -3,82 +3,133 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 from falcon_sc._cli.options import as_path
 
 HELP = "measure: one table a name"
 
 
+def numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them; argparse reports what is none."""
+    numbers = tuple(int(number) for number in text.split(","))
+    if min(numbers) < 1:
+        raise ValueError
+    return numbers
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Names with commas between them; the benchmark knows which of them hold a comma."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def paths(text: str) -> tuple[Path, ...]:
+    """Files with commas between them."""
+    return tuple(as_path(name) for name in words(text))
+
+
+# Where `run` of a benchmark has a parameter of this name; all are left to it where they are not given.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "data": {"type": as_path, "help": "folder with the data sets (default: $FALCON_SC_DATA)"},
+    "output": {"type": as_path, "help": "folder for tables and plots"},
+    "seeds": {"type": int, "help": "number of seeds"},
+    "tables": {"type": words, "help": "tables of the paper, such as 5,N1"},
+    "minutes": {"type": float, "help": "how long, for those that go on until they are stopped"},
+    "cells": {"type": numbers, "help": "numbers of cells, such as 3000,10000,100000,1000000"},
+    "quick": {"action": "store_const", "const": True, "help": "a minute's worth of it"},
+    "only": {"type": words, "help": "data sets, such as starmap_mpfc,cbmc_citeseq"},
+    "methods": {"type": words, "help": "methods, such as Leiden,falcon_sc"},
+    "ways": {"type": words, "help": "how the cells are stored, such as memory,zarr"},
+    "whole": {"action": "store_const", "const": True, "help": "the whole discover, for those that measure a part"},
+    "simulate": {"type": int, "help": "cells of a simulated twin, for those that have one"},
+    "dataset": {"help": "data set of the paper, such as cifar100"},
+    "root": {"type": as_path, "help": "folder of its official files"},
+    "pretrained": {"type": as_path, "help": "weights that the backbone begins with (random ones)"},
+    "model": {"type": as_path, "help": "folder of a saved model, for what is drawn from one"},
+    "figures": {"type": words, "help": "figures of the paper, such as 2,3,F1"},
+    "classes": {"type": words, "help": "classes that these show, such as spider,grouse"},
+    "split": {"choices": ("train", "train90", "val", "test", "all"), "help": "images that these show (test)"},
+    "features": {"type": paths, "help": "files of frozen features, such as a.npz,b.npz"},
+    "encoder": {"help": "network that takes them, such as efficientnet-lite1"},
+    "spoil": {"help": "labels made wrong before the training, in per cent: cells:10 or patches:10"},
+    "preset": {"help": "settings: paper (its text), published (its code) or ours"},
+    "epochs": {"type": int, "help": "in place of those of the preset, to try things out"},
+    "lr": {"type": float, "help": "learning rate on the settings of the paper"},
+    "scale": {
+        "action": argparse.BooleanOptionalAction,
+        "help": "z-scores of the genes for what trains on the settings of the paper",
+    },
+    "min_iterations": {"type": int, "help": "steps of all that trains, at least"},
+    "jobs": {"type": int, "help": "runs at once, each on one core, for those that can (all cores)"},
+    "coarse_key": {"help": "column of obs in a file of --data, coarse labels"},
+    "fine_key": {"help": "column of obs in a file of --data, fine labels"},
+    "donor_key": {"help": "column of obs in a file of --data, donors"},
+    "device": {"help": "cpu, cuda, ... (a GPU if there is one)"},
+}
+_SHORT = {"output": ("-o",)}
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What a benchmark may take; which it takes, its `run` says."""
-    names = sorted(_benchmarks())
-    parser.add_argument("name", choices=names, help=", ".join(names))
-    parser.add_argument(
-        "--data", type=as_path, default=_data_folder(), help="folder with the data sets (default: $FALCON_SC_DATA)"
-    )
-    parser.add_argument("-o", "--output", type=as_path, default=None, help="folder for tables and plots")
-    parser.add_argument("--seeds", type=int, default=None, help="number of seeds (of each benchmark its own)")
-    parser.add_argument("--tables", type=words, default=None, help="tables of the paper, such as 5,N1")
-    parser.add_argument(
-        "--minutes", type=float, default=None, help="how long, for those that go on until they are stopped"
-    )
-    parser.add_argument(
-        "--cells", type=numbers, default=None, help="numbers of cells, such as 3000,10000,100000,1000000"
-    )
-    parser.add_argument("--quick", action="store_true", default=None, help="a minute's worth of it")
-    parser.add_argument("--only", type=words, default=None, help="data sets, such as starmap_mpfc,cbmc_citeseq")
-    parser.add_argument("--methods", type=words, default=None, help="methods, such as Leiden,falcon_sc")
-    parser.add_argument("--ways", type=words, default=None, help="how the cells are stored, such as memory,zarr")
-    parser.add_argument(
-        "--whole",
-        action="store_const",
-        const=True,
-        default=None,
-        help="the whole discover, for those that measure a part",
-    )
-    parser.add_argument("--simulate", type=int, default=None, help="cells of a simulated twin, for those that have one")
-    parser.add_argument("--dataset", default=None, help="data set of the paper, such as cifar100")
-    parser.add_argument("--root", type=as_path, default=None, help="folder of its official files")
-    parser.add_argument(
-        "--pretrained", type=as_path, default=None, help="weights that the backbone begins with (random ones)"
-    )
-    parser.add_argument(
-        "--model", type=as_path, default=None, help="folder of a saved model, for what is drawn from one"
-    )
-    parser.add_argument("--figures", type=words, default=None, help="figures of the paper, such as 2,3,F1")
-    parser.add_argument("--classes", type=words, default=None, help="classes that these show, such as spider,grouse")
-    parser.add_argument(
-        "--split",
-        default=None,
-        choices=("train", "train90", "val", "test", "all"),
-        help="images that these show (test)",
-    )
-    parser.add_argument("--features", type=paths, default=None, help="files of frozen features, such as a.npz,b.npz")
-    parser.add_argument("--encoder", default=None, help="network that takes them, such as efficientnet-lite1")
-    parser.add_argument(
-        "--spoil", default=None, help="labels made wrong before the training, in per cent: cells:10 or patches:10"
-    )
-    parser.add_argument("--preset", default=None, help="settings: paper (its text), published (its code) or ours")
-    parser.add_argument("--epochs", type=int, default=None, help="in place of those of the preset, to try things out")
-    parser.add_argument("--lr", type=float, default=None, help="learning rate on the settings of the paper")
-    parser.add_argument(
-        "--scale",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="z-scores of the genes for what trains on the settings of the paper",
-    )
-    parser.add_argument("--min-iterations", type=int, default=None, help="steps of all that trains, at least")
-    parser.add_argument(
-        "--jobs", type=int, default=None, help="runs at once, each on one core, for those that can (all cores)"
-    )
-    for level, example in (("coarse", "cell_type"), ("fine", "cell_state"), ("donor", "patient_id")):
-        parser.add_argument(f"--{level}-key", default=None, help=f"column of obs in a file of --data ({example})")
-    parser.add_argument("--device", default=None, help="cpu, cuda, ... (a GPU if there is one)")
+    parser.usage = "%(prog)s NAME [options]"
+    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help message and exit")
+    parser.add_argument("name", choices=sorted(_benchmarks()), metavar="NAME", help="which one")
+    for option in _OPTIONS:
+        _add(parser, option)
+    parser.set_defaults(data=_data_folder())
+
+
+def _add(parser: argparse.ArgumentParser, option: str, default: str = "") -> None:
+    keywords = _OPTIONS[option]
+    names = (*_SHORT.get(option, ()), f"--{option.replace('_', '-')}")
+    parser.add_argument(*names, default=None, **keywords | {"help": keywords["help"] + default})
+
+
+class _Help(argparse.Action):
+    """The benchmarks, each in a line; or, behind the name of one, what it measures and the options that it takes."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: Any) -> None:
+        name = getattr(namespace, "name", None)
+        if name is None:
+            lines = {known: _first_line(module) for known, module in sorted(_benchmarks().items())}
+            width = max(map(len, lines))
+            listed = "\n".join(f"  {known:{width}}  {line}" for known, line in lines.items())
+            print(f"usage: {parser.prog} NAME [options]\n\n{listed}\n\noptions: {parser.prog} NAME -h")
+            parser.exit()
+        module = _benchmarks()[name]
+        own = argparse.ArgumentParser(
+            prog=f"{parser.prog} {name}", usage="%(prog)s [options]", description=_first_line(module)
+        )
+        accepted = signature(import_module(module).run).parameters
+        if "data_file" in accepted:
+            own.add_argument("--data", help="file with the data")
+        for option in _OPTIONS:
+            parameter = accepted.get("out" if option == "output" else option)
+            if parameter is not None:
+                _add(own, option, _in_words(parameter.default))
+        own.print_help()
+        parser.exit()
+
+
+def _in_words(default: object) -> str:
+    """What is said of a default: of None and of empty ones, the help of the option does."""
+    if isinstance(default, bool) or not default:
+        return ""
+    return f" [{'; '.join(map(str, default)) if isinstance(default, tuple) else default}]"
+
+
+def _first_line(module: str) -> str:
+    """The first line of its docstring, read from its file: some take seconds to import."""
+    from falcon_sc import benchmarks
+
+    file = Path(benchmarks.__path__[0], *module.split(".")[2:]).with_suffix(".py")
+    return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0]
 
 
 def run(name: str, data: Path | None, output: Path | None, **asked: object) -> None:
@@ -101,24 +152,6 @@ def run(name: str, data: Path | None, output: Path | None, **asked: object) -> N
     out = None if output is None else check_writable(output, "--output", folder=True)
     given = {"data": data, "data_file": data_file, "out": out, **asked}
     benchmark(**{option: value for option, value in given.items() if option in accepted and value is not None})
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between them; argparse reports what is none."""
-    numbers = tuple(int(number) for number in text.split(","))
-    if min(numbers) < 1:
-        raise ValueError
-    return numbers
-
-
-def words(text: str) -> tuple[str, ...]:
-    """Names with commas between them; the benchmark knows which of them hold a comma."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def paths(text: str) -> tuple[Path, ...]:
-    """Files with commas between them."""
-    return tuple(as_path(name) for name in words(text))
 
 
 def _benchmarks() -> dict[str, str]:

@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--traceback", action="store_true", help="show the whole traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="{" + ",".join(_COMMANDS) + "}")
     for name, module in _COMMANDS.items():
-        own = commands.add_parser(name, help=module.HELP)
+        own = commands.add_parser(name, help=module.HELP, add_help=module is not bench)  # which has many, and its own
         module.add_options(own)
         own.set_defaults(command=module.run, spelled=Spelling(own, _COMMANDS, getattr(module, "CALLED_OTHERWISE", {})))
     return parser

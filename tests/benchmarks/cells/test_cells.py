@@ -10,7 +10,7 @@ from anndata import AnnData
 
 from falcon_sc.benchmarks.cells import cells
 from falcon_sc.benchmarks.cells._data import simulated
-from falcon_sc.benchmarks.cells._methods import DEFAULTS, METHODS
+from falcon_sc.benchmarks.cells._methods import DEFAULTS, METHODS, Method
 
 TINY: dict[str, Any] = {"n_obs": 240, "n_vars": 120, "n_coarse": 2, "n_fine": 5, "gini": 0.2, "difficulty": 0.3}
 
@@ -23,7 +23,7 @@ def test_run(tmp_path, capsys):
     assert table["method"].tolist() == methods
     assert table.columns.tolist() == [
         "data", "source", "seed", "method", "group", "n_obs", "n_coarse", "n_fine", "kind",
-        "accuracy", "macro_accuracy", "ari", "cpu_seconds", "classes_used",
+        "accuracy", "macro_accuracy", "ari", "cpu_seconds", "classes_used", "failed",
     ]  # fmt: skip
     kinds = dict(zip(table["method"], table["kind"], strict=True))
     assert {name for name, kind in kinds.items() if kind == "oracle"} == {
@@ -44,6 +44,31 @@ def test_run(tmp_path, capsys):
     assert len(pd.read_csv(tmp_path / "cells.csv")) == len(table)
     assert "easy, seed 0, Leiden" in capsys.readouterr().out
     assert "| easy | " in (tmp_path / "cells.md").read_text()
+
+
+def test_a_run_that_diverges_is_counted_and_ends_no_table(tmp_path, monkeypatch, capsys):
+    def diverges(made: Any, n_fine: Any, seed: int) -> Any:  # in place of training with a step that is too large
+        if seed == 1:
+            msg = "training diverged"
+            raise FloatingPointError(msg)
+        return made.coarse
+
+    monkeypatch.setitem(METHODS, "shaky", Method(diverges))
+    asked: dict[str, Any] = {"methods": ["shaky", "coarse labels alone"], "simulations": {"easy": TINY}, "jobs": 1}
+    table = cells.run(out=tmp_path, seeds=2, **asked)
+    assert table["failed"].dropna().to_dict() == {2: "training diverged"}
+    assert table["accuracy"].notna().tolist() == [True, True, False, True]
+    again = cells.run(out=tmp_path, seeds=2, **asked)
+    pd.testing.assert_frame_equal(again[["accuracy"]], table[["accuracy"]])
+    summary = cells.summarize(again).set_index("method")
+    assert summary["diverged"].to_dict() == {"shaky": 1, "coarse labels alone": 0}
+    assert summary.loc["shaky", "accuracy"] == table["accuracy"][0]
+    shown = cells.scores_by_method(again).set_index("data")
+    assert shown.loc["easy", "shaky"].endswith(", 1 diverged")
+    assert "diverged" not in shown.loc["easy", "coarse labels alone"]
+    assert "easy, seed 1, shaky: training diverged" in capsys.readouterr().out
+    gone = cells.scores_by_method(table[table["seed"] == 1]).set_index("data")
+    assert gone.loc["easy", "shaky"] == "- / - / -, 1 diverged"
 
 
 def test_real_data_are_read_from_the_folder(tmp_path):

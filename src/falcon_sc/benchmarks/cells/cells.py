@@ -70,7 +70,8 @@ def run(
     A row for each data set, seed and method: ``data``, ``source`` (the size of its file, or how it was simulated),
     ``seed``, ``method``, ``group`` ("real", "simulated"; "few extra" where there are only a few more fine classes than
     coarse ones), ``n_obs``, ``n_coarse``, ``n_fine``, ``kind`` ("method", "oracle" or "bound"), ``accuracy``,
-    ``macro_accuracy`` and ``ari`` (per cent), ``cpu_seconds`` (from the counts to the labels) and ``classes_used``.
+    ``macro_accuracy`` and ``ari`` (per cent), ``cpu_seconds`` (from the counts to the labels), ``classes_used`` and
+    ``failed``, which is missing unless the run diverged: then there are no scores.
 
     Raises
     ------
@@ -115,22 +116,32 @@ def _measure(found: Mapping[str, Source], run: Mapping[str, Any]) -> dict[str, A
     from falcon_sc.core.runtime.threads import at_most_threads
 
     source, method, seed = found[run["data"]], run["method"], run["seed"]
+    name = f"{run['data']}, seed {seed}, {method}"
     with at_most_threads(1):
         cells = _prepared(source, seed if source.path is None else 0)
-        labels, cpu_seconds = METHODS[method](cells, seed)
-    row = {
-        "group": cells.group,
-        "n_obs": cells.adata.n_obs,
-        "n_coarse": len(np.unique(cells.coarse)),
-        "n_fine": cells.n_fine,
-        "kind": METHODS[method].kind,
+        row = {
+            "group": cells.group,
+            "n_obs": cells.adata.n_obs,
+            "n_coarse": len(np.unique(cells.coarse)),
+            "n_fine": cells.n_fine,
+            "kind": METHODS[method].kind,
+        }
+        try:
+            labels, cpu_seconds = METHODS[method](cells, seed)
+        except (
+            FloatingPointError
+        ) as error:  # a method that diverges is a result as well, and ends no table that takes hours
+            print(f"{name}: {error}", flush=True)
+            return row | dict.fromkeys((*SCORES, "cpu_seconds", "classes_used"), np.nan) | {"failed": str(error)}
+    row |= {
         "accuracy": 100 * metrics.clustering_accuracy(cells.fine, labels),
         "macro_accuracy": 100 * metrics.macro_accuracy(cells.fine, labels),
         "ari": 100 * metrics.adjusted_rand_index(cells.fine, labels),
         "cpu_seconds": cpu_seconds,
         "classes_used": len(np.unique(labels)),
+        "failed": None,
     }
-    print(f"{cells.name}, seed {seed}, {method}: {_triple(row)}, {cpu_seconds:.1f} s", flush=True)
+    print(f"{name}: {_triple(row)}, {cpu_seconds:.1f} s", flush=True)
     return row
 
 
@@ -149,13 +160,19 @@ def _long_ones(summary: pd.DataFrame) -> str:
 
 
 def summarize(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each data set and method: means over seeds, their standard deviations (``..._sd``), median CPU seconds."""
+    """A row for each data set and method: means over seeds, their standard deviations (``..._sd``), median CPU seconds.
+
+    ``diverged``: how many seeds did; the others make the means.
+    """
     keys = ["data", "group", "n_fine", "method", "kind"]
+    if "failed" not in table:  # kept by a version that ended at the first that did
+        table = table.assign(failed=None)
     grouped = table.groupby(keys, sort=False)
     means = grouped[[*SCORES, "classes_used"]].mean()
     spread = grouped[list(SCORES)].std().add_suffix("_sd")
     # the median: the first call in a process compiles
-    return means.join(spread).join(grouped["cpu_seconds"].median()).reset_index()
+    diverged = grouped["failed"].count().rename("diverged")
+    return means.join(spread).join(grouped["cpu_seconds"].median()).join(diverged).reset_index()
 
 
 def scores_by_method(table: pd.DataFrame) -> pd.DataFrame:
@@ -168,10 +185,14 @@ def scores_by_method(table: pd.DataFrame) -> pd.DataFrame:
         for name, rows in part.groupby("data", sort=False):
             wide[str(name)] = {row["method"]: _triple(row) for _, row in rows.iterrows()}
         if part["data"].nunique() > 1:
-            means = part.groupby("method", sort=False)[list(SCORES)].mean()
+            grouped = part.groupby("method", sort=False)
+            means = grouped[list(SCORES)].mean().join(grouped["diverged"].sum())
             wide[f"mean, {group}"] = {str(method): _triple(row) for method, row in means.iterrows()}
     return pd.DataFrame.from_dict(wide, orient="index").rename_axis("data").reset_index()
 
 
 def _triple(row: Any) -> str:
-    return " / ".join(f"{row[score]:.1f}" for score in SCORES)
+    """The three scores; of a mean, and how many runs are not in it."""
+    diverged = row.get("diverged", 0)
+    scores = " / ".join("-" if row[score] != row[score] else f"{row[score]:.1f}" for score in SCORES)
+    return f"{scores}, {diverged} diverged" if diverged else scores
