@@ -34,7 +34,7 @@ def rename(
     adata
         Annotated data, after :func:`falcon_sc.tl.discover` or :func:`falcon_sc.tl.predict`.
     names
-        New name of each class that gets one, ``{old: new}``.
+        New name of each class that gets one, ``{old: new}``; blanks around it are dropped.
     key
         `key_added` of the result.
     model

@@ -117,10 +117,11 @@ def test_nothing_is_printed_unless_it_is_asked_for(capfd: pytest.CaptureFixture[
 def test_the_widget_of_a_notebook_takes_the_corrected_total(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipywidgets")
 
-    def widget(**options: Any) -> tqdm_notebook:
+    def widget(*, shown: bool, **options: Any) -> tqdm_notebook:
+        assert shown
         return tqdm_notebook(display=False, **options)
 
-    monkeypatch.setattr("tqdm.auto.tqdm", widget)  # tests do not run in a notebook
+    monkeypatch.setattr("falcon_sc.core.runtime.bars.Bar", widget)  # tests do not run in a notebook
     with FitsBar([10], shown=True) as bar:
         bar.stages[0].counted(_makes([30]))(0)
     assert bar._bar.container.children[1].max == 30

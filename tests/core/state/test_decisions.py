@@ -103,6 +103,14 @@ def test_what_cannot_be_renamed(names, error, message) -> None:
         renaming(CLASSES, names)
 
 
+def test_blanks_around_a_new_name_are_no_part_of_it() -> None:
+    """Two classes that look alike in every plot would be told apart by them."""
+    assert renaming(CLASSES, {"a:0": " naive\t"}).names == {"a:0": "naive"}
+    assert set(merging(CLASSES, ["a:0", "a:1"], "memory ").names.values()) == {"memory"}
+    with pytest.raises(ValueError, match="more than one fine class called 'a:1'"):
+        renaming(CLASSES, {"a:0": "a:1 "})
+
+
 def test_a_fitted_and_a_loaded_model_agree(rng, tmp_path) -> None:
     X = rng.normal(size=(60, 5)).astype(np.float32)
     coarse = np.repeat(["a", "b"], 30)

@@ -58,11 +58,9 @@ class FitsBar:
         self._owner = get_ident()
 
     def __enter__(self) -> Self:
-        from tqdm.auto import tqdm
+        from falcon_sc.core.runtime.bars import Bar
 
-        self._bar = tqdm(
-            total=self.total, desc="inside coarse classes", unit="fit", miniters=1, disable=not self._shown
-        )
+        self._bar = Bar(total=self.total, desc="inside coarse classes", unit="fit", miniters=1, shown=self._shown)
         return self
 
     def __exit__(self, *_: object) -> None:

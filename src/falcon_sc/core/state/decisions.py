@@ -207,7 +207,7 @@ def _check_known(classes: FineClasses, names: Sequence[str], argument: str) -> N
 
 
 def _name(name: object, argument: str) -> str:
-    """A name that every file and table keeps as it is."""
+    """A name that every file and table keeps as it is, without blanks around it: they would tell apart what looks alike."""
     if not isinstance(name, str):
         msg = f"{argument} must be text, found {name!r} ({type(name).__name__})."
         raise TypeError(msg)
@@ -217,7 +217,7 @@ def _name(name: object, argument: str) -> str:
     if not can_be_written(name):
         msg = f"{argument}={name!r} holds half a character, which no file takes: give another name."
         raise ValueError(msg)
-    return str(name)
+    return str(name).strip()
 
 
 def as_table(decisions: Iterable[Decision]) -> dict[str, NDArray[Any]]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm.auto import tqdm
 
 from falcon_sc.core.data.batches import head
 from falcon_sc.core.runtime import distributed
+from falcon_sc.core.runtime.bars import Bar
 from falcon_sc.core.runtime.device import autocast
 from falcon_sc.core.runtime.threads import threads_for_batches
 from falcon_sc.core.training import losses, schedules
@@ -149,8 +149,8 @@ class Trainer:
             logger.info("resuming after epoch %d of %d", self._epoch, self._n_epochs)
         with (
             threads_for_batches(self.batches.batch_size * self._n_features),
-            tqdm(
-                total=self._n_iterations, initial=self._iteration, desc="FALCON", unit="batch", disable=not progress_bar
+            Bar(
+                total=self._n_iterations, initial=self._iteration, desc="FALCON", unit="batch", shown=progress_bar
             ) as bar,
         ):
             while self._epoch < self._n_epochs:

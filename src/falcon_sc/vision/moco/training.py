@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from falcon_sc.core.runtime import distributed
+from falcon_sc.core.runtime.bars import Bar
 from falcon_sc.vision.augmentation import ImageViews
 from falcon_sc.vision.moco.lars import LARS
 from falcon_sc.vision.moco.network import key_momentum
@@ -86,8 +86,8 @@ class MoCoTraining:
             self._load(state)
             logger.info("resuming after epoch %d of %d", self._epoch, n_epochs)
         began, first_epoch = time.perf_counter(), self._epoch
-        hidden = not progress_bar or self._rank > 0
-        with tqdm(total=n_epochs, initial=self._epoch, desc="MoCo-v3", unit="epoch", disable=hidden) as bar:
+        shown = progress_bar and self._rank == 0
+        with Bar(total=n_epochs, initial=self._epoch, desc="MoCo-v3", unit="epoch", shown=shown) as bar:
             while self._epoch < n_epochs:
                 self._losses.append(self._train_epoch())
                 self._epoch += 1
