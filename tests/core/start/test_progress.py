@@ -121,7 +121,7 @@ def test_the_widget_of_a_notebook_takes_the_corrected_total(monkeypatch: pytest.
         assert shown
         return tqdm_notebook(display=False, **options)
 
-    monkeypatch.setattr("falcon_sc.core.runtime.bars.Bar", widget)  # tests do not run in a notebook
+    monkeypatch.setattr("falcon_sc.core.start.bars.Bar", widget)  # tests do not run in a notebook
     with FitsBar([10], shown=True) as bar:
         bar.stages[0].counted(_makes([30]))(0)
     assert bar._bar.container.children[1].max == 30

@@ -58,7 +58,7 @@ class FitsBar:
         self._owner = get_ident()
 
     def __enter__(self) -> Self:
-        from falcon_sc.core.runtime.bars import Bar
+        from falcon_sc.core.start.bars import Bar
 
         self._bar = Bar(total=self.total, desc="inside coarse classes", unit="fit", miniters=1, shown=self._shown)
         return self

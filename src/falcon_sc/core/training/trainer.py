@@ -11,9 +11,9 @@ import torch.nn.functional as F
 
 from falcon_sc.core.data.batches import head
 from falcon_sc.core.runtime import distributed
-from falcon_sc.core.runtime.bars import Bar
 from falcon_sc.core.runtime.device import autocast
 from falcon_sc.core.runtime.threads import threads_for_batches
+from falcon_sc.core.start.bars import Bar
 from falcon_sc.core.training import losses, schedules
 from falcon_sc.core.training.data import Trained
 from falcon_sc.core.training.fresh_predictions import FreshPredictions

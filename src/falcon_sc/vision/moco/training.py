@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from falcon_sc.core.runtime import distributed
-from falcon_sc.core.runtime.bars import Bar
+from falcon_sc.core.start.bars import Bar
 from falcon_sc.vision.augmentation import ImageViews
 from falcon_sc.vision.moco.lars import LARS
 from falcon_sc.vision.moco.network import key_momentum

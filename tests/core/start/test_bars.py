@@ -3,14 +3,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
-import pytest
+from falcon_sc.core.start.bars import Bar
 
-from falcon_sc.core.runtime.bars import Bar
+if TYPE_CHECKING:
+    import pytest
 
 WORK = """
 import sys
-from falcon_sc.core.runtime.bars import Bar
+from falcon_sc.core.start.bars import Bar
 if "without" in sys.argv:
     sys.stderr = None  # as Python has it in a program without a console
 with Bar(total=3, desc="work", shown=True, mininterval=0) as bar:
