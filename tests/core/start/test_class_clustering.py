@@ -80,6 +80,55 @@ def test_equal_sizes_cut_a_class_without_borders_more_evenly() -> None:
     assert np.bincount(even).std() < 0.8 * np.bincount(free).std()
 
 
+def line(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of cells that mature along a line, with 20 faint genes beside it that go together; and the third of the line."""
+    rng = np.random.default_rng(seed)
+    along, beside = rng.random(n), rng.integers(2, size=n)
+    slopes = np.zeros(150)
+    slopes[:60] = rng.choice([-2.0, 2.0], 60)
+    rate = rng.gamma(2, 2, 150) * np.exp(along[:, None] * slopes)
+    rate[:, 60:80] *= np.exp(0.7 * beside[:, None])
+    return rng.poisson(rate).astype(np.float32), (3 * along).astype(int)
+
+
+def test_a_line_is_cut_across_where_it_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> list[float]:
+        scores = []
+        for seed in range(3):
+            counts, third = line(seed)
+            rng = np.random.default_rng(0)
+            fit = fit_class(
+                counts, "counts", [3], rng, batch=None, background=None, has_counts=True, n_genes=150, max_cells=400
+            )
+            labels, _ = label_class(fit.representations, 3, rng, n_repeats=2)
+            scores.append(float(adjusted_rand_score(third, labels)))
+        return scores
+
+    across = found()
+    monkeypatch.setattr("falcon_sc.core.start.representation.class_representations.LEADING", np.inf)
+    elsewhere = found()
+    assert np.mean(across) > 0.55
+    assert np.mean(across) > np.mean(elsewhere) + 0.15
+    assert all(own > other for own, other in zip(across, elsewhere, strict=True))
+
+
+def test_as_many_curves_of_every_class_whether_an_axis_leads_or_not() -> None:
+    leading, _ = line(1, 120)
+    even = np.random.default_rng(0).poisson(2.0, (120, 150)).astype(np.float32)
+    fits = [
+        fit_class(
+            counts, "counts", [1, 2], np.random.default_rng(0), batch=None, background=None, has_counts=True,
+            n_genes=150, max_cells=120,
+        )
+        for counts in (leading, even)
+    ]  # fmt: skip
+    assert [fit.representations.own_scale for fit in fits] == [True, False]
+    curves = [fit.log_likelihood for fit in fits]
+    assert curves[0] is not None
+    assert curves[1] is not None
+    assert len(curves[0]) == len(curves[1])
+
+
 def test_there_are_several_paths_in_each_representation_from_other_starts() -> None:
     counts = np.random.default_rng(0).poisson(2.0, (150, 40)).astype(np.float32)
     fit = fit_class(

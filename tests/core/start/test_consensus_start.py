@@ -77,12 +77,21 @@ def test_markers_of_a_panel_count_in_their_own_scale(caplog: pytest.LogCaptureFi
     assert "up to 3 fine ones in each; a panel, in the scale of its markers" in caplog.text
 
 
-def test_columns_of_no_panel_are_divided_by_their_deviations(caplog: pytest.LogCaptureFixture) -> None:
+def test_so_do_genes_where_one_axis_leads(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     X, coarse, fine = intensities()
     with caplog.at_level("INFO"):
         start = consensus_start(StartInput(X, "lognorm"), coarse, 4, rng=0, n_jobs=1)
-    assert adjusted_rand_score(fine, start.labels) < 0.6  # what all the others do weighs more
+    assert adjusted_rand_score(fine, start.labels) > 0.95
     assert "panel" not in caplog.text
+    monkeypatch.setattr("falcon_sc.core.start.representation.class_representations.LEADING", np.inf)
+    divided = consensus_start(StartInput(X, "lognorm"), coarse, 4, rng=0, n_jobs=1)
+    assert adjusted_rand_score(fine, divided.labels) < 0.6  # what all the others do weighs more
+
+
+def test_an_embedding_has_its_columns_divided_by_their_deviations_as_well() -> None:
+    X, coarse, fine = intensities()
+    start = consensus_start(StartInput(X, "embedding"), coarse, 4, rng=0, n_jobs=1)
+    assert adjusted_rand_score(fine, start.labels) < 0.6
 
 
 def test_same_seed_same_result_whatever_the_storage() -> None:

@@ -31,7 +31,7 @@ def test_with_equal_sizes_spherical_mixtures_join_and_all_weights_are_equal() ->
 def test_spherical_mixtures_join_in_a_panel_with_weights_of_their_own() -> None:
     X = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32) * [1, 2, 4]
     panel = ClassRepresentations(
-        {"log": X, "scaled": X / X.std(axis=0)}, np.arange(200), None, {"log": X}, is_panel=True
+        {"log": X, "scaled": X / X.std(axis=0)}, np.arange(200), None, {"log": X}, own_scale=True
     )
     found = members(panel, 3, np.random.default_rng(0), n_repeats=2, equal_sizes=False)
     assert len(found) == (4 * 2 + 2 * 1) * 3  # plain and contrasted representations, repeats, kinds

@@ -36,8 +36,8 @@ N_LANDMARKS = 2000  # cells of a consensus, at most: its time and memory grow wi
 class ClassFit:
     """What was learned of a class.
 
-    `representations`; and the mean `log_likelihood` of mixtures in each representation, `N_PATHS` times (r, K), for each k of
-    several that were asked for, None where there was but one.
+    `representations`; and the mean `log_likelihood` of mixtures in each representation, `N_PATHS` times or more (r, K), for each k
+    of several that were asked for, None where there was but one.
     """
 
     representations: ClassRepresentations
@@ -78,7 +78,9 @@ def fit_class(
         representations.components(*name) for name in plain(representations)
     ]
     learned = [X[representations.fit_cells] for X in scores]
-    return ClassFit(representations, log_likelihoods(N_PATHS * learned, ks, rng))
+    # as many curves as other coarse classes have, in which other normalizations are looked at as well
+    n_paths = N_PATHS * (len(representations.scores) if representations.own_scale and kind != "panel" else 1)
+    return ClassFit(representations, log_likelihoods(n_paths * learned, ks, rng))
 
 
 def label_class(

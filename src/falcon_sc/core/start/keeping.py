@@ -100,8 +100,8 @@ def _arrays_in(value: Any, path: str) -> list[tuple[str, np.ndarray]]:
 def unpacked(arrays: Arrays) -> ClassFit:
     """The fits of a class that were :func:`packed`."""
     parts: dict[str, Any] = {field.name: None for field in fields(ClassFit)} | _nested(arrays)
-    representations = {"contrasted": {}, "is_panel": False} | parts["representations"]
-    representations["is_panel"] = bool(representations["is_panel"])
+    representations = {"contrasted": {}, "own_scale": False} | parts["representations"]
+    representations["own_scale"] = bool(representations["own_scale"])
     return ClassFit(**parts | {"representations": ClassRepresentations(**representations)})
 
 

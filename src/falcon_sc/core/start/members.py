@@ -42,7 +42,8 @@ def members(
     all classes are part of what tells some types apart, and hide what tells others apart. Gaussians are merged down from
     more components where that makes them much likelier. Each run has up to `n_steps` steps.
 
-    In those of a panel Gaussian mixtures with a spherical covariance join in: without them its clusters vary between seeds.
+    Where the values have a scale of their own Gaussian mixtures with a spherical covariance join in: without them the clusters
+    of a panel vary between seeds, and along a line on which cells mature they are cut across it.
 
     With `equal_sizes`, the representations are `EQUAL_SIZE_REPRESENTATIONS`, the components of all mixtures have equal
     weights, spherical mixtures join in as well, and none are merged, which is a way to small classes.
@@ -61,7 +62,7 @@ def members(
         rng,
         n_steps=n_steps,
         equal_sizes=equal_sizes,
-        with_spherical=equal_sizes or representations.is_panel,
+        with_spherical=equal_sizes or representations.own_scale,
     )
     # every second plain representation is asked, which is one or two of each normalization
     asked = range(0, len(names), 2)

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.start.representation.class_representations import class_representations, plain
+from falcon_sc.core.start.representation.class_representations import (
+    LEADING,
+    class_representations,
+    one_axis_leads,
+    plain,
+)
 from falcon_sc.core.start.representation.contrast import Background
 
 
@@ -27,6 +32,28 @@ def test_groups_stand_out_in_every_representation() -> None:
         centers = np.stack([two[group == g].mean(axis=0) for g in range(3)])
         nearest = ((two[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
         assert (nearest == group).mean() > 0.95
+
+
+def test_an_axis_leads_with_twice_the_variance_of_the_next() -> None:
+    X = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    X /= X.std(axis=0)
+    assert not one_axis_leads(X * np.sqrt([0.99 * LEADING, 1, 1]))
+    assert one_axis_leads(X * np.sqrt([1.01 * LEADING, 1, 1]))
+    assert not one_axis_leads(X[:, :1])
+    assert not one_axis_leads(np.zeros((5, 3), dtype=np.float32))
+
+
+def test_a_leading_axis_is_looked_for_in_expression_alone() -> None:
+    counts, _ = simulate(np.random.default_rng(0), n_groups=2)
+    logs = np.log1p(counts / counts.sum(axis=1, keepdims=True) * 1e4).astype(np.float32)
+    found = {
+        kind: class_representations(values, kind, np.random.default_rng(0), has_counts=False)
+        for kind, values in (("counts", counts), ("lognorm", logs), ("embedding", logs))
+    }
+    assert {kind: own.own_scale for kind, own in found.items()} == {"counts": True, "lognorm": True, "embedding": False}
+    assert all(list(own.contrasted) == (["log"] if own.own_scale else []) for own in found.values())
+    only = class_representations(counts, "counts", np.random.default_rng(0), normalizations={"scaled", "pearson"})
+    assert (only.own_scale, list(only.contrasted)) == (False, ["scaled", "pearson"])
 
 
 def test_dense_equals_csr() -> None:

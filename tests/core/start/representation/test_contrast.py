@@ -8,6 +8,7 @@ from scipy import sparse
 
 from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.start.representation import class_representations as module
 from falcon_sc.core.start.representation.class_representations import class_representations
 from falcon_sc.core.start.representation.contrast import (
     CELLS,
@@ -71,15 +72,22 @@ def correlation(x: np.ndarray, y: np.ndarray) -> float:
     return float(abs(np.corrcoef(x, y)[0, 1]))
 
 
-def test_the_first_contrasted_component_is_the_types_of_the_class_not_what_all_classes_share() -> None:
+@pytest.mark.parametrize("leads", [True, False])
+def test_the_first_contrasted_component_is_the_types_of_the_class_not_what_all_classes_share(
+    monkeypatch: pytest.MonkeyPatch, *, leads: bool
+) -> None:
+    if not leads:
+        monkeypatch.setattr(module, "LEADING", np.inf)
     counts, coarse, types = with_a_shared_program(0)
     own, kind = counts[coarse == 0], types[coarse == 0]
     background = Background(counts[coarse == 1], coarse[coarse == 1])
     own_space = class_representations(own, "counts", np.random.default_rng(0), background=background, max_cells=300)
     assert len(own_space.fit_cells) == 300
+    assert own_space.own_scale is leads
+    assert list(own_space.contrasted) == (["log"] if leads else ["log", "scaled", "pearson"])
     others = np.setdiff1d(np.arange(len(own)), own_space.fit_cells)
-    for name, plain in own_space.scores.items():
-        contrasted = own_space.contrasted[name]
+    for name, contrasted in own_space.contrasted.items():
+        plain = own_space.scores[name]
         assert contrasted.dtype == np.float32
         assert contrasted.shape == (400, 20)
         assert correlation(plain[:, 0], kind) < 0.3
@@ -98,7 +106,8 @@ def test_where_the_other_classes_lie_does_not_count_only_what_varies_inside_them
         assert correlation(scores[:, 0], kind) > 0.8
 
 
-def test_without_others_the_contrasted_components_are_the_principal_ones() -> None:
+def test_without_others_the_contrasted_components_are_the_principal_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEADING", np.inf)  # those of all normalizations
     counts, coarse, _ = with_a_shared_program(1)
     own_space = class_representations(counts[coarse == 0], "counts", np.random.default_rng(0))
     for name, scores in own_space.scores.items():

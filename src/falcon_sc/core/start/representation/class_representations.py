@@ -44,13 +44,17 @@ COUNT_REPRESENTATIONS = (
 CONTINUOUS_REPRESENTATIONS = (("log", 10), ("log", 20), ("scaled", 10), ("scaled", 15), ("scaled", 20))
 # Somebody chose the scale of each marker of a panel: divided by its deviation, a marker that only holds noise here counts as
 # much as one that tells types apart.
-PANEL_REPRESENTATIONS = (("log", 10), ("log", 15), ("log", 20), ("log", 30))
+OWN_SCALE_REPRESENTATIONS = (("log", 10), ("log", 15), ("log", 20), ("log", 30))
 EQUAL_SIZE_REPRESENTATIONS = (
     ("log", 10),
     ("log", 20),
     ("log", 30),
 )  # features in their own scale, which distances go by
 CONTRASTED_DIMS = (10, 20)  # of each normalization
+# Where one axis of the log values has this many times the variance of the next, it is what tells the types of a coarse class
+# apart, or the line along which its cells mature (ours, measured on eight sets of cells): the scale of the genes says
+# something there, as that of markers does.
+LEADING = 2.0
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,15 @@ class ClassRepresentations:
     `scores`: normalization -> float32 n x d (d <= 30). `fit_cells`: sorted indices of the cells learned from. `depth`:
     float32 n, log1p of the molecules of each cell, standardized over `fit_cells`; None without counts. `contrasted`:
     normalization -> float32 n x d (d <= 20), contrastive components against the other coarse classes, principal ones
-    where there are no others; empty for an embedding. `is_panel`: clusters are found in the scale of the markers alone.
+    where there are no others; empty for an embedding. `own_scale`: clusters are found in the scale of the values alone, no
+    column divided by its deviation: in a panel of markers, and where one axis leads.
     """
 
     scores: dict[str, np.ndarray]
     fit_cells: np.ndarray
     depth: np.ndarray | None = None
     contrasted: dict[str, np.ndarray] = field(default_factory=dict)
-    is_panel: bool = False
+    own_scale: bool = False
 
     def components(self, normalization: str, n_dims: int) -> np.ndarray:
         """Scores of all cells on the first axes; at most as many as a fifth of the learning cells, at least two."""
@@ -105,9 +110,15 @@ class ClassRepresentations:
 
 def plain(representations: ClassRepresentations) -> tuple[tuple[str, int], ...]:
     """Normalization and dimensions of the representations that are not contrasted."""
-    if representations.is_panel:
-        return PANEL_REPRESENTATIONS
+    if representations.own_scale:
+        return OWN_SCALE_REPRESENTATIONS
     return COUNT_REPRESENTATIONS if "pearson" in representations.scores else CONTINUOUS_REPRESENTATIONS
+
+
+def one_axis_leads(scores: np.ndarray) -> bool:
+    """Whether the first of the principal components (n x d) has at least `LEADING` times the variance of the second."""
+    variances = scores[:, :2].var(axis=0, dtype=np.float64)
+    return bool(len(variances) > 1 and variances[0] > LEADING * variances[1])
 
 
 def usable_dims(n_dims: int, n_cells: int) -> int:
@@ -182,11 +193,13 @@ def class_representations(
             _subtract(matrix, centers[name], codes[cells])
             projected[name][cells] = matrix @ spans[name]
         fits_done()  # in a large class the blocks take as long as fits, and are shown like them
-    is_panel = kind == "panel"
+    own_scale = kind == "panel" or (
+        kind != "embedding" and "log" in projected and one_axis_leads(projected["log"][fit_cells])
+    )
     contrasted = {
         name: own[:, :N_CONTRASTED]
         for name, own in projected.items()
-        if kind != "embedding" and (name == "log" or not is_panel)
+        if kind != "embedding" and (name == "log" or not own_scale)
     }
     if contrasted and background is not None:
         rows_of_others = Cells(
@@ -199,7 +212,7 @@ def class_representations(
             contrasted[name] = projected[name] @ directions.astype(np.float32)
     scores = {name: np.ascontiguousarray(own[:, :n_components]) for name, own in projected.items()}
     depth = None if library is None else _depth(library, fit_cells)
-    return ClassRepresentations(scores, fit_cells, depth, contrasted, is_panel=is_panel)
+    return ClassRepresentations(scores, fit_cells, depth, contrasted, own_scale=own_scale)
 
 
 def _covariances(
