@@ -105,7 +105,7 @@ def test_a_line_is_cut_across_where_it_leads(monkeypatch: pytest.MonkeyPatch) ->
         return scores
 
     across = found()
-    monkeypatch.setattr("falcon_sc.core.start.representation.class_representations.LEADING", np.inf)
+    monkeypatch.setattr("falcon_sc.core.start.representation.principal_axes.LEADING", np.inf)
     elsewhere = found()
     assert np.mean(across) > 0.55
     assert np.mean(across) > np.mean(elsewhere) + 0.15

@@ -83,7 +83,7 @@ def test_so_do_genes_where_one_axis_leads(monkeypatch: pytest.MonkeyPatch, caplo
         start = consensus_start(StartInput(X, "lognorm"), coarse, 4, rng=0, n_jobs=1)
     assert adjusted_rand_score(fine, start.labels) > 0.95
     assert "panel" not in caplog.text
-    monkeypatch.setattr("falcon_sc.core.start.representation.class_representations.LEADING", np.inf)
+    monkeypatch.setattr("falcon_sc.core.start.representation.principal_axes.LEADING", np.inf)
     divided = consensus_start(StartInput(X, "lognorm"), coarse, 4, rng=0, n_jobs=1)
     assert adjusted_rand_score(fine, divided.labels) < 0.6  # what all the others do weighs more
 

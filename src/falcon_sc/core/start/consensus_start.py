@@ -157,6 +157,11 @@ def consensus_start(
         FitsBar(on_paths, voting, shown=progress_bar) as bar,
     ):
         fits = classes.each(lambda c: kept.fit(c, generators[c], lambda: fit(c)), workers=workers, stage=bar.stages[0])
+        n_leading = sum(own.representations.own_scale for own in fits)
+        if n_leading and classes.kind != "panel":
+            logger.info(
+                "start: in %d of %d coarse classes one axis leads: clusters in log values alone", n_leading, len(sizes)
+            )
         gains = _gains(fits, sizes, free, rest) if given is None else []
         n_per_class = (
             _among(free, fixed, allocation.largest_gains(gains, rest - int(free.sum()))) if given is None else given

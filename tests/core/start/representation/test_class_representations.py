@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from falcon_sc.core.start.representation.class_representations import (
-    LEADING,
-    class_representations,
-    one_axis_leads,
-    plain,
-)
+from falcon_sc.core.start.representation.class_representations import class_representations, plain
 from falcon_sc.core.start.representation.contrast import Background
 
 
@@ -32,15 +27,6 @@ def test_groups_stand_out_in_every_representation() -> None:
         centers = np.stack([two[group == g].mean(axis=0) for g in range(3)])
         nearest = ((two[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
         assert (nearest == group).mean() > 0.95
-
-
-def test_an_axis_leads_with_twice_the_variance_of_the_next() -> None:
-    X = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
-    X /= X.std(axis=0)
-    assert not one_axis_leads(X * np.sqrt([0.99 * LEADING, 1, 1]))
-    assert one_axis_leads(X * np.sqrt([1.01 * LEADING, 1, 1]))
-    assert not one_axis_leads(X[:, :1])
-    assert not one_axis_leads(np.zeros((5, 3), dtype=np.float32))
 
 
 def test_a_leading_axis_is_looked_for_in_expression_alone() -> None:

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.input import StartInput
-from falcon_sc.core.start.representation import class_representations as module
+from falcon_sc.core.start.representation import principal_axes
 from falcon_sc.core.start.representation.class_representations import class_representations
 from falcon_sc.core.start.representation.contrast import (
     CELLS,
@@ -77,7 +77,7 @@ def test_the_first_contrasted_component_is_the_types_of_the_class_not_what_all_c
     monkeypatch: pytest.MonkeyPatch, *, leads: bool
 ) -> None:
     if not leads:
-        monkeypatch.setattr(module, "LEADING", np.inf)
+        monkeypatch.setattr(principal_axes, "LEADING", np.inf)
     counts, coarse, types = with_a_shared_program(0)
     own, kind = counts[coarse == 0], types[coarse == 0]
     background = Background(counts[coarse == 1], coarse[coarse == 1])
@@ -107,7 +107,7 @@ def test_where_the_other_classes_lie_does_not_count_only_what_varies_inside_them
 
 
 def test_without_others_the_contrasted_components_are_the_principal_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEADING", np.inf)  # those of all normalizations
+    monkeypatch.setattr(principal_axes, "LEADING", np.inf)  # those of all normalizations
     counts, coarse, _ = with_a_shared_program(1)
     own_space = class_representations(counts[coarse == 0], "counts", np.random.default_rng(0))
     for name, scores in own_space.scores.items():

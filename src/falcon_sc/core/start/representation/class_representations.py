@@ -16,7 +16,7 @@ from falcon_sc.core.start.progress import fits_done
 from falcon_sc.core.start.representation.cells import Cells, counts_and_library, variable_columns
 from falcon_sc.core.start.representation.contrast import contrasted_directions
 from falcon_sc.core.start.representation.normalizations import Normalizer
-from falcon_sc.core.start.representation.principal_axes import principal_axes
+from falcon_sc.core.start.representation.principal_axes import one_axis_leads, principal_axes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -51,10 +51,6 @@ EQUAL_SIZE_REPRESENTATIONS = (
     ("log", 30),
 )  # features in their own scale, which distances go by
 CONTRASTED_DIMS = (10, 20)  # of each normalization
-# Where one axis of the log values has this many times the variance of the next, it is what tells the types of a coarse class
-# apart, or the line along which its cells mature (ours, measured on eight sets of cells): the scale of the genes says
-# something there, as that of markers does.
-LEADING = 2.0
 
 
 @dataclass(frozen=True)
@@ -113,12 +109,6 @@ def plain(representations: ClassRepresentations) -> tuple[tuple[str, int], ...]:
     if representations.own_scale:
         return OWN_SCALE_REPRESENTATIONS
     return COUNT_REPRESENTATIONS if "pearson" in representations.scores else CONTINUOUS_REPRESENTATIONS
-
-
-def one_axis_leads(scores: np.ndarray) -> bool:
-    """Whether the first of the principal components (n x d) has at least `LEADING` times the variance of the second."""
-    variances = scores[:, :2].var(axis=0, dtype=np.float64)
-    return bool(len(variances) > 1 and variances[0] > LEADING * variances[1])
 
 
 def usable_dims(n_dims: int, n_cells: int) -> int:
@@ -194,7 +184,7 @@ def class_representations(
             projected[name][cells] = matrix @ spans[name]
         fits_done()  # in a large class the blocks take as long as fits, and are shown like them
     own_scale = kind == "panel" or (
-        kind != "embedding" and "log" in projected and one_axis_leads(projected["log"][fit_cells])
+        kind != "embedding" and "log" in projected and one_axis_leads(projected["log"][fit_cells, :2])
     )
     contrasted = {
         name: own[:, :N_CONTRASTED]

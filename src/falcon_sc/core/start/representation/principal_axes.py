@@ -1,4 +1,4 @@
-"""Leading principal axes, by the method that is the faster one for the shape."""
+"""Leading principal axes, by the method that is the faster one for the shape, and whether one of them stands out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import numpy as np
 from scipy import linalg
 
 EXACT_UP_TO = 600  # min(cells, genes) up to which an exact eigendecomposition is the faster one
+
+# Where one axis of the log values has this many times the variance of the next, it is what tells the types of a coarse class
+# apart, or the line along which its cells mature (ours, measured on eight sets of cells): the scale of the genes says
+# something there, as that of markers does.
+LEADING = 2.0
 
 
 def principal_axes(centered: np.ndarray, n_axes: int) -> np.ndarray:
@@ -23,3 +28,9 @@ def principal_axes(centered: np.ndarray, n_axes: int) -> np.ndarray:
 
     axes = randomized_svd(centered, n_axes, n_iter=2, random_state=0)[2]
     return np.asarray(axes.T, dtype=np.float32)
+
+
+def one_axis_leads(scores: np.ndarray) -> bool:
+    """Whether the first of the principal components (n x d) has more than `LEADING` times the variance of the second."""
+    variances = scores[:, :2].var(axis=0, dtype=np.float64)
+    return bool(len(variances) > 1 and variances[0] > LEADING * variances[1])
