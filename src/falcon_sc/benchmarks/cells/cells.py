@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -194,5 +195,5 @@ def scores_by_method(table: pd.DataFrame) -> pd.DataFrame:
 def _triple(row: Any) -> str:
     """The three scores; of a mean, and how many runs are not in it."""
     diverged = row.get("diverged", 0)
-    scores = " / ".join("-" if row[score] != row[score] else f"{row[score]:.1f}" for score in SCORES)
+    scores = " / ".join("-" if math.isnan(row[score]) else f"{row[score]:.1f}" for score in SCORES)
     return f"{scores}, {diverged} diverged" if diverged else scores
