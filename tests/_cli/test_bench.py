@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -171,3 +173,23 @@ def test_a_table_of_the_paper(monkeypatch, tmp_path: Path, capsys) -> None:
     assert (given[0]["dataset"], given[0]["root"], given[0]["pretrained"].name) == ("cifar68", tmp_path, "w.pt")
     assert (given[0]["preset"], given[0]["epochs"], given[0]["seeds"]) == ("ours", 2, 1)
     assert (given[0]["out"], given[0]["device"]) == (tmp_path, "cpu")
+
+
+def test_options_with_several_values_are_those_of_benchmarks_that_take_several() -> None:
+    from falcon_sc._cli import bench
+
+    several = {
+        option for option, its in bench._OPTIONS.items() if its.get("type") in (bench.numbers, bench.words, bench.paths)
+    }
+    checked = 0
+    for module in bench._benchmarks().values():
+        for name, parameter in signature(import_module(module).run).parameters.items():
+            if name in bench._OPTIONS:
+                assert ("Sequence" in str(parameter.annotation)) == (name in several), f"{module}: {name}"
+                checked += 1
+    assert checked > 50
+
+
+def test_no_benchmark_takes_one_number_for_several(capsys) -> None:
+    assert main(["bench", "departures", "--epochs", "40"]) == 2  # ended in a TypeError
+    assert "bench departures takes no --epochs" in capsys.readouterr().err

@@ -61,6 +61,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "preset": {"help": "settings: paper (its text), published (its code) or ours"},
     "epochs": {"type": int, "help": "in place of those of the preset, to try things out"},
     "lr": {"type": float, "help": "learning rate on the settings of the paper"},
+    "dims": {"type": numbers, "help": "dimensions of planted data, such as 5,10,20,50"},
     "scale": {
         "action": argparse.BooleanOptionalAction,
         "help": "z-scores of the genes for what trains on the settings of the paper",

@@ -8,7 +8,7 @@ from falcon_sc.core.config import FalconConfig
 
 
 def test_each_switch_alone_and_both_presets(tmp_path):
-    table = departures.run(out=tmp_path, seeds=1, epochs=[1, 2])
+    table = departures.run(out=tmp_path, seeds=1, lengths=[1, 2])
     assert table["setting"].tolist() == [
         "text",
         "published code",
@@ -34,3 +34,9 @@ def test_blobs_are_five_in_each_coarse_class():
     assert np.bincount(fine).tolist() == [100] * 20
     assert len(np.unique(np.column_stack([coarse, fine]), axis=0)) == 20
     assert np.bincount(coarse).tolist() == [500] * 4
+
+
+def test_blobs_of_several_dimensions_are_a_row_each():
+    table = departures.run(seeds=1, dims=(3, 5), lengths=[1])
+    assert table["dims"].tolist() == [3] * 7 + [5] * 7
+    assert departures.blobs(3)[0].shape == (2000, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from falcon_sc.core.config import FalconConfig
 
-N_COARSE, N_CHILDREN, N_EACH, N_DIMS = 4, 5, 100, 20
+N_COARSE, N_CHILDREN, N_EACH = 4, 5, 100
 SWITCHES: dict[str, dict[str, Any]] = {
     "anneal_to_one_hot": {"anneal_to_one_hot": True},
     "drop_lambda_M": {"drop_lambda_M": True},
@@ -29,7 +30,9 @@ SWITCHES: dict[str, dict[str, Any]] = {
 }
 
 
-def run(*, out: Path | None = None, seeds: int = 3, epochs: Sequence[int] = (40, 130)) -> pd.DataFrame:
+def run(
+    *, out: Path | None = None, seeds: int = 3, dims: Sequence[int] = (20,), lengths: Sequence[int] = (40, 130)
+) -> pd.DataFrame:
     """Run both presets, and in the shortest runs the text with each departure of the code alone.
 
     Both start at random, with lambda_3 = 2, lambda_M = 0.1 and batches of 128: 40 epochs are 600 iterations, 130 are
@@ -41,34 +44,40 @@ def run(*, out: Path | None = None, seeds: int = 3, epochs: Sequence[int] = (40,
         Folder for ``departures.csv`` (a row a run) and ``departures.md``; nothing is written if None.
     seeds
         Number of seeds of the runs, 0 to `seeds` - 1; the blobs stay the same.
-    epochs
-        Lengths of the runs.
+    dims
+        Dimensions of the blobs.
+    lengths
+        Of the runs, in epochs.
 
     Returns
     -------
-    A row for each run: ``setting``, ``seed``, ``iterations``, ``relation_updates``, ``classes_used`` (of 20),
+    A row for each run: ``dims``, ``setting``, ``seed``, ``iterations``, ``relation_updates``, ``classes_used`` (of 20),
     ``accuracy`` and ``ari`` (per cent).
 
     Raises
     ------
     ValueError
-        If ``seeds`` is less than 1.
+        If ``seeds`` or one of ``dims`` is less than 1.
 
     Examples
     --------
     >>> from falcon_sc.benchmarks.paper import departures
-    >>> table = departures.run(seeds=1, epochs=[40])  # doctest: +SKIP
+    >>> table = departures.run(seeds=1, lengths=[40])  # doctest: +SKIP
     """
     import pandas as pd
 
     check_int(seeds, "seeds")
-    X, coarse, fine = blobs()
+    for n_dims in dims:
+        check_int(n_dims, "dims")
     rows = []
-    for n_epochs in epochs:
-        for name, config in settings(alone=n_epochs == min(epochs)).items():
-            print(f"{name}, {n_epochs} epochs", flush=True)
+    for n_dims, n_epochs in product(dims, lengths):
+        samples = blobs(n_dims)
+        for name, config in settings(alone=n_epochs == min(lengths)).items():
+            print(f"{n_dims} dimensions, {name}, {n_epochs} epochs", flush=True)
             fixed = replace(config, lambda_3=2.0, lambda_M=0.1, batch_size=128, max_epochs=n_epochs)
-            rows += [{"setting": name, "seed": seed, **_fit(fixed, seed, X, coarse, fine)} for seed in range(seeds)]
+            rows += [
+                {"dims": n_dims, "setting": name, "seed": seed, **_fit(fixed, seed, *samples)} for seed in range(seeds)
+            ]
     table = pd.DataFrame(rows)
     print(_tables.to_markdown(table))
     if out is not None:
@@ -85,14 +94,14 @@ def settings(*, alone: bool) -> Mapping[str, FalconConfig]:
     return {"text": text, "published code": FalconConfig.published(), **(one_each if alone else {})}
 
 
-def blobs() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """2,000 samples (N, 20) with their coarse and fine classes (N,): 5 blobs in each of 4 coarse classes."""
+def blobs(n_dims: int = 20) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """2,000 samples (N, `n_dims`) with their coarse and fine classes (N,): 5 blobs in each of 4 coarse classes."""
     rng = np.random.default_rng(0)
     n_fine = N_COARSE * N_CHILDREN
     parent = np.repeat(np.arange(N_COARSE), N_CHILDREN)
-    centers = rng.normal(0, 3, (N_COARSE, N_DIMS))[parent] + rng.normal(0, 2, (n_fine, N_DIMS))
+    centers = rng.normal(0, 3, (N_COARSE, n_dims))[parent] + rng.normal(0, 2, (n_fine, n_dims))
     fine = rng.permutation(np.repeat(np.arange(n_fine), N_EACH))
-    X = centers[fine] + rng.normal(0, 0.35, (len(fine), N_DIMS))
+    X = centers[fine] + rng.normal(0, 0.35, (len(fine), n_dims))
     return X.astype(np.float32), parent[fine], fine
 
 
