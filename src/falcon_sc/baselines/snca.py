@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _TEMPERATURE = 0.05  # this and the next two: published
 _MEMORY_DECAY = 0.5
 _N_DIMS = 128
+_PAIRS = (
+    1 << 22
+)  # of a sample with one of the memory, at once: new memory for all of them costs as much as the products
 
 
 class SNCA(TrainedBaseline):
@@ -64,7 +67,7 @@ class SNCA(TrainedBaseline):
     def _learn(self, task: Task) -> Learned:
         network = task.classifier(_N_DIMS)  # its outputs are the embedding
         loop = Loop(task, network)
-        codes = task.on_device(task.codes)
+        of_class = F.one_hot(task.on_device(task.codes)).float()
         device = task.settings.device
         drawn = torch.rand(len(task.samples), _N_DIMS, generator=task.generator(device), device=device)
         memory = F.normalize(2 * drawn - 1, dim=1)
@@ -73,7 +76,7 @@ class SNCA(TrainedBaseline):
         def loss(batch: Batch, rows: Any) -> Tensor:
             v = F.normalize(loop.output(loop.learner.forward, loop.view(rows)).float(), dim=1)
             new[:] = [(batch.index, v.detach())]
-            return snca_loss(v, memory, batch.index, codes)
+            return snca_loss(v, memory, batch.index, of_class)
 
         def remember() -> None:
             index, v = new[0]
@@ -83,7 +86,7 @@ class SNCA(TrainedBaseline):
         return Learned(by_kmeans(task, network.backbone, lambda hidden: outputs(network.head, hidden)), losses)
 
 
-def snca_loss(v: Tensor, memory: Tensor, index: Tensor, codes: Tensor) -> Tensor:
+def snca_loss(v: Tensor, memory: Tensor, index: Tensor, of_class: Tensor) -> Tensor:
     """How improbable it is that a sample draws one of its own class, itself left out: a scalar.
 
     Parameters
@@ -94,17 +97,19 @@ def snca_loss(v: Tensor, memory: Tensor, index: Tensor, codes: Tensor) -> Tensor
         (N, d), unit length, of all samples.
     index
         (B,), which of them the samples are.
-    codes
-        (N,), coarse classes. A sample that is alone in its class adds nothing.
+    of_class
+        (N, K_C), coarse classes, one-hot, of the dtype of `v`. A sample that is alone in its class adds nothing.
     """
-    v = v / _TEMPERATURE
-    own = codes[index]
-    to_all = (v @ memory.T).scatter_(1, index[:, None], -math.inf).logsumexp(dim=1)  # (B,)
-    log_p = 0 * v.sum()  # a slope, of 0, for a batch of samples that are all alone
-    for c in own.bincount().nonzero():  # of its class alone: far fewer pairs than a mask over all of them
-        rows, members = (own == c).nonzero().squeeze(1), (codes == c).nonzero().squeeze(1)
-        if len(members) > 1:
-            itself = members == index[rows][:, None]
-            to_own = (v[rows] @ memory[members].T).masked_fill(itself, -math.inf).logsumexp(dim=1)
-            log_p = log_p + (to_own - to_all[rows]).sum()
-    return -log_p / len(v)
+    n_rows = max(1, _PAIRS // len(memory))
+    parts = zip((v / _TEMPERATURE).split(n_rows), index.split(n_rows), strict=True)
+    return -torch.stack([_log_p(own_v, memory, own_index, of_class) for own_v, own_index in parts]).sum() / len(v)
+
+
+def _log_p(v: Tensor, memory: Tensor, index: Tensor, of_class: Tensor) -> Tensor:
+    """Log probabilities, summed over the samples, that one of the own class is drawn; `v`: divided by the temperature."""
+    # exponents are at most 1 / 0.05, which needs no logsumexp
+    kernel = (v @ memory.T).scatter_(1, index[:, None], -math.inf).exp_()
+    by_class = kernel @ of_class  # (B, K_C)
+    own = (by_class * of_class[index]).sum(dim=1)
+    alone = own == 0
+    return (torch.where(alone, 1, own).log() - torch.where(alone, 1, by_class.sum(dim=1)).log()).sum()
