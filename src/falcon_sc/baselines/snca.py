@@ -100,8 +100,8 @@ def snca_loss(v: Tensor, memory: Tensor, index: Tensor, of_class: Tensor) -> Ten
     of_class
         (N, K_C), coarse classes, one-hot, of the dtype of `v`. A sample that is alone in its class adds nothing.
     """
-    n_rows = max(1, _PAIRS // len(memory))
-    parts = zip((v / _TEMPERATURE).split(n_rows), index.split(n_rows), strict=True)
+    n_parts = -(-len(v) * len(memory) // _PAIRS)
+    parts = zip((v / _TEMPERATURE).chunk(n_parts), index.chunk(n_parts), strict=True)
     return -torch.stack([_log_p(own_v, memory, own_index, of_class) for own_v, own_index in parts]).sum() / len(v)
 
 
