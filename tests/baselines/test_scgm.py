@@ -59,6 +59,23 @@ def test_sinkhorn_has_its_marginals(rng, sharpness):
     assert (plan > 0).any(dim=1).all()
 
 
+def slow_sinkhorn(log_kernel, n_sweeps):
+    """The nearest matrix, one sweep after the other, in logarithms."""
+    n_rows, n_columns = log_kernel.shape
+    for _ in range(n_sweeps):
+        log_kernel = log_kernel - np.logaddexp.reduce(log_kernel, axis=1)[:, None] - math.log(n_rows)
+        log_kernel = log_kernel - np.logaddexp.reduce(log_kernel, axis=0) - math.log(n_columns)
+    return np.exp(log_kernel)
+
+
+@pytest.mark.parametrize("scale", [1.0, 20.0])
+def test_sinkhorn_is_the_sweeps_one_after_the_other(rng, scale):
+    log_kernel = scale * rng.normal(size=(60, 5)) + np.array([0, 1, -10, 200, -900])
+    found = sinkhorn(torch.from_numpy(log_kernel)).numpy()
+    assert found == pytest.approx(slow_sinkhorn(log_kernel, 3_000), abs=1e-6)
+    assert found.sum(axis=0) * 5 == pytest.approx(np.ones(5), abs=1e-6)
+
+
 def test_sinkhorn_keeps_what_has_its_marginals_and_underflows_nowhere():
     plan = torch.tensor([[0.3, 0.2], [0.2, 0.3]], dtype=torch.float64)
     torch.testing.assert_close(sinkhorn(plan.log()), plan, rtol=0, atol=1e-8)

@@ -32,6 +32,7 @@ _SHARPNESS = 25.0  # power of the probabilities that are balanced
 _EVERY = 5  # epochs between two assignments
 _TOLERANCE = 1e-6  # relative, of the row sums; the published code stops at a change of 0.1
 _MAX_SWEEPS = 1_000
+_PRODUCTS = 24  # sweeps between two in logarithms, of which each costs as much as all of these
 
 
 class SCGM(TrainedBaseline):
@@ -144,15 +145,22 @@ def scgm_loss(e: Tensor, fine: Tensor, coarse: Tensor, assigned: Tensor, codes: 
 def sinkhorn(log_kernel: Tensor) -> Tensor:
     """The matrix nearest to a kernel, given by its logarithm (N, K), whose rows sum to 1/N and columns to 1/K.
 
-    float64, in logarithms: the kernel may be as small as e^-1000.
+    float64. The kernel may be as small as e^-1000, so that a sweep is made in logarithms; from the matrix that it gives,
+    the next ones are products.
     """
     n_rows, n_columns = log_kernel.shape
     columns = torch.zeros(n_columns, dtype=log_kernel.dtype, device=log_kernel.device)
-    for _ in range(_MAX_SWEEPS):
+    for _ in range(_MAX_SWEEPS // (1 + _PRODUCTS)):
         rows = -math.log(n_rows) - (log_kernel + columns).logsumexp(dim=1)
         columns = -math.log(n_columns) - (log_kernel + rows[:, None]).logsumexp(dim=0)
         plan = (log_kernel + rows[:, None] + columns).exp()
-        if bool(((plan.sum(dim=1) * n_rows - 1).abs() < _TOLERANCE).all()):
+        sums = plan.sum(dim=1) * n_rows
+        if bool(((sums - 1).abs() < _TOLERANCE).all()):
             return plan
+        of_columns = torch.ones_like(columns)  # no sum vanishes: one sweep changes none more than N K times
+        for _ in range(_PRODUCTS):
+            of_rows = 1 / (n_rows * (plan @ of_columns))
+            of_columns = 1 / (n_columns * (of_rows @ plan))
+        columns = columns + of_columns.log()
     logger.debug("Sinkhorn: row sums are not equal to 1e-6 after %d sweeps", _MAX_SWEEPS)
     return plan
