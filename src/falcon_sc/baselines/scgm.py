@@ -32,7 +32,7 @@ _SHARPNESS = 25.0  # power of the probabilities that are balanced
 _EVERY = 5  # epochs between two assignments
 _TOLERANCE = 1e-6  # relative, of the row sums; the published code stops at a change of 0.1
 _MAX_SWEEPS = 1_000
-_PRODUCTS = 24  # sweeps between two in logarithms, of which each costs as much as all of these
+_PRODUCTS = 24  # sweeps by products between two in logarithms, which take much longer
 
 
 class SCGM(TrainedBaseline):

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 _TEMPERATURE = 0.05  # this and the next two: published
 _MEMORY_DECAY = 0.5
 _N_DIMS = 128
-_PAIRS = (
-    1 << 22
-)  # of a sample with one of the memory, at once: new memory for all of them costs as much as the products
+# Of a sample with one of the memory, at once: to be given the memory for all of them takes as long as the products.
+_PAIRS = 1 << 22
 
 
 class SNCA(TrainedBaseline):
