@@ -77,7 +77,8 @@ class FalconConfig(PaperSettings):
     start_max_cells
         Cells of a coarse class that the start is fitted on; the others follow. Default: ours, for its time and memory.
     start_n_repeats
-        Clusterings of each kind and representation in the start. More of them vary less between seeds. Default: ours.
+        Clusterings of each kind and representation in the start; twice or four times as many in coarse classes where the
+        consensus hangs on which of them vote. More of them vary less between seeds. Default: ours.
     leaves_per_class
         Leaves that the tree of splits inside a coarse class has for each fine class, and one more, at most; 1: no tree. The
         network has an output for each leaf, and the probability of a fine class is the sum of theirs. Only for one data set

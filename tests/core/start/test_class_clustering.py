@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from falcon_sc.core.start import class_clustering
 from falcon_sc.core.start.class_clustering import N_LANDMARKS, N_PATHS, fit_class, label_class
 from falcon_sc.core.start.consensus import consensus_labels
+from falcon_sc.core.start.members import members
 
 
 def test_mixtures_without_depth_are_outvoted_and_lower_the_agreement() -> None:
@@ -80,36 +82,38 @@ def test_equal_sizes_cut_a_class_without_borders_more_evenly() -> None:
     assert np.bincount(even).std() < 0.8 * np.bincount(free).std()
 
 
-def line(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of cells that mature along a line, with 20 faint genes beside it that go together; and the third of the line."""
+def line(seed: int, n: int = 400, n_beside: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of cells that mature along a line, with faint genes beside it that go together; and the third of the line."""
     rng = np.random.default_rng(seed)
     along, beside = rng.random(n), rng.integers(2, size=n)
     slopes = np.zeros(150)
     slopes[:60] = rng.choice([-2.0, 2.0], 60)
     rate = rng.gamma(2, 2, 150) * np.exp(along[:, None] * slopes)
-    rate[:, 60:80] *= np.exp(0.7 * beside[:, None])
+    rate[:, 60 : 60 + n_beside] *= np.exp(0.7 * beside[:, None])
     return rng.poisson(rate).astype(np.float32), (3 * along).astype(int)
 
 
-def test_a_line_is_cut_across_where_it_leads(monkeypatch: pytest.MonkeyPatch) -> None:
-    def found() -> list[float]:
-        scores = []
-        for seed in range(3):
-            counts, third = line(seed)
-            rng = np.random.default_rng(0)
-            fit = fit_class(
-                counts, "counts", [3], rng, batch=None, background=None, has_counts=True, n_genes=150, max_cells=400
-            )
-            labels, _ = label_class(fit.representations, 3, rng, n_repeats=2)
-            scores.append(float(adjusted_rand_score(third, labels)))
-        return scores
+def thirds_found(n_beside: int) -> np.ndarray:
+    """Adjusted Rand indices to the thirds of three lines, of each the mean over three seeds."""
+    scores = np.empty((3, 3))
+    for of_line, seed in np.ndindex(3, 3):
+        counts, third = line(of_line, n_beside=n_beside)
+        rng = np.random.default_rng(seed)
+        fit = fit_class(
+            counts, "counts", [3], rng, batch=None, background=None, has_counts=True, n_genes=150, max_cells=400
+        )
+        labels, _ = label_class(fit.representations, 3, rng, n_repeats=2)
+        scores[of_line, seed] = adjusted_rand_score(third, labels)
+    return np.asarray(scores.mean(axis=1))
 
-    across = found()
+
+def test_a_line_is_cut_across_where_it_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert thirds_found(n_beside=20).mean() > 0.55
+    across = thirds_found(n_beside=40)
     monkeypatch.setattr("falcon_sc.core.start.representation.principal_axes.LEADING", np.inf)
-    elsewhere = found()
-    assert np.mean(across) > 0.55
-    assert np.mean(across) > np.mean(elsewhere) + 0.15
-    assert all(own > other for own, other in zip(across, elsewhere, strict=True))
+    elsewhere = thirds_found(n_beside=40)
+    assert across.mean() > elsewhere.mean() + 0.2
+    assert (across > elsewhere).all()
 
 
 def test_as_many_curves_of_every_class_whether_an_axis_leads_or_not() -> None:
@@ -126,7 +130,7 @@ def test_as_many_curves_of_every_class_whether_an_axis_leads_or_not() -> None:
     curves = [fit.log_likelihood for fit in fits]
     assert curves[0] is not None
     assert curves[1] is not None
-    assert len(curves[0]) == len(curves[1])
+    assert curves[0].shape == curves[1].shape
 
 
 def test_there_are_several_paths_in_each_representation_from_other_starts() -> None:
@@ -137,7 +141,34 @@ def test_there_are_several_paths_in_each_representation_from_other_starts() -> N
     )  # fmt: skip
     n = len(fit.representations.contrasted_components())
     assert fit.log_likelihood is not None
-    paths = fit.log_likelihood.reshape(-1, n, 4)
-    assert len(paths) == N_PATHS > 1
+    paths = fit.log_likelihood
+    assert paths.shape == (N_PATHS, n, 4)
+    assert N_PATHS > 1
     np.testing.assert_allclose(paths[:, :, 0] - paths[0, :, 0], 0, atol=1e-6)  # one component is the same from anywhere
     assert not np.allclose(paths[0], paths[1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "k", "n_times"), [("two groups", 2, 1), ("one cloud", 6, 2), ("a square of four groups", 2, 4)]
+)
+def test_more_mixtures_vote_where_halves_of_them_differ(
+    shape: str, k: int, n_times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice as many where no two halves are alike; four times where they have one of two forms, cut along or across."""
+    found: list[int] = []
+
+    def watched(*args: Any, **keywords: Any) -> Any:
+        found.append(len(both := members(*args, **keywords)))
+        return both
+
+    monkeypatch.setattr(class_clustering, "members", watched)  # the real ones, and how many they are
+    rng = np.random.default_rng(2)
+    corner = rng.integers(2, size=(150, 2)) * {"two groups": [8, 0], "one cloud": [0, 0]}.get(shape, [6, 6])
+    X = rng.normal(size=(150, 2)) + corner
+    X = np.concatenate([X, X[:, ::-1] if shape == "a square of four groups" else X])
+    fit = fit_class(
+        X, "embedding", [k], rng, batch=None, background=None, has_counts=False, n_genes=2000, max_cells=300
+    )
+    labels, _ = label_class(fit.representations, k, rng, n_repeats=2)
+    assert found == n_times * [5 * 2 * 2]  # representations, repeats, kinds
+    assert len(np.unique(labels)) == k

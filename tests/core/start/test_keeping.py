@@ -82,6 +82,14 @@ def test_the_generator_goes_on_where_the_fits_left_it(bits: str) -> None:
     assert first.normal() == second.normal()
 
 
+def test_further_paths_of_a_class_are_kept_and_the_generator_goes_on() -> None:
+    first, second, storage = np.random.default_rng(0), np.random.default_rng(0), InMemory()
+    found = KeptClasses(storage).paths(0, first, lambda: first.normal(size=(3, 6, 4)))
+    again = KeptClasses(storage).paths(0, second, lambda: pytest.fail("was kept"))
+    np.testing.assert_array_equal(again, found)
+    assert first.normal() == second.normal()
+
+
 RUN = """
 import os, signal, sys
 from pathlib import Path
@@ -111,11 +119,11 @@ def start(folder: Path | None, asked: str) -> Start:
     )
 
 
-@pytest.mark.parametrize(("n_parts", "asked"), [(2, "total"), (4, "total"), (1, "numbers")])
+@pytest.mark.parametrize(("n_parts", "asked"), [(2, "total"), (4, "total"), (6, "total"), (1, "numbers")])
 def test_a_start_that_is_killed_goes_on_from_the_classes_that_were_done(
     n_parts: int, asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A real process dies among the fits or the labels of three coarse classes; the start ends bit for bit the same."""
+    """A real process dies among the fits, the further paths or the labels of three coarse classes; the start ends bit for bit the same."""
     code = [sys.executable, "-c", RUN, str(tmp_path), str(n_parts), asked]
     root = str(Path(__file__).parents[3])
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -123,17 +131,16 @@ def test_a_start_that_is_killed_goes_on_from_the_classes_that_were_done(
     assert killed.returncode == -signal.SIGKILL
     kept = sorted(path.stem for path in (tmp_path / "start").glob("*.npz"))
     assert n_parts <= len(kept) <= n_parts + 1  # of two processes, the other may have been at it
-    n_fits = sum(name.startswith("fits") for name in kept)
+    n_fits, n_paths, n_labels = (sum(name.startswith(part) for name in kept) for part in ("fits", "paths", "labels"))
     computed: list[str] = []
-    for name in ("fit_class", "label_class"):  # the real ones, which are counted
+    for name in ("fit_class", "paths", "label_class"):  # the real ones, which are counted
         monkeypatch.setattr(module, name, _counting(computed, name, getattr(module, name)))
     with caplog.at_level("INFO", "falcon_sc"):
         resumed = start(tmp_path, asked)
     assert computed.count("fit_class") == 3 - n_fits
-    assert computed.count("label_class") == 3 - (len(kept) - n_fits)
-    assert (
-        f"before the interrupt, of the coarse classes: fits of {n_fits}, labels of {len(kept) - n_fits}" in caplog.text
-    )
+    assert computed.count("paths") == 2 * (asked == "total") - n_paths  # of classes whose numbers hang on the path
+    assert computed.count("label_class") == 3 - n_labels
+    assert f"before the interrupt, of the coarse classes: fits of {n_fits}, labels of {n_labels}" in caplog.text
     np.testing.assert_equal(vars(resumed), vars(start(None, asked)))
 
 

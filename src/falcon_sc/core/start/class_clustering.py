@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start.consensus import agreement, consensus_labels, extend
+from falcon_sc.core.start.halves import better_half, consensus_of_halves, fall_into_forms, halves_differ
 from falcon_sc.core.start.members import members
 from falcon_sc.core.start.mixtures.merging import log_likelihoods
 from falcon_sc.core.start.parallel import stop_if_unwanted
@@ -30,14 +31,15 @@ if TYPE_CHECKING:
 # with the seed.
 N_PATHS = 3
 N_LANDMARKS = 2000  # cells of a consensus, at most: its time and memory grow with their square
+N_COMPARED = 500  # of them, at most, in those of halves of the mixtures
 
 
 @dataclass(frozen=True)
 class ClassFit:
     """What was learned of a class.
 
-    `representations`; and the mean `log_likelihood` of mixtures in each representation, `N_PATHS` times or more (r, K), for each k
-    of several that were asked for, None where there was but one.
+    `representations`; and the mean `log_likelihood` of mixtures along `N_PATHS` paths in each representation or more, for each k
+    of several that were asked for: (`N_PATHS`, r, K), None where there was but one.
     """
 
     representations: ClassRepresentations
@@ -72,15 +74,19 @@ def fit_class(
         n_genes=n_genes,
         max_cells=max(max_cells, ks[-1]),
     )
-    if len(ks) == 1:
-        return ClassFit(representations, None)
+    return ClassFit(representations, paths(representations, kind, ks, rng) if len(ks) > 1 else None)
+
+
+def paths(representations: ClassRepresentations, kind: Kind, ks: Iterable[int], rng: np.random.Generator) -> np.ndarray:
+    """Mean log-likelihood (nats a cell) of mixtures along `N_PATHS` paths from other starts: (`N_PATHS`, r, K), as in `fit_class`."""
+    ks = list(ks)
     scores = representations.contrasted_components() or [
         representations.components(*name) for name in plain(representations)
     ]
     learned = [X[representations.fit_cells] for X in scores]
     # as many curves as other coarse classes have, in which other normalizations are looked at as well
-    n_paths = N_PATHS * (len(representations.scores) if representations.own_scale and kind != "panel" else 1)
-    return ClassFit(representations, log_likelihoods(n_paths * learned, ks, rng))
+    times = len(representations.scores) if representations.own_scale and kind != "panel" else 1
+    return log_likelihoods(N_PATHS * times * learned, ks, rng).reshape(N_PATHS, -1, len(ks))
 
 
 def label_class(
@@ -94,23 +100,45 @@ def label_class(
     """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size, and the agreement on them, float32 n.
 
     A consensus of Gaussian and Student mixtures with k components (`members`) on `N_LANDMARKS` of the cells learned from;
-    the others join through the models.
+    the others join through the models. Where halves of the mixtures differ there are twice as many, and
+    where these fall into forms four times as many; and the groups of a half are taken where all mixtures agree clearly
+    better with them than with those of the whole.
     """
     n = len(next(iter(representations.scores.values())))
     if k == 1:
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
-    clusterings = members(representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes)
-    by_members = np.concatenate([mixture.predict(scores[None]) for scores, mixture in clusterings])  # members x n
+
+    def labels_by_members() -> np.ndarray:  # members x n
+        found = members(representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes)
+        return np.concatenate([mixture.predict(scores[None]) for scores, mixture in found])
+
+    by_members = labels_by_members()
+    compared = _spread(representations.fit_cells, max(N_COMPARED, k))
+    for n_more, are_too_few in ((1, halves_differ), (2, fall_into_forms)):
+        stop_if_unwanted()
+        of_halves = consensus_of_halves(by_members[:, compared], k, rng)
+        if not are_too_few(of_halves):
+            break
+        by_members = np.concatenate([by_members, *(labels_by_members() for _ in range(n_more))])
     landmarks = _spread(representations.fit_cells, max(N_LANDMARKS, k))
-    of_landmarks = by_members[:, landmarks]
     stop_if_unwanted()
-    consensus = consensus_labels(of_landmarks, k)
-    labels = np.empty(n, dtype=np.int64)
+    consensus = consensus_labels(by_members[:, landmarks], k)
+    labels = _of_all(consensus, landmarks, by_members)
+    better = better_half(of_halves, labels[compared], by_members[:, compared])
+    if better is not None:
+        consensus, landmarks = of_halves[better], compared
+        labels = _of_all(consensus, landmarks, by_members)
+    return _by_falling_size(labels), agreement(consensus, by_members[:, landmarks], labels, by_members)
+
+
+def _of_all(consensus: np.ndarray, landmarks: np.ndarray, by_members: np.ndarray) -> np.ndarray:
+    """Groups of all cells, int64 n, from those of some of them."""
+    labels = np.empty(by_members.shape[1], dtype=np.int64)
     labels[landmarks] = consensus
-    others = np.setdiff1d(np.arange(n), landmarks)
+    others = np.setdiff1d(np.arange(len(labels)), landmarks)
     if len(others):
-        labels[others] = extend(consensus, of_landmarks, by_members[:, others])
-    return _by_falling_size(labels), agreement(consensus, of_landmarks, labels, by_members)
+        labels[others] = extend(consensus, by_members[:, landmarks], by_members[:, others])
+    return labels
 
 
 def _spread(cells: np.ndarray, most: int) -> np.ndarray:

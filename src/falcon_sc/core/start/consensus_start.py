@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from falcon_sc.core.start import allocation
-from falcon_sc.core.start.class_clustering import ClassFit, fit_class, label_class
+from falcon_sc.core.start.class_clustering import ClassFit, fit_class, label_class, paths
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.input import most_classes
 from falcon_sc.core.start.keeping import KeptClasses
+from falcon_sc.core.start.numbers import gains_along, largest_k, undecided
 from falcon_sc.core.start.progress import FitsBar
 from falcon_sc.core.start.start import Start
 from falcon_sc.core.start.thinning import drawn_cells
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CELLS_PER_FURTHER_CLASS = (
-    20  # of a coarse class, at least, unless more fine classes are asked for: fewer are a fragment
-)
 # What a bar expects of a coarse class, without counts and with them; it learns the rest from those that are done.
 PATHS = (15, 18)  # of mixtures for all numbers of components
 FITS_BESIDE = 20  # on a path, beside one for each number
@@ -84,7 +82,7 @@ def consensus_start(
     max_cells
         Cells of a class the models are fitted on; the others follow through the models.
     n_repeats
-        Mixtures of each kind and representation in the consensus: more of them vary less between seeds.
+        Mixtures of each kind and representation in the consensus, and more where it hangs on which of them vote: see `label_class`.
     equal_sizes
         Expect fine classes of one size (eq. 9): a total `n_fine` is shared out by the sizes of the coarse classes, and
         the components of a mixture have equal weights.
@@ -124,6 +122,13 @@ def consensus_start(
 
     kept = KeptClasses(storage)
 
+    def further_paths(c: int) -> np.ndarray | None:
+        if not again[c]:
+            return None
+        options = {"kind": classes.kind, "ks": range(1, int(k_max[c]) + 1)}
+        own = {"representations": fits[c].representations} | options
+        return kept.paths(c, generators[c], lambda: workers.run(paths, lambda: own, generators[c]))
+
     def label(c: int) -> tuple[np.ndarray, np.ndarray]:
         options = {"k": int(n_per_class[c]), "n_repeats": n_repeats, "equal_sizes": equal_sizes}
         return workers.run(label_class, lambda: {"representations": fits[c].representations} | options, generators[c])
@@ -154,7 +159,7 @@ def consensus_start(
     )
     with (
         workers_for(len(coarse), len(sizes), n_jobs) as workers,
-        FitsBar(on_paths, voting, shown=progress_bar) as bar,
+        FitsBar(on_paths, np.zeros_like(on_paths), voting, shown=progress_bar) as bar,
     ):
         fits = classes.each(lambda c: kept.fit(c, generators[c], lambda: fit(c)), workers=workers, stage=bar.stages[0])
         n_leading = sum(own.representations.own_scale for own in fits)
@@ -162,13 +167,23 @@ def consensus_start(
             logger.info(
                 "start: in %d of %d coarse classes one axis leads: clusters in log values alone", n_leading, len(sizes)
             )
-        gains = _gains(fits, sizes, free, rest) if given is None else []
+        gains: list[np.ndarray] = []
+        if given is None:
+            curves = [fit.log_likelihood for fit, is_free in zip(fits, free, strict=True) if is_free]
+            again = _among(free, np.zeros_like(fixed), undecided(curves, sizes[free], rest)) > 0
+            bar.stages[1].expected[again] = on_paths[again]
+            more = classes.each(further_paths, workers=workers, stage=bar.stages[1])
+            for i, c in enumerate(np.flatnonzero(free).tolist()):
+                further = more[c]
+                if further is not None:
+                    curves[i] = np.concatenate([curves[i], further])
+            gains = gains_along(curves, sizes[free], rest)
         n_per_class = (
             _among(free, fixed, allocation.largest_gains(gains, rest - int(free.sum()))) if given is None else given
         )
         if not wants_tree:
-            bar.stages[1].expected[n_per_class == 1] = 0
-        local = classes.each(label_and_split, workers=workers, stage=bar.stages[1])
+            bar.stages[2].expected[n_per_class == 1] = 0
+        local = classes.each(label_and_split, workers=workers, stage=bar.stages[2])
 
     if kept.taken:
         logger.info("start: done before the interrupt, of the coarse classes: %s", kept.summary)
@@ -195,35 +210,8 @@ def consensus_start(
     return Start(relation, labels, agreement, latents, leaves, tree)
 
 
-def largest_k(sizes: np.ndarray, n_fine: int) -> np.ndarray:
-    """Largest number of fine classes considered per coarse class (K_C); the sum is at least `n_fine`.
-
-    min(1 + n / 20, max(8, min(K_F - K_C + 1, K_F max(share of cells, 1.6 / K_C) + 4))), raised where that is too few.
-    """
-    most = most_classes(sizes)
-    if n_fine > most.sum():
-        msg = f"{n_fine} fine classes were asked for, coarse classes of {sizes.tolist()} samples can have {most.sum()}"
-        raise ValueError(msg)
-    share = np.maximum(sizes / sizes.sum(), 1.6 / len(sizes))
-    wanted = np.maximum(8, np.minimum(n_fine - len(sizes) + 1, n_fine * share + 4))
-    k_max = np.clip(
-        np.minimum(1 + sizes // CELLS_PER_FURTHER_CLASS, wanted.astype(np.int64)), 1, n_fine - len(sizes) + 1
-    )
-    while k_max.sum() < n_fine:
-        k_max = np.minimum(most, np.ceil(1.25 * k_max).astype(np.int64))
-    return np.asarray(k_max)
-
-
 def _among(free: np.ndarray, fixed: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """The fixed numbers (K_C), and `numbers` for the classes that are free."""
     result = fixed.copy()
     result[free] = numbers
     return result
-
-
-def _gains(fits: Sequence[ClassFit], sizes: np.ndarray, free: np.ndarray, n_fine: int) -> list[np.ndarray]:
-    """What further fine classes gain the free coarse classes, in likelihood."""
-    curves = [fit.log_likelihood for fit, is_free in zip(fits, free, strict=True) if is_free]
-    n_rows = max(len(own) for own in curves if own is not None)
-    flat = np.zeros((n_rows, 1))  # of classes that cannot be split
-    return allocation.joint_gains([flat if own is None else own for own in curves], sizes[free], n_fine)

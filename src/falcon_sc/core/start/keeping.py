@@ -55,6 +55,18 @@ class KeptClasses:
             self._storage.save_part(f"fits_{c}", packed(fit) | {"generator": _as_text(rng.bit_generator.state)})
         return fit
 
+    def paths(self, c: int, rng: np.random.Generator, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """Further paths of a class; of `rng` the same is true."""
+        kept = self._take(f"paths_{c}")
+        if kept is not None:
+            rng.bit_generator.state = _state(kept["generator"])
+            return kept["log_likelihood"]
+        log_likelihood = compute()
+        if self._storage is not None:
+            state = _as_text(rng.bit_generator.state)
+            self._storage.save_part(f"paths_{c}", {"log_likelihood": log_likelihood, "generator": state})
+        return log_likelihood
+
     def labels(self, c: int, compute: Callable[[], Labels]) -> Labels:
         """Labels of the cells of a class, and the agreement on them."""
         kept = self._take(f"labels_{c}")
