@@ -8,8 +8,9 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from falcon_sc.core.start import class_clustering
-from falcon_sc.core.start.class_clustering import N_LANDMARKS, N_PATHS, fit_class, label_class
+from falcon_sc.core.start.class_clustering import N_COMPARED, N_LANDMARKS, N_PATHS, fit_class, label_class
 from falcon_sc.core.start.consensus import consensus_labels
+from falcon_sc.core.start.halves import consensus_of_halves
 from falcon_sc.core.start.members import members
 
 
@@ -172,3 +173,26 @@ def test_more_mixtures_vote_where_halves_of_them_differ(
     labels, _ = label_class(fit.representations, k, rng, n_repeats=2)
     assert found == n_times * [5 * 2 * 2]  # representations, repeats, kinds
     assert len(np.unique(labels)) == k
+
+
+def test_the_groups_of_a_half_that_is_better_go_to_all_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of them is better is said here, as real mixtures seldom make one; the halves are the real ones."""
+    halves: list[np.ndarray] = []
+
+    def watched(*args: Any) -> np.ndarray:
+        halves.append(consensus_of_halves(*args))
+        return halves[-1]
+
+    monkeypatch.setattr(class_clustering, "consensus_of_halves", watched)
+    monkeypatch.setattr(class_clustering, "better_half", lambda *_: 1)
+    n = N_COMPARED + 100
+    rng = np.random.default_rng(0)
+    fit = fit_class(
+        rng.normal(size=(n, 4)), "embedding", [5], rng, batch=None, background=None, has_counts=False,
+        n_genes=2000, max_cells=n,
+    )  # fmt: skip
+    labels, agreement = label_class(fit.representations, 5, rng, n_repeats=1)
+    compared = np.linspace(0, n - 1, N_COMPARED).astype(int)
+    assert adjusted_rand_score(halves[-1][1], labels[compared]) == 1
+    assert len(np.unique(labels)) == 5
+    assert agreement.shape == (n,)
