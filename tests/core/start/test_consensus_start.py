@@ -9,8 +9,11 @@ from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 from falcon_sc.core.data.memory_rows import MemoryRows
+from falcon_sc.core.start import consensus_start as module
+from falcon_sc.core.start.class_clustering import N_PATHS
 from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.input import StartInput
+from falcon_sc.core.start.numbers import gains_along
 
 if TYPE_CHECKING:
     from falcon_sc.core.start.start import Start
@@ -151,6 +154,23 @@ def test_same_seed_same_result_whatever_the_processes(
 
 def _parts(start: Start) -> dict[str, Any]:
     return vars(start) | {"tree": None if start.tree is None else vars(start.tree)}
+
+
+def test_further_paths_have_a_part_in_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    n_paths: list[list[int]] = []
+
+    def watched(curves: Any, *args: Any) -> Any:
+        n_paths.append([len(own) for own in curves])
+        return gains_along(curves, *args)
+
+    monkeypatch.setattr(module, "gains_along", watched)  # the real one, and what it is given
+    counts, coarse, _ = simulate(1, n=200)
+    batch = np.arange(200) % 2
+    start = consensus_start(
+        StartInput(sparse.csr_matrix(counts), "counts", batch), coarse, 7, rng=3, n_jobs=1, n_repeats=1, max_cells=100
+    )
+    check(start, coarse, 7)
+    assert set(n_paths[-1]) == {N_PATHS, 2 * N_PATHS}
 
 
 def test_global_random_state_is_not_touched() -> None:

@@ -60,8 +60,8 @@ def test_halves_that_have_nothing_in_common_are_no_forms() -> None:
     assert not fall_into_forms(found)
 
 
-@pytest.mark.parametrize(("n_along", "better"), [(3, None), (9, 1), (6, None)])
-def test_a_half_is_better_where_all_agree_with_it(n_along: int, better: int | None) -> None:
-    """The whole sees the border across; with as many for either it stays."""
-    camps = np.repeat([ALONG, ACROSS], [n_along, 12 - n_along], axis=0)
+@pytest.mark.parametrize(("n_along", "n_across", "better"), [(3, 9, None), (9, 3, 1), (6, 6, None), (101, 99, None)])
+def test_a_half_is_better_where_all_agree_with_it(n_along: int, n_across: int, better: int | None) -> None:
+    """The whole sees the border across; with about as many for either it stays."""
+    camps = np.repeat([ALONG, ACROSS], [n_along, n_across], axis=0)
     assert better_half(np.stack([ACROSS, ALONG]), ACROSS, camps) == better
