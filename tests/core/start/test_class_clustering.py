@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from falcon_sc.core.start import class_clustering
+from falcon_sc.core.start import members as voting
 from falcon_sc.core.start.class_clustering import N_COMPARED, N_LANDMARKS, N_PATHS, fit_class, label_class
 from falcon_sc.core.start.consensus import consensus_labels
 from falcon_sc.core.start.halves import consensus_of_halves
@@ -159,10 +160,18 @@ def test_more_mixtures_vote_where_halves_of_them_differ(
     found: list[int] = []
 
     def watched(*args: Any, **keywords: Any) -> Any:
-        found.append(len(both := members(*args, **keywords)))
+        found.append(len((both := members(*args, **keywords)).mixtures))
         return both
 
     monkeypatch.setattr(class_clustering, "members", watched)  # the real ones, and how many they are
+    asked: list[bool] = []
+    gains = voting._merging_gains
+
+    def watched_gains(*args: Any) -> bool:
+        asked.append(gains(*args))
+        return asked[-1]
+
+    monkeypatch.setattr(voting, "_merging_gains", watched_gains)
     rng = np.random.default_rng(2)
     corner = rng.integers(2, size=(150, 2)) * {"two groups": [8, 0], "one cloud": [0, 0]}.get(shape, [6, 6])
     X = rng.normal(size=(150, 2)) + corner
@@ -172,6 +181,7 @@ def test_more_mixtures_vote_where_halves_of_them_differ(
     )
     labels, _ = label_class(fit.representations, k, rng, n_repeats=2)
     assert found == n_times * [5 * 2 * 2]  # representations, repeats, kinds
+    assert asked == [False]  # once, of the first of them
     assert len(np.unique(labels)) == k
 
 

@@ -24,6 +24,31 @@ def test_cut_equals_scipy_without_ties(seed: int, n_clusters: int) -> None:
     assert len(np.unique(found)) == n_clusters
 
 
+@given(st.integers(0, 10_000), st.integers(2, 8), st.integers(1, 9))
+def test_the_highest_cut_with_so_many_sizeable_groups(seed: int, n_clusters: int, min_size: int) -> None:
+    """Against cuts made one by one; values on a grid, so that many merges are tied."""
+    rng = np.random.default_rng(seed)
+    tree = linkage(pdist(rng.integers(6, size=(25, 2)).astype(float)), "average")
+    slow = consensus.cut(tree, n_clusters)
+    for n_groups in range(n_clusters, min(4 * n_clusters, 24) + 1):
+        groups = consensus.cut(tree, n_groups)
+        large = [group for group in range(n_groups) if (groups == group).sum() >= min_size]
+        if len(large) == n_clusters:
+            slow = np.array([large.index(group) if group in large else -1 for group in groups])
+            break
+    np.testing.assert_array_equal(consensus._cut_into_sizeable(tree, n_clusters, min_size), slow)
+
+
+@given(st.integers(0, 10_000), st.integers(200, 400), st.integers(100, 300))
+def test_contingency_counts_small_integers_of_many_values(seed: int, n_rows: int, n_columns: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, columns = (rng.integers(n, size=50).astype(np.int16) for n in (n_rows, n_columns))
+    slow = np.zeros((n_rows, n_columns))
+    for row, column in zip(rows, columns, strict=True):
+        slow[row, column] += 1
+    np.testing.assert_array_equal(consensus.contingency(rows, columns, n_rows, n_columns), slow)
+
+
 def test_exact_number_even_where_all_is_tied() -> None:
     found = consensus.consensus_labels(np.zeros((3, 8), dtype=np.int16), 5)
     assert len(np.unique(found)) == 5

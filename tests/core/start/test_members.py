@@ -16,7 +16,7 @@ def of_one_matrix(X: np.ndarray, normalizations: tuple[str, ...] = ("log", "scal
 
 def test_with_equal_sizes_spherical_mixtures_join_and_all_weights_are_equal() -> None:
     X = np.random.default_rng(0).normal(size=(200, 3)) * [1, 2, 4]
-    found = members(of_one_matrix(X), 3, np.random.default_rng(0), n_repeats=2, equal_sizes=True)
+    found = members(of_one_matrix(X), 3, np.random.default_rng(0), n_repeats=2, equal_sizes=True).mixtures
     assert len(found) == 3 * 2 * 3  # representations, repeats, kinds
     for _, mixture in found:
         np.testing.assert_allclose(mixture.log_weights, -np.log(3))
@@ -33,7 +33,7 @@ def test_spherical_mixtures_join_in_a_panel_with_weights_of_their_own() -> None:
     panel = ClassRepresentations(
         {"log": X, "scaled": X / X.std(axis=0)}, np.arange(200), None, {"log": X}, own_scale=True
     )
-    found = members(panel, 3, np.random.default_rng(0), n_repeats=2, equal_sizes=False)
+    found = members(panel, 3, np.random.default_rng(0), n_repeats=2, equal_sizes=False).mixtures
     assert len(found) == (4 * 2 + 2 * 1) * 3  # plain and contrasted representations, repeats, kinds
     assert all(scores.std(axis=0)[-1] > 3 for scores, _ in found)  # none has unit variances
     spherical = [
@@ -58,7 +58,7 @@ def test_half_as_many_without_depth_and_in_contrasted_representations(
         rng.normal(size=100).astype(np.float32) if depth else None,
         {"log": X} if contrasted else {},
     )
-    found = members(representations, 2, rng, n_repeats=2, equal_sizes=False)
+    found = members(representations, 2, rng, n_repeats=2, equal_sizes=False).mixtures
     assert len(found) == expected
     assert sum(isinstance(mixture, TiedStudentMixtures) for _, mixture in found) == expected // 2
 
@@ -69,7 +69,7 @@ def test_small_distinct_groups_are_found_by_merging_and_never_by_a_tiny_componen
     truth = np.repeat([0, 1, 2], [1000, 60, 60])
     X = rng.normal(size=(1120, 3)) * [6, 1, 1] + np.array([[0, 0, 0], [0, 12, 0], [0, 0, 12]])[truth]
     X -= X.mean(axis=0)
-    found = members(of_one_matrix(X), 3, rng, n_repeats=2, equal_sizes=False)
+    found = members(of_one_matrix(X), 3, rng, n_repeats=2, equal_sizes=False).mixtures
     gaussian = [mixture for _, mixture in found if isinstance(mixture, TiedMixtures)]
     shares = np.array([np.sort(np.exp(mixture.log_weights[0])) for mixture in gaussian])
     np.testing.assert_allclose(np.median(shares, axis=0), [60 / 1120, 60 / 1120, 1000 / 1120], atol=0.02)

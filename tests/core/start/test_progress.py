@@ -8,6 +8,7 @@ import pytest
 from tests.core.start.test_consensus_start import simulate
 from tqdm.notebook import tqdm_notebook
 
+from falcon_sc.core.start import progress
 from falcon_sc.core.start.coarse_classes import CoarseClasses
 from falcon_sc.core.start.consensus_start import consensus_start
 from falcon_sc.core.start.estimation import estimate_numbers
@@ -105,6 +106,26 @@ def test_the_bar_moves_with_the_fits_of_a_class_and_is_drawn_by_one_thread(
         assert _classes(1).each(task, workers=workers, stage=bar.stages[0]) == [True]
     assert drawn_by == {threading.get_ident()}
     assert "100%" in capsys.readouterr().err
+
+
+def test_the_bar_is_drawn_some_times_a_second_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is a made one: how fast the machine is does not matter."""
+    ticks = iter(range(10_000))
+    monkeypatch.setattr(
+        progress, "monotonic", lambda: next(ticks) / 32
+    )  # every fourth fit is a tenth of a second later
+    with FitsBar([1000], shown=True) as bar:
+        drawn: list[int] = []
+        update = bar._bar.update
+        monkeypatch.setattr(bar._bar, "update", lambda n: (drawn.append(n), update(n)))
+
+        def task(_: int) -> None:
+            for _ in range(1000):
+                fits_done()
+
+        bar.stages[0].counted(task)(0)
+        assert len(drawn) == 250
+    assert sum(drawn) == bar._bar.n == 1000
 
 
 def test_nothing_is_printed_unless_it_is_asked_for(capfd: pytest.CaptureFixture[str]) -> None:

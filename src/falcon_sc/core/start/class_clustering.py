@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -108,18 +109,17 @@ def label_class(
     if k == 1:
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
 
-    def labels_by_members() -> np.ndarray:  # members x n
-        found = members(representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes)
-        return np.concatenate([mixture.predict(scores[None]) for scores, mixture in found])
-
-    by_members = labels_by_members()
+    vote = partial(members, representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes)
+    first = vote()
+    by_members = first.labels  # members x n
     compared = _spread(representations.fit_cells, max(N_COMPARED, k))
     for n_more, are_too_few in ((1, halves_differ), (2, fall_into_forms)):
         stop_if_unwanted()
         of_halves = consensus_of_halves(by_members[:, compared], k, rng)
         if not are_too_few(of_halves):
             break
-        by_members = np.concatenate([by_members, *(labels_by_members() for _ in range(n_more))])
+        more = [vote(may_merge=first.merged).labels for _ in range(n_more)]
+        by_members = np.concatenate([by_members, *more])
     landmarks = _spread(representations.fit_cells, max(N_LANDMARKS, k))
     stop_if_unwanted()
     consensus = consensus_labels(by_members[:, landmarks], k)

@@ -15,10 +15,15 @@ _MIN_SHARE = 0.005
 
 def co_association(labels: np.ndarray) -> np.ndarray:
     """Share of the clusterings (rows of `labels`, v x n) that put two samples together: float32 n x n."""
-    members = np.vstack([row == cluster for row in labels for cluster in np.unique(row)])  # clusters x n
-    together: np.ndarray = members.T.astype(np.float32) @ members.astype(np.float32)  # whole numbers, exact
+    members = indicators(labels).reshape(-1, labels.shape[1])
+    together: np.ndarray = members.T @ members  # whole numbers, exact
     together /= len(labels)
     return together
+
+
+def indicators(labels: np.ndarray) -> np.ndarray:
+    """Which cluster each sample is in by each clustering (rows of `labels`, v x n): float32, (v, clusters, n)."""
+    return np.asarray(labels[:, None] == np.arange(int(labels.max()) + 1)[:, None], dtype=np.float32)
 
 
 def consensus_labels(labels: np.ndarray, n_clusters: int) -> np.ndarray:
@@ -48,13 +53,18 @@ def consensus_labels(labels: np.ndarray, n_clusters: int) -> np.ndarray:
 
 def _cut_into_sizeable(tree: np.ndarray, n_clusters: int, min_size: int) -> np.ndarray:
     """The highest cut with `n_clusters` groups of at least `min_size`, the rest -1; the plain cut if there is none."""
-    for n_groups in range(n_clusters, min(4 * n_clusters, len(tree)) + 1):
-        groups = cut(tree, n_groups)
-        sizeable = np.bincount(groups) >= min_size
-        if sizeable.sum() == n_clusters:  # each step splits one group, so none is skipped
-            renamed: np.ndarray = np.where(sizeable, np.cumsum(sizeable) - 1, -1)
-            return np.asarray(renamed[groups])
-    return cut(tree, n_clusters)
+    n = len(tree) + 1
+    sizeable = np.concatenate([np.ones(n), tree[:, 3]]) >= min_size  # of the samples, then of what each merge made
+    parts = sizeable[tree[:, :2].astype(np.int64)].sum(axis=1)
+    # of 1, 2, ... groups: each further one comes of taking back the last merge that is left
+    n_sizeable = np.cumsum(np.append(sizeable[-1], (parts - sizeable[n:])[::-1]))
+    enough = np.flatnonzero(n_sizeable[n_clusters - 1 : min(4 * n_clusters, n - 1)] == n_clusters)
+    if len(enough) == 0:
+        return cut(tree, n_clusters)
+    groups = cut(tree, n_clusters + int(enough[0]))  # each step splits one group, so none is skipped
+    kept = np.bincount(groups) >= min_size
+    renamed: np.ndarray = np.where(kept, np.cumsum(kept) - 1, -1)
+    return np.asarray(renamed[groups])
 
 
 def cut(tree: np.ndarray, n_clusters: int) -> np.ndarray:
@@ -67,6 +77,12 @@ def cut(tree: np.ndarray, n_clusters: int) -> np.ndarray:
     )
     component = sparse.csgraph.connected_components(graph, directed=False)[1][:n]
     return np.asarray(np.unique(component, return_inverse=True)[1], dtype=np.int64)
+
+
+def contingency(rows: np.ndarray, columns: np.ndarray, n_rows: int, n_columns: int) -> np.ndarray:
+    """Samples by the two labels they have, float64 (n_rows, n_columns)."""
+    samples = np.bincount(rows.astype(np.int64) * n_columns + columns, minlength=n_rows * n_columns)
+    return samples.reshape(n_rows, n_columns).astype(np.float64)
 
 
 def extend(landmark_labels: np.ndarray, landmark_clusterings: np.ndarray, clusterings: np.ndarray) -> np.ndarray:
@@ -83,8 +99,7 @@ def extend(landmark_labels: np.ndarray, landmark_clusterings: np.ndarray, cluste
     score = np.zeros((clusterings.shape[1], n_groups))
     sizes = np.bincount(landmark_labels, minlength=n_groups)
     for of_landmarks, of_samples in zip(landmark_clusterings, clusterings, strict=True):
-        table = np.zeros((max(of_landmarks.max(), of_samples.max()) + 1, n_groups))
-        np.add.at(table, (of_landmarks, landmark_labels), 1)
+        table = contingency(of_landmarks, landmark_labels, max(of_landmarks.max(), of_samples.max()) + 1, n_groups)
         score += (table / sizes)[of_samples]
     return np.asarray(score.argmax(axis=1), dtype=np.int64)
 
@@ -107,7 +122,6 @@ def agreement(
     n_groups = int(landmark_labels.max()) + 1
     share = np.zeros(len(labels))
     for of_landmarks, of_samples in zip(landmark_clusterings, clusterings, strict=True):
-        table = np.zeros((max(of_landmarks.max(), of_samples.max()) + 1, n_groups))
-        np.add.at(table, (of_landmarks, landmark_labels), 1)
+        table = contingency(of_landmarks, landmark_labels, max(of_landmarks.max(), of_samples.max()) + 1, n_groups)
         share += (table / np.maximum(table.sum(axis=1, keepdims=True), 1))[of_samples, labels]
     return np.asarray(share / len(clusterings), dtype=np.float32)

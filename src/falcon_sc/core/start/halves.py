@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from falcon_sc.core.start.consensus import consensus_labels
+from falcon_sc.core.start.consensus import consensus_labels, indicators
 
 N_HALVINGS = 4
 # Adjusted Rand indices: what is alike has at least, what is far apart less, and what is clearly better so much more.
@@ -47,7 +47,7 @@ def adjusted_rand_indices(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
 
     As `sklearn.metrics.adjusted_rand_score`, hundreds at once.
     """
-    first, second = _indicators(ones), _indicators(others)
+    first, second = indicators(ones), indicators(others)
     n = ones.shape[1]
     sizes_of_ones, sizes_of_others = first.sum(axis=2, dtype=np.float64), second.sum(axis=2, dtype=np.float64)
     tables = first.reshape(-1, n) @ second.reshape(-1, n).T  # whole numbers, exact
@@ -56,11 +56,6 @@ def adjusted_rand_indices(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
     by_chance = of_ones * of_others / max(n * (n - 1) / 2, 1)
     above = (of_ones + of_others) / 2 - by_chance
     return np.asarray(np.where(above > 0, (together - by_chance) / np.where(above > 0, above, 1), 1.0))
-
-
-def _indicators(labels: np.ndarray) -> np.ndarray:
-    """Which cluster each sample is in: float32, (clusterings, clusters, n)."""
-    return np.asarray(labels[:, None] == np.arange(int(labels.max()) + 1)[:, None], dtype=np.float32)
 
 
 def _pairs(n: np.ndarray) -> np.ndarray:

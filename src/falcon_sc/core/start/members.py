@@ -26,6 +26,19 @@ N_STARTS = 4  # from K-Means, for every mixture: fewer, or runs that end before 
 MARGIN = 0.3  # nats a cell that merged mixtures must gain, median over the representations asked
 
 
+@dataclass(frozen=True)
+class Members:
+    """The `mixtures` that vote, each with the scores (n x d) that it clusters; and whether `merged` ones are much likelier."""
+
+    mixtures: list[tuple[np.ndarray, TiedMixtures | TiedStudentMixtures]]
+    merged: bool
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Component of every cell by each mixture: int16, (members, n)."""
+        return np.concatenate([mixture.predict(scores[None]) for scores, mixture in self.mixtures])
+
+
 def members(
     representations: ClassRepresentations,
     k: int,
@@ -34,13 +47,15 @@ def members(
     n_repeats: int,
     equal_sizes: bool,
     n_steps: int = N_STEPS,
-) -> list[tuple[np.ndarray, TiedMixtures | TiedStudentMixtures]]:
-    """Mixtures with k components, one each, with the scores (n x d) it clusters: arrays of numpy, wherever they were fitted.
+    may_merge: bool = True,
+) -> Members:
+    """Mixtures with k components.
 
     `n_repeats` of each kind, Gaussian and Student, in every plain representation, and half as many in those without
     sequencing depth, where there are counts, and in the contrasted ones (not of an embedding): depth and what varies in
     all classes are part of what tells some types apart, and hide what tells others apart. Gaussians are merged down from
-    more components where that makes them much likelier. Each run has up to `n_steps` steps.
+    more components where that makes them much likelier, which is asked only if they `may_merge`: it takes as long as a
+    fifth of the fits. Each run has up to `n_steps` steps.
 
     Where the values have a scale of their own Gaussian mixtures with a spherical covariance join in: without them the clusters
     of a panel vary between seeds, and along a line on which cells mature they are cut across it.
@@ -67,10 +82,12 @@ def members(
     # every second plain representation is asked, which is one or two of each normalization
     asked = range(0, len(names), 2)
     best = [max(fit.log_likelihood for i, fit in zip(repeated, fits, strict=True) if i == a) for a in asked]
-    if not equal_sizes and _merging_gains([learned[a] for a in asked], best, k, rng):
+    merges = may_merge and not equal_sizes and _merging_gains([learned[a] for a in asked], best, k, rng)
+    if merges:
         merged = _merged([learned[i] for i in repeated], k, rng)
         fits = [fit if new is None else fit.with_gaussian(new) for fit, new in zip(fits, merged, strict=True)]
-    return [(scores[i][0], mixture) for i, fit in zip(repeated, fits, strict=True) for mixture in fit.mixtures]
+    mixtures = [(scores[i][0], mixture) for i, fit in zip(repeated, fits, strict=True) for mixture in fit.mixtures]
+    return Members(mixtures, merges)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import get_ident
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Self
+
+BETWEEN_DRAWINGS = 0.1  # seconds, at least: adding up takes longer than a short fit
 
 _COUNT: ContextVar[Callable[[int], object] | None] = ContextVar("count", default=None)
 
@@ -56,6 +59,7 @@ class FitsBar:
         self._shown = shown
         self._bar: Any = None
         self._owner = get_ident()
+        self._drawn = -np.inf
 
     def __enter__(self) -> Self:
         from falcon_sc.core.start.bars import Bar
@@ -64,6 +68,7 @@ class FitsBar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._drawn = -np.inf
         self.draw()
         self._bar.close()
 
@@ -73,9 +78,11 @@ class FitsBar:
         return sum(stage.total for stage in self.stages)
 
     def draw(self) -> None:
-        """Show where the fits are, if this is the thread that shows it."""
-        if not self._shown or get_ident() != self._owner:
+        """Show where the fits are, some times a second, if this is the thread that shows it."""
+        now = monotonic()
+        if not self._shown or get_ident() != self._owner or now - self._drawn < BETWEEN_DRAWINGS:
             return
+        self._drawn = now
         self._bar.total = self.total
         if hasattr(self._bar, "container"):  # the widget of a notebook, which has a total of its own
             self._bar.container.children[1].max = self._bar.total

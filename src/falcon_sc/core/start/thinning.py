@@ -72,14 +72,14 @@ def halved(whole: Molecules, most_clusters: int, rng: np.random.Generator, *, n_
     """Clusters of the halves of molecules, 2 to `most_clusters`, in `n_genes` genes chosen in each half: 2 x splits x representations runs."""
     n_cells = len(whole.cells)
     ks = range(2, max(2, min(most_clusters, n_cells)) + 1)
-    labels: list[NDArray[np.int16]] = []
+    clustered: list[np.ndarray] = []
     scores: list[np.ndarray] = []
     counted: NDArray[np.uint16] | None = None
     for _ in range(N_SPLITS):
         both = halve(whole.counts, rng)
         if counted is None:
             counted = _counted(*both)
-        halves = [
+        one, other = (
             class_representations(
                 half,
                 "counts",
@@ -90,12 +90,12 @@ def halved(whole: Molecules, most_clusters: int, rng: np.random.Generator, *, n_
                 n_components=max(d for _, d in REPRESENTATIONS),
             )
             for half in both
-        ]
-        for clustered, judged in (halves, halves[::-1]):
-            labels += _clusters([clustered.components(*name) for name in REPRESENTATIONS], ks, rng)
+        )
+        for own, judged in ((one, other), (other, one)):
+            clustered += [own.components(*name) for name in REPRESENTATIONS]
             scores += [judged.components(*name) for name in REPRESENTATIONS]
     assert counted is not None
-    return Halves(whole.cells, np.stack(labels), _side_by_side(scores), counted)
+    return Halves(whole.cells, np.stack(_clusters(clustered, ks, rng)), _side_by_side(scores), counted)
 
 
 def _clusters(matrices: Sequence[np.ndarray], ks: Sequence[int], rng: np.random.Generator) -> list[NDArray[np.int16]]:

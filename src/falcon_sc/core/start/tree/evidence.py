@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc.core.start.consensus import contingency
 from falcon_sc.core.start.tree.class_tree import leaves_under
-from falcon_sc.core.start.tree.found_again import in_halves_of_cells, in_halves_of_molecules, separation, table
+from falcon_sc.core.start.tree.found_again import in_halves_of_cells, in_halves_of_molecules, separation
 from falcon_sc.core.start.tree.support import support_of
 from falcon_sc.core.start.tree.technical import explained_by_group, explained_by_number
 
@@ -75,7 +76,9 @@ def evidence(
     """
     under, nothing = leaves_under(tree.joins, len(tree.classes)), np.full(len(tree.joins), np.nan)
     sides = under[tree.joins[:, 0]], under[tree.joins[:, 1]]  # leaves on either side of each split, (S, L) each
-    agreement = np.mean([separation(table(own, tree.leaves, len(tree.classes)), sides) for own in clusterings], axis=0)
+    n_leaves = len(tree.classes)
+    tables = [contingency(tree.leaves, own, n_leaves, int(own.max()) + 1) for own in clusterings]
+    agreement = np.mean([separation(table, sides) for table in tables], axis=0)
     if halves is not None:
         comes_back, markers = in_halves_of_molecules(tree, sides, halves, rng)
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from falcon_sc.core.start.consensus import contingency
 from falcon_sc.core.start.mixtures.em import batches, ridge
 from falcon_sc.core.start.mixtures.merging import merge_down
 from falcon_sc.core.start.thinning import counted_cells
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
 REPRESENTATIONS = (("log", 10), ("scaled", 15), ("pearson", 10))  # in which cells are halved
 CELLS_OF_A_HALF = 1000
 FEWEST = 3  # cells on either side of a split, in each fold, to say anything
-
-
-def table(
-    clusters: NDArray[np.integer], leaves: NDArray[np.int64], n_leaves: int, n_clusters: int | None = None
-) -> NDArray[np.float64]:
-    """Cells by leaf and cluster, (n_leaves, n_clusters)."""
-    n_clusters = int(clusters.max()) + 1 if n_clusters is None else n_clusters
-    cells = np.bincount(leaves * n_clusters + clusters, minlength=n_leaves * n_clusters)
-    return cells.reshape(n_leaves, n_clusters).astype(np.float64)
 
 
 def _shares(table: NDArray[np.float64], sides: Sides) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -105,7 +97,7 @@ def in_halves_of_cells(
         for run in range(len(halves)):
             tables = [
                 [
-                    [table(labels[run][part], leaves[run][part], len(tree.classes), k) for labels in both]
+                    [contingency(leaves[run][part], labels[run][part], len(tree.classes), k) for labels in both]
                     for k, both in enumerate(clusters, 2)
                 ]
                 for part in (fold, ~fold)
@@ -149,7 +141,7 @@ def _sides_of_clusters(
     labels: NDArray[np.int16], leaves: NDArray[np.int64], taught: NDArray[np.bool_], sides: Sides
 ) -> NDArray[np.bool_]:
     """Whether the cluster of each cell is on the second side of each split (S, n), as some cells teach: with the number of clusters that is best there."""
-    tables = [table(own[taught], leaves[taught], sides[0].shape[1], int(own.max()) + 1) for own in labels]
+    tables = [contingency(leaves[taught], own[taught], sides[0].shape[1], int(own.max()) + 1) for own in labels]
     separations = np.stack([separation(table, sides) for table in tables])  # (K - 1, S)
     best = np.nan_to_num(separations, nan=-1).argmax(axis=0)
     is_second = np.empty((len(best), labels.shape[1]), dtype=bool)

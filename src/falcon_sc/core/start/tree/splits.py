@@ -60,15 +60,8 @@ def find_splits(
     if len(learned) > MAX_CELLS:
         learned = np.sort(rng.choice(learned, MAX_CELLS, replace=False))
     fewer = replace(representations, fit_cells=learned)
-    mixtures = members(
-        fewer,
-        n_leaves,
-        rng,
-        n_repeats=N_REPEATS,
-        equal_sizes=False,
-        n_steps=N_STEPS,
-    )
-    deeper = np.concatenate([mixture.predict(scores[None]) for scores, mixture in mixtures])  # members x n
+    voting = members(fewer, n_leaves, rng, n_repeats=N_REPEATS, equal_sizes=False, n_steps=N_STEPS, may_merge=False)
+    deeper = voting.labels  # members x n
     stop_if_unwanted()
     tree = class_tree(representations, labels, deeper, n_leaves, learned)
     halves = None if molecules is None else halved(molecules, n_leaves + 1, rng, n_genes=n_genes)
