@@ -79,7 +79,7 @@ def predict(
     missing_genes
         What to do if genes of the model are not in `adata`: ``"error"``, or ``"fill"`` them with their mean over the
         training cells, with a warning, as long as they held at most a tenth of the variance there: on four real sets
-        94 to 100 % of held-out cells then kept their label (:doc:`/benchmarks`).
+        93 to 100 % of held-out cells then kept their label (:doc:`/benchmarks`).
     dataset_key
         Column of ``adata.obs`` with the data set whose coarse labels `coarse_key` holds, for a model of several.
     key_added
