@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
+from tests.core.start.test_members import of_one_matrix, wide_group_beside_small_ones
 
 from falcon_sc.core.start import class_clustering
 from falcon_sc.core.start import members as voting
@@ -183,6 +184,22 @@ def test_more_mixtures_vote_where_halves_of_them_differ(
     assert found == n_times * [5 * 2 * 2]  # representations, repeats, kinds
     assert asked == [False]  # once, of the first of them
     assert len(np.unique(labels)) == k
+
+
+def test_further_mixtures_are_merged_as_the_first_ones_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That halves differ is said here, so that there are further ones."""
+    monkeypatch.setattr(class_clustering, "halves_differ", lambda _: True)
+    merged: list[bool] = []
+
+    def watched(*args: Any, **keywords: Any) -> Any:
+        found = members(*args, **keywords)
+        merged.append(found.merged)
+        return found
+
+    monkeypatch.setattr(class_clustering, "members", watched)
+    X = wide_group_beside_small_ones().astype(np.float32)
+    label_class(of_one_matrix(X), 3, np.random.default_rng(0), n_repeats=1)
+    assert merged == [True, True]
 
 
 def test_the_groups_of_a_half_that_is_better_go_to_all_cells(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from falcon_sc.core.start.members import members
+from falcon_sc.core.start import members as voting
+from falcon_sc.core.start.members import Members, members
 from falcon_sc.core.start.mixtures.merging import smallest_weight
 from falcon_sc.core.start.mixtures.student import TiedStudentMixtures
 from falcon_sc.core.start.mixtures.tied import TiedMixtures
@@ -63,14 +64,39 @@ def test_half_as_many_without_depth_and_in_contrasted_representations(
     assert sum(isinstance(mixture, TiedStudentMixtures) for _, mixture in found) == expected // 2
 
 
-def test_small_distinct_groups_are_found_by_merging_and_never_by_a_tiny_component() -> None:
-    """A wide group that K-Means cuts, beside small distinct ones."""
+def wide_group_beside_small_ones() -> np.ndarray:
+    """K-Means cuts the wide group, of 1,000, before it parts the small ones, of 60 each."""
     rng = np.random.default_rng(5)
     truth = np.repeat([0, 1, 2], [1000, 60, 60])
     X = rng.normal(size=(1120, 3)) * [6, 1, 1] + np.array([[0, 0, 0], [0, 12, 0], [0, 0, 12]])[truth]
-    X -= X.mean(axis=0)
-    found = members(of_one_matrix(X), 3, rng, n_repeats=2, equal_sizes=False).mixtures
-    gaussian = [mixture for _, mixture in found if isinstance(mixture, TiedMixtures)]
-    shares = np.array([np.sort(np.exp(mixture.log_weights[0])) for mixture in gaussian])
+    return X - X.mean(axis=0)
+
+
+def shares_of_gaussians(found: Members) -> np.ndarray:
+    gaussian = [mixture for _, mixture in found.mixtures if isinstance(mixture, TiedMixtures)]
+    return np.array([np.sort(np.exp(mixture.log_weights[0])) for mixture in gaussian])
+
+
+def test_small_distinct_groups_are_found_by_merging_and_never_by_a_tiny_component() -> None:
+    X = wide_group_beside_small_ones()
+    found = members(of_one_matrix(X), 3, np.random.default_rng(0), n_repeats=2, equal_sizes=False)
+    shares = shares_of_gaussians(found)
     np.testing.assert_allclose(np.median(shares, axis=0), [60 / 1120, 60 / 1120, 1000 / 1120], atol=0.02)
     assert shares.min() >= smallest_weight(1120)
+    assert found.merged
+
+
+def test_nothing_is_merged_nor_asked_where_it_may_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voting, "merge_down", pytest.fail)
+    X = wide_group_beside_small_ones()
+    found = members(of_one_matrix(X), 3, np.random.default_rng(0), n_repeats=2, equal_sizes=False, may_merge=False)
+    assert shares_of_gaussians(found).max() < 0.6  # the wide group is cut in two
+    assert not found.merged
+
+
+def test_labels_are_those_of_each_mixture() -> None:
+    X = np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32)
+    found = members(of_one_matrix(X), 4, np.random.default_rng(0), n_repeats=1, equal_sizes=False)
+    assert found.labels.shape == (len(found.mixtures), 80)
+    scores, mixture = found.mixtures[-1]
+    np.testing.assert_array_equal(found.labels[-1], mixture.predict(scores[None])[0])
