@@ -43,6 +43,12 @@ def test_scale_without_leiden_has_no_ratios():
     assert scale._row(200, "discover", {name: 2 * value for name, value in took.items()}, took)["wall_ratio"] == 2
 
 
+def test_of_the_warm_calls_the_middle_one_counts():
+    calls = [{"cpu_s": seconds} for seconds in (9.0, 3.0, 1.0, 2.0)]
+    assert scale._warm({"calls": calls})["cpu_s"] == 2
+    assert scale._warm({"calls": calls[:1]})["cpu_s"] == 9  # a first call that took long stands for all
+
+
 def test_scale_says_how_each_stage_grows_from_ten_thousand_cells_on():
     rows = [
         {"n_obs": n, "what": what, "cpu_s": seconds, "wall_s": seconds, "peak_gib": memory}
