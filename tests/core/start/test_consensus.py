@@ -39,6 +39,14 @@ def test_the_highest_cut_with_so_many_sizeable_groups(seed: int, n_clusters: int
     np.testing.assert_array_equal(consensus._cut_into_sizeable(tree, n_clusters, min_size), slow)
 
 
+@pytest.mark.parametrize(("n_outliers", "n_left_out"), [(6, 6), (7, 0)])
+def test_cuts_into_up_to_four_times_as_many_groups_are_looked_at(n_outliers: int, n_left_out: int) -> None:
+    """Two groups, and outliers that are cut off one by one before these part: into eight groups with six of them."""
+    x = np.concatenate([np.linspace(0, 1, 10), np.linspace(9, 10, 10), 10.0 ** np.arange(2, 2 + n_outliers)])
+    found = consensus._cut_into_sizeable(linkage(x[:, None], "average"), 2, 5)
+    assert (found < 0).sum() == n_left_out
+
+
 @given(st.integers(0, 10_000), st.integers(200, 400), st.integers(100, 300))
 def test_contingency_counts_small_integers_of_many_values(seed: int, n_rows: int, n_columns: int) -> None:
     rng = np.random.default_rng(seed)

@@ -111,9 +111,8 @@ def test_the_bar_moves_with_the_fits_of_a_class_and_is_drawn_by_one_thread(
 def test_the_bar_is_drawn_some_times_a_second_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock is a made one: how fast the machine is does not matter."""
     ticks = iter(range(10_000))
-    monkeypatch.setattr(
-        progress, "monotonic", lambda: next(ticks) / 32
-    )  # every fourth fit is a tenth of a second later
+    # every fourth fit is a tenth of a second later
+    monkeypatch.setattr(progress, "monotonic", lambda: next(ticks) / 32)
     with FitsBar([1000], shown=True) as bar:
         drawn: list[int] = []
         update = bar._bar.update

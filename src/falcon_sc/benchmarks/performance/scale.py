@@ -88,14 +88,15 @@ def _rows_of(size: int, methods: list[str], device: str | None, shape: tuple[int
         found = {what: in_own_process(_IN, "measured", path, what, shape[2], device, time.time()) for what in methods}
     rows: list[dict[str, Any]] = [{"n_obs": size, "what": f"{what}: not run"} for what in beyond]
     leiden = found.get("Leiden")
+    beside_cold, beside_warm = (leiden["calls"][0], _warm(leiden)) if leiden else (None, None)
     for what, result in found.items():
         cold, warm = result["calls"][0], _warm(result)
         scores = {"accuracy": result["accuracy"], "ari": result["ari"]}
-        rows.append(_row(size, f"{what}, cold", cold, leiden and leiden["calls"][0]))
+        rows.append(_row(size, f"{what}, cold", cold, beside_cold))
         peak = {"peak_gib": cold["peak_gib"]}  # later calls find memory that the first has left behind
-        rows.append(_row(size, what, warm | peak, leiden and _warm(leiden)) | {"input_gib": input_gib} | scores)
+        rows.append(_row(size, what, warm | peak, beside_warm) | {"input_gib": input_gib} | scores)
         for stage, (cpu, wall) in warm["stages"].items():
-            rows.append(_row(size, f"{what}: {stage}", {"cpu_s": cpu, "wall_s": wall}, leiden and _warm(leiden)))
+            rows.append(_row(size, f"{what}: {stage}", {"cpu_s": cpu, "wall_s": wall}, beside_warm))
     return rows
 
 

@@ -54,8 +54,8 @@ def members(
     `n_repeats` of each kind, Gaussian and Student, in every plain representation, and half as many in those without
     sequencing depth, where there are counts, and in the contrasted ones (not of an embedding): depth and what varies in
     all classes are part of what tells some types apart, and hide what tells others apart. Gaussians are merged down from
-    more components where that makes them much likelier, which is asked only if they `may_merge`: it takes as long as a
-    fifth of the fits. Each run has up to `n_steps` steps.
+    more components where that makes them much likelier, which is asked only if they `may_merge`: it takes a
+    quarter to a half of the time of the fits. Each run has up to `n_steps` steps.
 
     Where the values have a scale of their own Gaussian mixtures with a spherical covariance join in: without them the clusters
     of a panel vary between seeds, and along a line on which cells mature they are cut across it.
