@@ -82,7 +82,7 @@ def test_a_bad_value_is_named(name, value):
 
 def test_no_more_neighbors_are_drawn_than_searched():
     with pytest.raises(ValueError, match="n_neighbors_per_step=5 is larger than n_neighbors=3"):
-        FalconConfig(n_neighbors=3)
+        FalconConfig(n_neighbors=3, n_neighbors_per_step=5)
 
 
 def test_round_trip_through_json():
@@ -90,7 +90,7 @@ def test_round_trip_through_json():
     assert FalconConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
-@pytest.mark.parametrize(("n", "batch"), [(60, 60), (700, 128), (3000, 256), (10_000, 1024), (10**6, 1024)])
+@pytest.mark.parametrize(("n", "batch"), [(60, 60), (700, 128), (3000, 256), (10_000, 512), (10**6, 512)])
 def test_batch_size_follows_the_data(n, batch):
     assert FalconConfig().samples_per_batch(n) == batch
 

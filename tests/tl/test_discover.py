@@ -235,7 +235,9 @@ def test_small_classes_are_named(cells: AnnData, quick, caplog: pytest.LogCaptur
 
 
 def test_keywords_replace_the_configuration(cells: AnnData, quick) -> None:
-    config = fsc.FalconConfig(start="random", n_neighbors=9, max_epochs=50, lr=0.01, batch_size=64)
+    config = fsc.FalconConfig(
+        start="random", n_neighbors=9, n_neighbors_per_step=5, max_epochs=50, lr=0.01, batch_size=64
+    )
     quick |= {"config": config}
     fsc.tl.discover(cells, "coarse", 6, lr=0.5, **quick)
     params = cells.uns["falcon"]["params"]

@@ -58,7 +58,7 @@ class FalconConfig(PaperSettings):
         `L` of eq. 4: neighbors searched for each sample inside its coarse class. Default: paper.
     n_neighbors_per_step
         How many of the `n_neighbors` are drawn for a sample at each iteration. `None`: all of them, as in eq. 4 (paper).
-        Default: published code.
+        Published code: 5. Default: ours, for the time; the labels are as good (docs/tuning.md).
     metric
         Distance of the neighbor search. Default: published code; the paper does not name it.
     prior
@@ -107,7 +107,7 @@ class FalconConfig(PaperSettings):
         shortest run that gave labels as good as one of 1,400 did, also with 83 classes, after a start from labels
         (docs/tuning.md); a random start takes several times as many.
     batch_size
-        Samples an iteration. `None` (ours): the power of two nearest below an eighth of the samples, from 128 to 1,024.
+        Samples an iteration. `None` (ours): the power of two nearest below an eighth of the samples, from 128 to 512.
     optimizer
         `"sgd"` with `momentum` (paper) or `"adamw"` (ours: it stays finite).
     lr
@@ -172,7 +172,7 @@ class FalconConfig(PaperSettings):
     relation_predictions: Predictions = "teacher"
     relation_batches: int = 20
     n_neighbors: int = 20
-    n_neighbors_per_step: int | None = 5
+    n_neighbors_per_step: int | None = 2
     metric: Metric = "cosine"
     prior: Prior = "within_coarse"
     prior_power: float = 1.0
@@ -232,7 +232,7 @@ class FalconConfig(PaperSettings):
         if self.batch_size is not None:
             return min(self.batch_size, n_samples)
         eighth = 1 << int(math.log2(max(n_samples, 8) / 8))
-        return min(max(eighth, 128), 1024, n_samples)
+        return min(max(eighth, 128), 512, n_samples)
 
     def iterations_per_epoch(self, n_samples: int) -> int:
         """Full batches in one pass; the samples left over are drawn in other epochs."""

@@ -10,10 +10,11 @@ from tests.core.start.test_members import of_one_matrix, wide_group_beside_small
 
 from falcon_sc.core.start import class_clustering
 from falcon_sc.core.start import members as voting
-from falcon_sc.core.start.class_clustering import N_COMPARED, N_LANDMARKS, N_PATHS, fit_class, label_class
+from falcon_sc.core.start.class_clustering import N_COMPARED, N_LANDMARKS, N_PATHS, ClassFit, fit_class, label_class
 from falcon_sc.core.start.consensus import consensus_labels
 from falcon_sc.core.start.halves import consensus_of_halves
 from falcon_sc.core.start.members import members
+from falcon_sc.core.start.mixtures.merging import log_likelihoods
 
 
 def test_mixtures_without_depth_are_outvoted_and_lower_the_agreement() -> None:
@@ -149,6 +150,33 @@ def test_there_are_several_paths_in_each_representation_from_other_starts() -> N
     assert N_PATHS > 1
     np.testing.assert_allclose(paths[:, :, 0] - paths[0, :, 0], 0, atol=1e-6)  # one component is the same from anywhere
     assert not np.allclose(paths[0], paths[1], atol=1e-6)
+
+
+def test_the_paths_say_how_likely_merged_mixtures_are_in_each_representation() -> None:
+    """Where one axis leads there are as many curves as elsewhere, so each representation has several times as many paths."""
+    counts, _ = line(0)
+    fit = fit_class(
+        counts, "counts", [1, 2, 3], np.random.default_rng(0), batch=None, background=None, has_counts=True,
+        n_genes=150, max_cells=400,
+    )  # fmt: skip
+    assert fit.representations.own_scale
+    assert fit.log_likelihood is not None
+    paths = fit.log_likelihood[:, :, 1]
+    n = len(fit.representations.contrasted_components())
+    assert paths.shape == (N_PATHS, 3 * n)
+    merged = fit.merged(2)
+    assert merged is not None
+    for i in range(n):
+        assert merged[i] == paths[:, i::n].max()
+    assert replace(fit, log_likelihood=None).merged(2) is None
+
+
+def test_distinct_small_groups_are_found_where_the_paths_say_that_merging_helps() -> None:
+    X = wide_group_beside_small_ones().astype(np.float32)
+    fit = ClassFit(of_one_matrix(X), np.tile(log_likelihoods([X], [1, 2, 3], np.random.default_rng(0)), (1, 5, 1)))
+    for merged, largest in ((fit.merged(3), 1000), (np.full(5, -np.inf), 500)):
+        labels, _ = label_class(fit.representations, 3, np.random.default_rng(1), n_repeats=2, merged_before=merged)
+        assert np.bincount(labels).max() == pytest.approx(largest, abs=50)
 
 
 @pytest.mark.parametrize(

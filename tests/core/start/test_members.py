@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from falcon_sc.core.start import members as voting
 from falcon_sc.core.start.members import Members, members
-from falcon_sc.core.start.mixtures.merging import smallest_weight
+from falcon_sc.core.start.mixtures.merging import log_likelihoods, smallest_weight
 from falcon_sc.core.start.mixtures.student import TiedStudentMixtures
 from falcon_sc.core.start.mixtures.tied import TiedMixtures
-from falcon_sc.core.start.representation.class_representations import ClassRepresentations
+from falcon_sc.core.start.representation.class_representations import ClassRepresentations, plain
 
 
 def of_one_matrix(X: np.ndarray, normalizations: tuple[str, ...] = ("log", "scaled")) -> ClassRepresentations:
@@ -92,6 +94,29 @@ def test_nothing_is_merged_nor_asked_where_it_may_not_be(monkeypatch: pytest.Mon
     found = members(of_one_matrix(X), 3, np.random.default_rng(0), n_repeats=2, equal_sizes=False, may_merge=False)
     assert shares_of_gaussians(found).max() < 0.6  # the wide group is cut in two
     assert not found.merged
+
+
+@pytest.mark.parametrize("contrasted", [False, True])
+def test_merged_mixtures_that_were_no_likelier_before_are_not_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, *, contrasted: bool
+) -> None:
+    """`merged_before` is of the contrasted representations, and of the plain ones where there are no others."""
+    X = wide_group_beside_small_ones()
+    representations = of_one_matrix(X)
+    if contrasted:
+        representations = replace(representations, contrasted={"log": X.astype(np.float32)})
+    scores = representations.contrasted_components() or [
+        representations.components(*name) for name in plain(representations)
+    ]
+    merged = log_likelihoods(scores, [3], np.random.default_rng(1))[:, 0]
+    for before, expected in ((merged, True), (merged - 1, False)):
+        found = members(
+            representations, 3, np.random.default_rng(0), n_repeats=2, equal_sizes=False, merged_before=before
+        )
+        assert found.merged == expected
+        assert (shares_of_gaussians(found).max(axis=1).mean() > 0.8) == expected
+    monkeypatch.setattr(voting, "merge_down", pytest.fail)
+    members(representations, 3, np.random.default_rng(0), n_repeats=2, equal_sizes=False, merged_before=merged - 1)
 
 
 def test_labels_are_those_of_each_mixture() -> None:

@@ -29,10 +29,10 @@ def _descend(optimizer: Any, parameters: list[torch.nn.Parameter], steps: range)
 
 
 def _torchs(parameters: list[torch.nn.Parameter], config: FalconConfig) -> torch.optim.Optimizer:
-    options: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "foreach": True}
+    options: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
     if config.optimizer == "sgd":
-        return torch.optim.SGD(parameters, momentum=config.momentum, **options)
-    return torch.optim.AdamW(parameters, **options)
+        return torch.optim.SGD(parameters, momentum=config.momentum, foreach=True, **options)
+    return torch.optim.AdamW(parameters, fused=True, **options)
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_the_student_sees_the_first_rows_of_the_teacher():
     make_trainer(dataclasses.replace(CONFIG, max_epochs=1), views=views).run()
     assert len(views.seen["weak"]) == len(views.seen["strong"]) > 1
     for weak, strong in zip(views.seen["weak"], views.seen["strong"], strict=True):
-        assert weak.shape == (64 * 6, 12)
+        assert weak.shape == (64 * (1 + 2), 12)  # the samples, and two neighbors of each
         assert torch.equal(weak[:64], strong)
 
 

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 RUN, START, TRAINING = "run.json", "start.npz", "training.pt"
 PARTS = "start"  # folder
-FORMAT = 5  # of what is kept, and of how it is computed: a run that began otherwise would end as no version would
+FORMAT = 6  # of what is kept, and of how it is computed: a run that began otherwise would end as no version would
 _SECONDS_BETWEEN_WRITES = 20.0
 _DESCRIBING = Lock()  # threads of the start come at the same time; not in `Checkpoint`, which is sent between processes
 

@@ -12,7 +12,7 @@ from falcon_sc.core.runtime import forks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Elements of a batch up to which one thread computes it; 1,024 samples of 50 components are far below.
+# Elements of a batch up to which one thread computes it; 512 samples of 50 components are far below.
 _ONE_THREAD_MAX = 200_000
 
 

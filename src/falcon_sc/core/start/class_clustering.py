@@ -46,6 +46,13 @@ class ClassFit:
     representations: ClassRepresentations
     log_likelihood: np.ndarray | None
 
+    def merged(self, k: int) -> np.ndarray | None:
+        """The largest of the log-likelihoods at `k` in each representation, r; None where no path was asked for."""
+        if self.log_likelihood is None:
+            return None
+        n = len(self.representations.contrasted_components()) or len(plain(self.representations))
+        return np.asarray(self.log_likelihood[:, :, k - 1].reshape(-1, n).max(axis=0))
+
 
 def fit_class(
     rows: np.ndarray | sparse.csr_matrix,
@@ -97,20 +104,21 @@ def label_class(
     *,
     n_repeats: int,
     equal_sizes: bool = False,
+    merged_before: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fine classes of one coarse class, int64 n, codes 0..k-1 by falling size, and the agreement on them, float32 n.
 
     A consensus of Gaussian and Student mixtures with k components (`members`) on `N_LANDMARKS` of the cells learned from;
     the others join through the models. Where halves of the mixtures differ there are twice as many, and
     where these fall into forms four times as many; and the groups of a half are taken where all mixtures agree clearly
-    better with them than with those of the whole.
+    better with them than with those of the whole. `merged_before`: see `members` and `ClassFit.merged`.
     """
     n = len(next(iter(representations.scores.values())))
     if k == 1:
         return np.zeros(n, dtype=np.int64), np.ones(n, dtype=np.float32)
 
     vote = partial(members, representations, k, rng, n_repeats=n_repeats, equal_sizes=equal_sizes)
-    first = vote()
+    first = vote(merged_before=merged_before)
     by_members = first.labels  # members x n
     compared = _spread(representations.fit_cells, max(N_COMPARED, k))
     for n_more, are_too_few in ((1, halves_differ), (2, fall_into_forms)):

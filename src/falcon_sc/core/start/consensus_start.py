@@ -130,7 +130,8 @@ def consensus_start(
         return kept.paths(c, generators[c], lambda: workers.run(paths, lambda: own, generators[c]))
 
     def label(c: int) -> tuple[np.ndarray, np.ndarray]:
-        options = {"k": int(n_per_class[c]), "n_repeats": n_repeats, "equal_sizes": equal_sizes}
+        k = int(n_per_class[c])
+        options = {"k": k, "n_repeats": n_repeats, "equal_sizes": equal_sizes, "merged_before": fits[c].merged(k)}
         return workers.run(label_class, lambda: {"representations": fits[c].representations} | options, generators[c])
 
     def label_and_split(c: int) -> tuple[np.ndarray, np.ndarray, Splits | None]:

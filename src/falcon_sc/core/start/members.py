@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 N_STARTS = 4  # from K-Means, for every mixture: fewer, or runs that end before they converge, vary more between seeds
-MARGIN = 0.3  # nats a cell that merged mixtures must gain, median over the representations asked
+MARGIN = 0.3  # nats a cell that merged mixtures must gain, median over representations
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,17 @@ def members(
     equal_sizes: bool,
     n_steps: int = N_STEPS,
     may_merge: bool = True,
+    merged_before: np.ndarray | None = None,
 ) -> Members:
     """Mixtures with k components.
 
     `n_repeats` of each kind, Gaussian and Student, in every plain representation, and half as many in those without
     sequencing depth, where there are counts, and in the contrasted ones (not of an embedding): depth and what varies in
     all classes are part of what tells some types apart, and hide what tells others apart. Gaussians are merged down from
-    more components where that makes them much likelier, which is asked only if they `may_merge`: it takes a
-    quarter to a half of the time of the fits. Each run has up to `n_steps` steps.
+    more components where that makes them much likelier. That takes a quarter to a half of the time of the fits to find out,
+    so it is asked only if they `may_merge`, and if those that were `merged_before` do not say no: the mean log-likelihoods of
+    mixtures with k components, merged, in the contrasted representations (r,; in the plain ones where there are no others).
+    Each run has up to `n_steps` steps.
 
     Where the values have a scale of their own Gaussian mixtures with a spherical covariance join in: without them the clusters
     of a panel vary between seeds, and along a line on which cells mature they are cut across it.
@@ -68,7 +71,8 @@ def members(
     scores = [(representations.components(*name), n_repeats) for name in names]
     if representations.depth is not None:
         scores += [(representations.components_without_depth(*name), n_half) for name in names]
-    scores += [(own, n_half) for own in representations.contrasted_components()]
+    contrasted = representations.contrasted_components()
+    scores += [(own, n_half) for own in contrasted]
     learned = [np.ascontiguousarray(own[representations.fit_cells]) for own, _ in scores]
     repeated = [i for i, (_, n) in enumerate(scores) for _ in range(n)]  # the representation of each member
     fits = _fits(
@@ -79,10 +83,15 @@ def members(
         equal_sizes=equal_sizes,
         with_spherical=equal_sizes or representations.own_scale,
     )
+    best = np.array(
+        [max(fit.log_likelihood for i, fit in zip(repeated, fits, strict=True) if i == a) for a in range(len(scores))]
+    )
+    if merged_before is not None:
+        before = best[-len(contrasted) :] if contrasted else best[: len(names)]
+        may_merge = may_merge and _much_likelier(merged_before, before)
     # every second plain representation is asked, which is one or two of each normalization
     asked = range(0, len(names), 2)
-    best = [max(fit.log_likelihood for i, fit in zip(repeated, fits, strict=True) if i == a) for a in asked]
-    merges = may_merge and not equal_sizes and _merging_gains([learned[a] for a in asked], best, k, rng)
+    merges = may_merge and not equal_sizes and _merging_gains([learned[a] for a in asked], best[asked], k, rng)
     if merges:
         merged = _merged([learned[i] for i in repeated], k, rng)
         fits = [fit if new is None else fit.with_gaussian(new) for fit, new in zip(fits, merged, strict=True)]
@@ -132,14 +141,19 @@ def _fits(
     return [fits[i] for i in range(len(matrices))]
 
 
-def _merging_gains(matrices: Sequence[np.ndarray], best: Sequence[float], k: int, rng: np.random.Generator) -> bool:
-    """Whether merged mixtures gain more than `MARGIN` over the `best` so far: in one representation it is often a handful of outliers."""
-    gains = np.full(len(matrices), -np.inf)
+def _much_likelier(merged: np.ndarray, best: np.ndarray) -> bool:
+    """Whether merged mixtures gain more than `MARGIN` over the `best` others (r,): in one representation it is often a handful of outliers."""
+    return bool(np.median(merged - best) > MARGIN)
+
+
+def _merging_gains(matrices: Sequence[np.ndarray], best: np.ndarray, k: int, rng: np.random.Generator) -> bool:
+    """Whether merged mixtures of most matrices are much likelier than the `best` others, none of their components tiny."""
+    merged = np.full(len(matrices), -np.inf)
     for own, X in batches(matrices, k):
         path = merge_down(X, [k], rng)
         sizeable = _sizeable(path.mixtures[0], X.shape[1])
-        gains[own[sizeable]] = path.log_likelihood[sizeable, 0] - np.asarray(best)[own[sizeable]]
-    return bool(np.median(gains) > MARGIN)
+        merged[own[sizeable]] = path.log_likelihood[sizeable, 0]
+    return _much_likelier(merged, best)
 
 
 def _merged(matrices: Sequence[np.ndarray], k: int, rng: np.random.Generator) -> list[TiedMixtures | None]:

@@ -73,7 +73,7 @@ class Optimizer:
         for i, parameter in zip(trained, parameters, strict=True):
             if i not in self._states:
                 averages = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
-                self._states[i] = {"step": torch.tensor(0.0, dtype=torch.float32)} | averages
+                self._states[i] = {"step": torch.zeros((), dtype=torch.float32, device=parameter.device)} | averages
         states = [self._states[i] for i in trained]
         adamw(
             parameters,
@@ -82,7 +82,7 @@ class Optimizer:
             [state["exp_avg_sq"] for state in states],
             [],
             [state["step"] for state in states],
-            foreach=True,
+            fused=True,  # a third of the time of `foreach`, for a network as small as that of cells
             amsgrad=False,
             beta1=_BETAS[0],
             beta2=_BETAS[1],
@@ -100,6 +100,6 @@ class Optimizer:
         """The inverse of :meth:`state_dict`."""
         self.lr = state["lr"]
         self._states = {
-            i: {name: value if name == "step" else value.to(self._parameters[i].device) for name, value in own.items()}
+            i: {name: value.to(self._parameters[i].device) for name, value in own.items()}
             for i, own in state["state"].items()
         }

@@ -185,7 +185,8 @@ def normalize(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def ridge(X: np.ndarray) -> np.ndarray:
     """What is added to the diagonal of the covariance of each of b data sets (b, n, d): float64, b."""
-    return REGULARIZATION * np.var(np.asarray(X, dtype=np.float64), axis=1).mean(axis=1) + 1e-12
+    deviations = X - X.mean(axis=1, keepdims=True)  # in the precision of X: summed in float64, that is enough
+    return np.asarray(REGULARIZATION * np.square(deviations).mean(axis=(1, 2), dtype=np.float64) + 1e-12)
 
 
 def factor(covariance: np.ndarray, floor: np.ndarray) -> np.ndarray:
