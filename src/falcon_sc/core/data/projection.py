@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from falcon_sc.core.data.rows import each_block
+from falcon_sc.core.data.rows import block_by_block
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,11 @@ class Projection:
 
     def __call__(self, X: Any) -> NDArray[np.float32]:
         """(N, features), dense, sparse or rows on disk, to (N, n_pcs)."""
-        scores: NDArray[np.float32] = np.concatenate(each_block(X, partial(_times, components=self.components)))
+        scores = np.empty((X.shape[0], self.components.shape[1]), dtype=np.float32)
+        n_done = 0
+        for block in block_by_block(X, partial(_times, components=self.components)):
+            scores[n_done : n_done + len(block)] = block
+            n_done += len(block)
         scores -= self.mean @ self.components
         scores /= np.float32(self.scale)
         return scores

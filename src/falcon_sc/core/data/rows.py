@@ -64,9 +64,14 @@ class Rows(ABC):
 
 def each_block[T](matrix: Any, function: Callable[[Any], T]) -> list[T]:
     """What `function` gives for each block of rows: of a dense matrix, for all of it."""
+    return list(block_by_block(matrix, function))
+
+
+def block_by_block[T](matrix: Any, function: Callable[[Any], T]) -> Iterator[T]:
+    """The same, one after the other, where they are large."""
     if isinstance(matrix, Rows):
-        return list(matrix.each(function))
-    return [function(block) for block in (row_blocks(matrix) if sparse.issparse(matrix) else [matrix])]
+        return matrix.each(function)
+    return map(function, row_blocks(matrix) if sparse.issparse(matrix) else [matrix])
 
 
 def row_blocks(matrix: sparse.csr_matrix) -> Iterator[sparse.csr_matrix]:
