@@ -90,7 +90,9 @@ def test_round_trip_through_json():
     assert FalconConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
-@pytest.mark.parametrize(("n", "batch"), [(60, 60), (700, 128), (3000, 256), (10_000, 512), (10**6, 512)])
+@pytest.mark.parametrize(
+    ("n", "batch"), [(60, 60), (700, 128), (3000, 256), (10_000, 512), (16_384, 1024), (10**6, 1024)]
+)
 def test_batch_size_follows_the_data(n, batch):
     assert FalconConfig().samples_per_batch(n) == batch
 

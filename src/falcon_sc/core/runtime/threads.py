@@ -12,8 +12,8 @@ from falcon_sc.core.runtime import forks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Elements of a batch up to which one thread computes it; 512 samples of 50 components are far below.
-_ONE_THREAD_MAX = 200_000
+# Elements of a batch up to which one thread computes it; 1,024 samples of 200 components are below.
+_ONE_THREAD_MAX = 250_000
 
 
 @contextlib.contextmanager
