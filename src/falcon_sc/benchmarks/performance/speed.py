@@ -24,7 +24,7 @@ _N_OBS, _N_GENES, _N_COARSE, _N_FINE = 10_000, 2_000, 27, 83
 def run(*, out: Path | None = None, n_iterations: int = 30, rng: int = 0) -> pd.DataFrame:
     """Time single iterations of algorithm A1 on simulated cells: 10,000 x 2,000 genes, 27 coarse, 83 fine classes.
 
-    `network` "paper" is the paper's MLP on 2,000 genes, dense or CSR; "default" is ours on 50 components.
+    `network` "paper" is the paper's MLP on 2,000 genes, dense or CSR; "default" is ours, on its number of components.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def _trainer(network: str, form: str, batch_size: int, device: str, seed: int) -
         FalconConfig.published() if network == "paper" else FalconConfig(start="random"), batch_size=batch_size
     )
     if network == "default":
-        X = fit_projection(X, config.n_pcs or 50, rng)(X)
+        X = fit_projection(X, config.n_pcs or _N_GENES, rng)(X)
     elif form == "dense":
         X = X.toarray()
     codes = adata.obs["coarse"].cat.codes.to_numpy().astype(np.int64)
