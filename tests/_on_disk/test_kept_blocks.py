@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -41,3 +45,28 @@ def test_the_first_blocks_stay(fractions: sparse.csr_matrix) -> None:
     assert [kept.get(number) is packed for number in range(3)] == [True, True, False]
     kept.clear()
     assert (kept.n_bytes, kept.is_full, kept.get(0)) == (0, False, None)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks Linux and glibc")
+def test_what_is_let_go_goes_back_to_the_system() -> None:
+    """Blocks of a few megabytes with something that lives on between them: freed, they would stay with the process."""
+    code = """
+from pathlib import Path
+import numpy as np
+from scipy import sparse
+from falcon_sc._on_disk.kept_blocks import KeptBlocks, PackedBlock
+
+def resident():
+    return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if "RssAnon" in line)
+
+counts = sparse.csr_matrix(np.random.default_rng(0).poisson(1.0, (1000, 2000)).astype(np.float32))
+before, kept, beside = resident(), KeptBlocks(), []
+for number in range(60):
+    kept.offer(number, PackedBlock.of(counts.copy()))
+    beside.append(np.ones(20_000))
+full = resident()
+kept.clear()
+print((full - resident()) / (full - before))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) > 0.8

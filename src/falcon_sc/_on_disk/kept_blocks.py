@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -74,6 +76,13 @@ class KeptBlocks:
         with self._lock:
             self._blocks.clear()
             self.is_full = False
+        _give_back()
+
+
+def _give_back() -> None:
+    """What was freed goes back to the system, which glibc does not do with pieces of a few megabytes that lay between others."""
+    with contextlib.suppress(OSError, TypeError, AttributeError):  # no such function there: nothing to be done
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _packed(data: np.ndarray) -> np.ndarray:
