@@ -234,8 +234,7 @@ class FalconConfig(PaperSettings):
         if self.batch_size is not None:
             return min(self.batch_size, n_samples)
         eighth = 1 << int(math.log2(max(n_samples, 8) / 8))
-        largest = 1024 if n_samples >= 2**14 else 512
-        return min(max(eighth, 128), largest, n_samples)
+        return min(max(eighth, 128), 1024 if n_samples >= 2**14 else 512, n_samples)
 
     def iterations_per_epoch(self, n_samples: int) -> int:
         """Full batches in one pass; the samples left over are drawn in other epochs."""
