@@ -20,7 +20,7 @@ from falcon_sc.metrics import clustering_accuracy
 from .blobs import PARENTS, blobs
 from .digits import digits
 
-SHORT = FalconConfig(max_epochs=5, n_hidden=64, n_layers=4, n_pcs=50)  # the network of the paper
+SHORT = FalconConfig(max_epochs=5, n_hidden=64, n_layers=4, n_pcs=50)  # the paper's network, on components
 # accuracy above chance after 5 epochs of 14 steps (TURTLE: 100 steps)
 MARGINS = {
     SCAN: 0.3,
